@@ -1,0 +1,1 @@
+//! Bytes by checked path on local disk, streaming and hashed.

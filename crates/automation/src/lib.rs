@@ -1,0 +1,1 @@
+//! When this happens, do that: the one crate that joins the capabilities.

@@ -1,0 +1,2 @@
+//! The mainspring binary.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Data contracts and the data gate.

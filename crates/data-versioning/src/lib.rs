@@ -1,0 +1,1 @@
+//! The DVC-compatible engine: cache, .dvc files, remotes, status.

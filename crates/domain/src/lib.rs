@@ -1,0 +1,1 @@
+//! Ids, values, events and the clock: the vocabulary every other crate speaks.

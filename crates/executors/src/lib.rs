@@ -1,0 +1,1 @@
+//! Where a task attempt runs: supervised local processes.

@@ -1,0 +1,1 @@
+//! CEL gates, MLflow search filters, cron and durations: text in, syntax tree or value out.

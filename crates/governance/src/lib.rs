@@ -1,0 +1,1 @@
+//! Policy, audit trail and lineage.

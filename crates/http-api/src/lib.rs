@@ -1,0 +1,1 @@
+//! HTTP faces: MLflow REST, inference, native API and the web UI.

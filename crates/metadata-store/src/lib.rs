@@ -1,0 +1,1 @@
+//! Durable state: one trait per area, SQLite implementation with a group-committing writer.

@@ -1,0 +1,1 @@
+//! The battery of tests a candidate model must pass, and its reports.

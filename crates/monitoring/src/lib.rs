@@ -1,0 +1,1 @@
+//! Reference profiles, drift, delayed labels, performance and alerts.

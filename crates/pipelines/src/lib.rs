@@ -1,0 +1,1 @@
+//! The task graph, a pure planner and the scheduler that drives it.

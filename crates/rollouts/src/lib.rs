@@ -1,0 +1,1 @@
+//! Progressive delivery as pure state machines: canary steps, analysis, rollback.

@@ -1,0 +1,1 @@
+//! Model workers and the gateway's data path.

@@ -1,0 +1,1 @@
+//! Pure statistics: ranking metrics, calibration, paired tests and drift distances.

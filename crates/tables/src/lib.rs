@@ -1,0 +1,1 @@
+//! CSV files as Arrow batches and one-pass mergeable profiles.

@@ -1,0 +1,1 @@
+//! Shared test fixtures: fake clock, temporary store, test server.

@@ -1,0 +1,1 @@
+//! Experiments, runs, parameters, metric history and logged models.
