@@ -1,1 +1,17 @@
-//! Ids, values, events and the clock: the vocabulary every other crate speaks.
+//! The vocabulary of Mainspring: ids, values, events and the clock.
+//!
+//! No I/O, no async and no wire names live here. Every other crate may depend on this one.
+
+pub mod actor;
+pub mod data;
+pub mod delivery;
+pub mod events;
+pub mod gates;
+pub mod monitoring;
+pub mod pipelines;
+pub mod registry;
+pub mod time;
+pub mod tracking;
+
+pub use actor::Actor;
+pub use time::{Clock, SystemClock, Timestamp};

@@ -1,1 +1,4 @@
-//! HTTP faces: MLflow REST, inference, native API and the web UI.
+//! The HTTP faces of Mainspring. Wire types and their conversions live here and nowhere else.
+
+pub mod identity;
+pub mod mlflow;

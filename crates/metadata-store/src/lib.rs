@@ -1,1 +1,19 @@
-//! Durable state: one trait per area, SQLite implementation with a group-committing writer.
+//! Durable state.
+//!
+//! A change runs as a closure within one transaction of the single writer: it sees the newest
+//! state, and its records (audit line and outbox event) are committed with it. A transaction that
+//! changes something and records nothing is rolled back, so no face can write past the audit trail.
+//! Many waiting changes share one commit (`synchronous=FULL`); each is answered only after it.
+//!
+//! The traits of [`traits`] are what capabilities see; [`Store`] gives them transactions.
+
+mod error;
+mod sqlite;
+pub mod traits;
+
+pub use error::StoreError;
+pub use sqlite::{AuditVerdict, Store, verify_audit};
+pub use traits::{ReadTx, WriteTx};
+
+/// A result of the store.
+pub type Result<T> = std::result::Result<T, StoreError>;

@@ -1,0 +1,66 @@
+//! Deployments: which version of a model answers.
+
+use crate::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Which side of a rollout a request goes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Arm {
+    /// The version in charge.
+    Stable,
+    /// The version on trial.
+    Canary,
+}
+
+impl Arm {
+    /// The stored and shown form.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Stable => "stable",
+            Self::Canary => "canary",
+        }
+    }
+}
+
+/// What serves a model now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deployment {
+    /// The registered model.
+    pub model: String,
+    /// The version in charge.
+    pub stable: Option<u32>,
+    /// The rollout that put it in charge.
+    pub stable_rollout: Option<String>,
+    /// The rollout under way.
+    pub active_rollout: Option<String>,
+    /// When it last changed.
+    pub updated: Timestamp,
+}
+
+/// A rollout as it is stored: what the controller needs to go on after a restart.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Rollout {
+    /// Its id.
+    pub id: String,
+    /// The registered model.
+    pub model: String,
+    /// The version on trial.
+    pub version: u32,
+    /// The version in charge when it began.
+    pub previous: Option<u32>,
+    /// Who or what asked for it.
+    pub requested_by: String,
+    /// Why.
+    pub reason: String,
+    /// Whether it has ended.
+    pub ended: Option<Timestamp>,
+    /// When it began.
+    pub created: Timestamp,
+    /// The rollout file's content, so that a change of the file cannot alter a rollout under way.
+    pub spec_text: String,
+    /// The state machine's state.
+    pub state: Value,
+}

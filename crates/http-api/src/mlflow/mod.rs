@@ -1,0 +1,1 @@
+//! The MLflow REST API.

@@ -1,0 +1,121 @@
+//! Audit trail and outbox.
+
+use super::audit::{self, EventText};
+use super::tx::{SqliteTx, to_text};
+use crate::traits::{GovernanceRead, GovernanceWrite};
+use crate::{Result, StoreError};
+use mainspring_domain::events::{AuditEntry, Event, Record};
+use mainspring_domain::{Actor, Timestamp};
+use rusqlite::params;
+
+impl GovernanceRead for SqliteTx<'_> {
+    fn audit_entries(&self, subject_prefix: &str, limit: u32) -> Result<Vec<AuditEntry>> {
+        // A range instead of LIKE: it uses the index and needs no escaping.
+        self.rows(
+            &audit::select(
+                "WHERE subject >= ?1 AND subject < ?1 || char(0x10ffff) ORDER BY seq DESC LIMIT ?2",
+            ),
+            params![subject_prefix, limit],
+            audit::entry,
+        )
+    }
+
+    fn first_audit_entry(&self, action: &str, subject: &str) -> Result<Option<AuditEntry>> {
+        self.row(
+            &audit::select("WHERE subject = ?1 AND action = ?2 ORDER BY seq LIMIT 1"),
+            params![subject, action],
+            audit::entry,
+        )
+    }
+
+    fn outbox_after(&self, seq: i64, limit: u32) -> Result<Vec<Event>> {
+        let entries = self.rows(
+            &audit::select("JOIN outbox USING (seq) WHERE seq > ?1 ORDER BY seq LIMIT ?2"),
+            params![seq, limit],
+            audit::entry,
+        )?;
+        Ok(entries.into_iter().map(|entry| entry.event).collect())
+    }
+
+    fn recent_events(&self, without_actions: &[&str], limit: u32) -> Result<Vec<Event>> {
+        let without = to_text(&without_actions)?;
+        let entries = self.rows(
+            &audit::select(
+                "WHERE action NOT IN (SELECT value FROM json_each(?1)) ORDER BY seq DESC LIMIT ?2",
+            ),
+            params![without, limit],
+            audit::entry,
+        )?;
+        Ok(entries.into_iter().map(|entry| entry.event).collect())
+    }
+
+    fn cursor(&self, reader: &str) -> Result<i64> {
+        let seq = self.row("SELECT seq FROM cursors WHERE reader = ?1", [reader], |row| row.get(0))?;
+        Ok(seq.unwrap_or(0))
+    }
+}
+
+impl GovernanceWrite for SqliteTx<'_> {
+    fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
+    fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    fn record(&mut self, record: Record) -> Result<i64> {
+        let details = to_text(&record.details)?;
+        let time = self.now.as_millis();
+        let Some(head) = self.head.as_deref_mut() else { return Err(StoreError::Closed) };
+        let seq = head.seq + 1;
+        let hash = audit::hash(
+            &head.hash,
+            &EventText {
+                seq,
+                time,
+                actor: self.actor.as_str(),
+                action: record.action,
+                subject: &record.subject,
+                reason: record.reason.as_deref(),
+                details: &details,
+            },
+        )?;
+        self.conn
+            .prepare_cached(
+                "INSERT INTO audit (seq, time, actor, action, subject, reason, details, prev_hash, hash)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            )?
+            .execute(params![
+                seq,
+                time,
+                self.actor.as_str(),
+                record.action,
+                record.subject,
+                record.reason,
+                details,
+                head.hash,
+                hash
+            ])?;
+        head.seq = seq;
+        head.hash = hash;
+        self.execute("INSERT INTO outbox (seq) VALUES (?1)", [seq])?;
+        self.set_recorded();
+        Ok(seq)
+    }
+
+    fn bookkeeping(&mut self) {
+        self.set_recorded();
+    }
+
+    fn advance_cursor(&mut self, reader: &str, seq: i64) -> Result<()> {
+        self.execute(
+            "INSERT INTO cursors (reader, seq) VALUES (?1, ?2)
+             ON CONFLICT (reader) DO UPDATE SET seq = excluded.seq",
+            params![reader, seq],
+        )?;
+        self.execute("DELETE FROM outbox WHERE seq <= (SELECT MIN(seq) FROM cursors)", [])?;
+        self.bookkeeping();
+        Ok(())
+    }
+}

@@ -1,0 +1,16 @@
+//! The embedded store: SQLite in WAL mode with one writer thread and a pool of readers.
+
+mod audit;
+mod data;
+mod delivery;
+mod governance;
+mod migrate;
+mod monitoring;
+mod pipelines;
+mod readers;
+mod store;
+mod tx;
+mod writer;
+
+pub use audit::{AuditVerdict, verify_audit};
+pub use store::Store;

@@ -1,0 +1,26 @@
+//! Deployments and rollouts.
+
+use crate::Result;
+use mainspring_domain::delivery::{Deployment, Rollout};
+
+/// Reading deployments and rollouts.
+pub trait DeliveryRead {
+    /// All deployments, by model.
+    fn deployments(&self) -> Result<Vec<Deployment>>;
+    /// One deployment.
+    fn deployment(&self, model: &str) -> Result<Option<Deployment>>;
+    /// One rollout.
+    fn rollout(&self, id: &str) -> Result<Option<Rollout>>;
+    /// The newest rollouts, newest first, of one model or all.
+    fn rollouts(&self, model: Option<&str>, limit: u32) -> Result<Vec<Rollout>>;
+    /// Rollouts that have not ended.
+    fn open_rollouts(&self) -> Result<Vec<Rollout>>;
+}
+
+/// Writing deployments and rollouts.
+pub trait DeliveryWrite {
+    /// Inserts or replaces a deployment.
+    fn put_deployment(&mut self, deployment: &Deployment) -> Result<()>;
+    /// Inserts or replaces a rollout.
+    fn put_rollout(&mut self, rollout: &Rollout) -> Result<()>;
+}
