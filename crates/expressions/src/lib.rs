@@ -1,1 +1,5 @@
-//! CEL gates, MLflow search filters, cron and durations: text in, syntax tree or value out.
+//! CEL gates, MLflow search filters, cron, durations and YAML with positions: text in, syntax tree
+//! or value out. Nothing here does I/O.
+#![warn(missing_docs)]
+
+pub mod yaml;
