@@ -1,1 +1,70 @@
-//! Model workers and the gateway's data path.
+//! Models that answer: worker processes and the gateway that spreads requests over versions.
+//!
+//! A model runs in Python worker processes of the user's environment; the server never loads it.
+//! [`ModelServer`] keeps the workers of one version alive, [`Gateway`] holds the route of each
+//! model and assigns each request to a version. What was served comes back as a
+//! [`Prediction`](mainspring_domain::monitoring::Prediction) for the caller to store.
+
+mod frames;
+mod gateway;
+mod server;
+mod signature;
+mod worker;
+
+pub use gateway::{Assign, Gateway, RouteView, Served, ServedVersion};
+pub use server::{ModelServer, ServerSettings};
+pub use signature::{ColumnSpec, SignatureError};
+
+use thiserror::Error;
+
+/// A set of rows: column names (absent for plain arrays) and the rows' values.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rows {
+    /// The names, or `None` for unnamed columns.
+    pub columns: Option<Vec<String>>,
+    /// One list of values per row.
+    pub data: Vec<Vec<serde_json::Value>>,
+}
+
+/// Why a request has no answer.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ServeError {
+    /// Nothing serves this model.
+    #[error("no version of model `{0}` is deployed; deploy one with `mainspring deploy models:/{0}/VERSION`")]
+    NotDeployed(String),
+    /// The request does not fit the model's signature.
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
+    /// The model refused the input.
+    #[error("the model refuses the input: {0}")]
+    Input(String),
+    /// The model raised.
+    #[error("the model failed: {0}")]
+    Model(String),
+    /// The worker died while it had the request.
+    #[error("the model's worker died; it is being restarted, try again")]
+    WorkerDied,
+    /// No worker is ready.
+    #[error("the model's workers are starting, try again")]
+    NotReady,
+    /// Too many requests wait.
+    #[error("too many requests are waiting for this model, try again later")]
+    Overloaded,
+    /// The model took too long.
+    #[error("the model did not answer within {0} s")]
+    Timeout(u64),
+}
+
+/// Why a version cannot be served.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum StartError {
+    /// The process could not be started.
+    #[error("cannot start the model worker: {0}")]
+    Spawn(String),
+    /// It started and said why it cannot go on, or ended.
+    #[error("the model cannot be loaded: {0}")]
+    Load(String),
+    /// It said nothing for too long.
+    #[error("the model was not loaded within {0} s")]
+    Timeout(u64),
+}

@@ -1,0 +1,212 @@
+//! The routes of all models.
+
+use crate::server::ModelServer;
+use crate::{Rows, ServeError};
+use mainspring_domain::delivery::Arm;
+use mainspring_domain::monitoring::Prediction;
+use mainspring_domain::{Clock, Timestamp};
+use serde_json::{Map, Value};
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Instant;
+
+/// Assigns a request to an arm: salt, key, the canary's weight in percent.
+pub type Assign = fn(&str, &str, u8) -> Arm;
+
+/// A version with its workers.
+#[derive(Clone)]
+pub struct ServedVersion {
+    /// The version's number.
+    pub version: u32,
+    /// The rollout that brought it, or is bringing it.
+    pub rollout: Option<String>,
+    /// Its workers.
+    pub server: Arc<ModelServer>,
+}
+
+#[derive(Clone, Default)]
+struct Route {
+    stable: Option<ServedVersion>,
+    canary: Option<ServedVersion>,
+    weight: u8,
+}
+
+/// What a route looks like from outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouteView {
+    /// The registered model.
+    pub model: String,
+    /// The version in charge.
+    pub stable: Option<u32>,
+    /// The version on trial.
+    pub canary: Option<u32>,
+    /// The canary's share of the traffic in percent.
+    pub weight: u8,
+    /// Whether the stable version has a worker that answers.
+    pub ready: bool,
+}
+
+/// An answered or failed request.
+#[derive(Clone, Debug)]
+pub struct Served {
+    /// The version that was asked.
+    pub version: u32,
+    /// What to store: one entry per row.
+    pub predictions: Vec<Prediction>,
+    /// The answer.
+    pub outcome: Result<Vec<Value>, ServeError>,
+}
+
+/// Holds the routes and serves requests. Cheap to share.
+pub struct Gateway {
+    routes: RwLock<HashMap<String, Arc<Route>>>,
+    assign: Assign,
+    clock: Arc<dyn Clock>,
+}
+
+impl Gateway {
+    /// A gateway without routes.
+    #[must_use]
+    pub fn new(assign: Assign, clock: Arc<dyn Clock>) -> Self {
+        Self { routes: RwLock::default(), assign, clock }
+    }
+
+    /// Makes a version the one in charge and ends the trial of any other. The switch is atomic:
+    /// a request sees the route before or after it.
+    pub fn set_stable(&self, model: &str, version: ServedVersion) {
+        self.change(model, |_| Route { stable: Some(version), canary: None, weight: 0 });
+    }
+
+    /// Adds a version on trial, without traffic.
+    pub fn set_canary(&self, model: &str, version: ServedVersion) {
+        self.change(model, |route| Route { canary: Some(version), weight: 0, ..route });
+    }
+
+    /// Gives the version on trial this share of the traffic.
+    pub fn set_weight(&self, model: &str, weight: u8) {
+        self.change(model, |route| Route { weight, ..route });
+    }
+
+    /// Ends the trial: the version in charge answers everything.
+    pub fn drop_canary(&self, model: &str) {
+        self.change(model, |route| Route { canary: None, weight: 0, ..route });
+    }
+
+    /// The version on trial.
+    #[must_use]
+    pub fn canary(&self, model: &str) -> Option<ServedVersion> {
+        self.route(model).and_then(|route| route.canary.clone())
+    }
+
+    /// The version in charge.
+    #[must_use]
+    pub fn stable(&self, model: &str) -> Option<ServedVersion> {
+        self.route(model).and_then(|route| route.stable.clone())
+    }
+
+    /// All routes, by model.
+    #[must_use]
+    pub fn views(&self) -> Vec<RouteView> {
+        let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
+        let mut views: Vec<RouteView> = routes
+            .iter()
+            .map(|(model, route)| RouteView {
+                model: model.clone(),
+                stable: route.stable.as_ref().map(|version| version.version),
+                canary: route.canary.as_ref().map(|version| version.version),
+                weight: route.weight,
+                ready: route.stable.as_ref().is_some_and(|version| version.server.is_ready()),
+            })
+            .collect();
+        views.sort_by(|a, b| a.model.cmp(&b.model));
+        views
+    }
+
+    /// Serves one request. `key` decides the arm, so that a client that sends the same key stays on
+    /// the same version; without one the request id does.
+    ///
+    /// # Errors
+    /// When nothing is deployed or the rows do not fit; failures of the model come in
+    /// [`Served::outcome`], because they are part of the record.
+    pub async fn predict(
+        &self,
+        model: &str,
+        request_id: &str,
+        key: Option<&str>,
+        event_time: Option<Timestamp>,
+        rows: Rows,
+        params: &Value,
+    ) -> Result<Served, ServeError> {
+        let not_deployed = || ServeError::NotDeployed(model.to_owned());
+        let route = self.route(model).ok_or_else(not_deployed)?;
+        let stable = route.stable.as_ref().ok_or_else(not_deployed)?;
+        let assigned = match &route.canary {
+            Some(canary) => {
+                let salt = canary.rollout.as_deref().unwrap_or(model);
+                (self.assign)(salt, key.unwrap_or(request_id), route.weight)
+            }
+            None => Arm::Stable,
+        };
+        let (arm, chosen) = match (&route.canary, assigned) {
+            (Some(canary), Arm::Canary) => (Arm::Canary, canary),
+            _ => (Arm::Stable, stable),
+        };
+        let rows = chosen.server.fit(rows)?;
+        let began = Instant::now();
+        let outcome = chosen.server.predict(&rows, params).await;
+        let latency_us = i64::try_from(began.elapsed().as_micros()).unwrap_or(i64::MAX);
+        let time = self.clock.now();
+        let predictions = rows
+            .data
+            .iter()
+            .enumerate()
+            .map(|(index, row)| Prediction {
+                // The first row has the request's own id, so a one-row request is found by it.
+                id: if index == 0 { request_id.to_owned() } else { format!("{request_id}.{index}") },
+                time,
+                event_time,
+                model: model.to_owned(),
+                version: chosen.version,
+                arm,
+                rollout: chosen.rollout.clone(),
+                canary_weight: if route.canary.is_some() { route.weight } else { 0 },
+                features: named(&rows, row),
+                score: outcome.as_ref().ok().and_then(|outputs| outputs.get(index)).and_then(score),
+                error: outcome.as_ref().err().map(ToString::to_string),
+                latency_us,
+                label: None,
+                label_time: None,
+            })
+            .collect();
+        Ok(Served { version: chosen.version, predictions, outcome })
+    }
+
+    fn route(&self, model: &str) -> Option<Arc<Route>> {
+        self.routes.read().unwrap_or_else(PoisonError::into_inner).get(model).cloned()
+    }
+
+    fn change(&self, model: &str, change: impl FnOnce(Route) -> Route) {
+        let mut routes = self.routes.write().unwrap_or_else(PoisonError::into_inner);
+        let before = routes.get(model).map(|route| Route::clone(route)).unwrap_or_default();
+        routes.insert(model.to_owned(), Arc::new(change(before)));
+    }
+}
+
+fn named(rows: &Rows, row: &[Value]) -> Map<String, Value> {
+    match &rows.columns {
+        Some(columns) => columns.iter().cloned().zip(row.iter().cloned()).collect(),
+        None => row.iter().enumerate().map(|(index, value)| (index.to_string(), value.clone())).collect(),
+    }
+}
+
+/// The number that monitoring follows: the prediction itself, or the last of a list (the
+/// probability of the positive class), or of a record.
+fn score(prediction: &Value) -> Option<f64> {
+    match prediction {
+        Value::Number(number) => number.as_f64(),
+        Value::Bool(yes) => Some(f64::from(u8::from(*yes))),
+        Value::Array(values) => values.last().and_then(score),
+        Value::Object(fields) => fields.values().next_back().and_then(score),
+        Value::Null | Value::String(_) => None,
+    }
+}
