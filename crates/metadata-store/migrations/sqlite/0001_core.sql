@@ -17,7 +17,7 @@ CREATE TABLE outbox (
     seq INTEGER PRIMARY KEY REFERENCES audit (seq)
 ) STRICT;
 
--- How far each reader of the outbox has come.
+-- How far each reader of a numbered sequence has come.
 CREATE TABLE cursors (
     reader TEXT PRIMARY KEY,
     seq    INTEGER NOT NULL

@@ -108,13 +108,18 @@ impl GovernanceWrite for SqliteTx<'_> {
         self.set_recorded();
     }
 
-    fn advance_cursor(&mut self, reader: &str, seq: i64) -> Result<()> {
+    fn set_cursor(&mut self, reader: &str, seq: i64) -> Result<()> {
         self.execute(
             "INSERT INTO cursors (reader, seq) VALUES (?1, ?2)
              ON CONFLICT (reader) DO UPDATE SET seq = excluded.seq",
             params![reader, seq],
         )?;
-        self.execute("DELETE FROM outbox WHERE seq <= (SELECT MIN(seq) FROM cursors)", [])?;
+        self.bookkeeping();
+        Ok(())
+    }
+
+    fn trim_outbox(&mut self, seq: i64) -> Result<()> {
+        self.execute("DELETE FROM outbox WHERE seq <= ?1", [seq])?;
         self.bookkeeping();
         Ok(())
     }

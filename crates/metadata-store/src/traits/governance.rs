@@ -18,7 +18,8 @@ pub trait GovernanceRead {
     /// The newest events, newest first, without those of the named actions.
     fn recent_events(&self, without_actions: &[&str], limit: u32) -> Result<Vec<Event>>;
 
-    /// How far a reader of the outbox has come; 0 when it has not begun.
+    /// How far a reader of some numbered sequence (the outbox, the labels of a model) has come; 0
+    /// when it has not begun.
     fn cursor(&self, reader: &str) -> Result<i64>;
 }
 
@@ -37,6 +38,9 @@ pub trait GovernanceWrite {
     /// their labels) or moves a bookmark, so that it needs no audit line.
     fn bookkeeping(&mut self);
 
-    /// Moves a reader's bookmark and drops what every reader has behind it.
-    fn advance_cursor(&mut self, reader: &str, seq: i64) -> Result<()>;
+    /// Moves a reader's bookmark.
+    fn set_cursor(&mut self, reader: &str, seq: i64) -> Result<()>;
+
+    /// Drops events up to `seq` from the outbox; the audit trail keeps them.
+    fn trim_outbox(&mut self, seq: i64) -> Result<()>;
 }

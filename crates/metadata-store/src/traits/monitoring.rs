@@ -24,7 +24,7 @@ pub trait MonitoringRead {
     fn prediction(&self, id: &str) -> Result<Option<Prediction>>;
     /// The newest predictions of a model, newest first.
     fn recent_predictions(&self, model: &str, limit: u32) -> Result<Vec<Prediction>>;
-    /// What an arm did since a moment (of one rollout, when given); at most the newest 20,000 requests.
+    /// What a version did on one arm since a moment; at most the newest 20,000 requests.
     fn arm_statistics(&self, model: &str, arm: Arm, version: u32, since: Timestamp) -> Result<ArmStatistics>;
     /// Predictions of a model that were labelled after label number `after`, in the order of their
     /// labels, with that number.
