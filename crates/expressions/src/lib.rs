@@ -2,4 +2,7 @@
 //! or value out. Nothing here does I/O.
 #![warn(missing_docs)]
 
+pub mod cron;
+pub mod duration;
+pub mod gate;
 pub mod yaml;

@@ -280,14 +280,23 @@ impl Mapping {
     }
 }
 
+/// More names than this go to the hint, or nowhere if one of them is near.
+const NAMES_IN_MESSAGE: usize = 10;
+
 /// The fault "unknown `what` `given`; expected one of ...", with the nearest name as the hint.
 #[must_use]
 pub fn unknown(at: Position, what: &str, given: &str, known: &[&str]) -> Fault {
+    let names = known.join(", ");
+    let message = match known.len() {
+        0 => format!("unknown {what} `{given}`; expected none"),
+        1..=NAMES_IN_MESSAGE => format!("unknown {what} `{given}`; expected one of {names}"),
+        _ => format!("unknown {what} `{given}`"),
+    };
     let hint = match nearest(given, known) {
         Some(name) => format!("did you mean `{name}`?"),
-        None => format!("use one of {}", known.join(", ")),
+        None if known.is_empty() => "remove it".to_owned(),
+        None => format!("use one of {names}"),
     };
-    let message = format!("unknown {what} `{given}`; expected one of {}", known.join(", "));
     Fault::new(at, message, hint)
 }
 
