@@ -6,18 +6,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use mainspring_domain::Actor;
 use mainspring_metadata_store::{Store, StoreError};
-use sha2::{Digest as _, Sha256};
-use std::fmt::Write as _;
-
-/// The stored form of a bearer token: SHA-256 in hexadecimal.
-#[must_use]
-pub fn token_hash(token: &str) -> String {
-    let mut text = String::with_capacity(64);
-    for byte in Sha256::digest(token.as_bytes()) {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
-}
+use mainspring_pipelines::token_sha256;
 
 /// Puts the [`Actor`] of a request into its extensions: the task attempt that a bearer token was
 /// given to, or the anonymous user. An unknown token acts as nobody in particular.
@@ -27,7 +16,7 @@ pub async fn identify(State(store): State<Store>, mut request: Request, next: Ne
         .get(AUTHORIZATION)
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.strip_prefix("Bearer "))
-        .map(token_hash);
+        .map(token_sha256);
     let attempt = match token {
         Some(hash) => store.read(move |tx| tx.attempt_by_token(&hash)).await,
         None => Ok::<_, StoreError>(None),

@@ -1,10 +1,12 @@
 //! Reading graph files: each in a child process with limits, because the file is a program.
 
 use crate::PipelineError;
-use mainspring_domain::Timestamp;
+use crate::trigger_rule::RULES;
 use mainspring_domain::Actor;
+use mainspring_domain::Timestamp;
 use mainspring_domain::events::Record;
-use mainspring_domain::pipelines::{Dag, DagSpec, ImportError};
+use mainspring_domain::pipelines::{Dag, DagSpec, ImportError, Schedule};
+use mainspring_expressions::cron;
 use mainspring_metadata_store::{Store, StoreError};
 use serde::Deserialize;
 use serde_json::json;
@@ -82,7 +84,9 @@ pub async fn import_folder(
     Ok(changed)
 }
 
-fn graph_files(settings: &ImportSettings) -> Result<BTreeMap<PathBuf, (u64, std::time::SystemTime)>, PipelineError> {
+fn graph_files(
+    settings: &ImportSettings,
+) -> Result<BTreeMap<PathBuf, (u64, std::time::SystemTime)>, PipelineError> {
     let folder = settings.project.join(&settings.dags);
     let error = |error: std::io::Error| PipelineError::File {
         path: folder.display().to_string(),
@@ -141,13 +145,21 @@ async fn parse(settings: &ImportSettings, file: &Path) -> Result<Vec<DagSpec>, (
     if tokio::time::timeout(TIME_LIMIT, work).await.is_err() {
         if let Some(id) = child.id().and_then(|id| i32::try_from(id).ok()) {
             // A group that is gone already is what we want.
-            let _ = nix::sys::signal::killpg(nix::unistd::Pid::from_raw(id), nix::sys::signal::Signal::SIGKILL);
+            let _ =
+                nix::sys::signal::killpg(nix::unistd::Pid::from_raw(id), nix::sys::signal::Signal::SIGKILL);
         }
         let limit = TIME_LIMIT.as_secs();
-        return Err((None, format!("reading the file took longer than {limit} s; move slow work from the top level into tasks")));
+        return Err((
+            None,
+            format!(
+                "reading the file took longer than {limit} s; move slow work from the top level into tasks"
+            ),
+        ));
     }
     let said = || String::from_utf8_lossy(&complaints).trim().to_owned();
-    let size = std::fs::metadata(&out).map_err(|_| (None, format!("the file ended the interpreter: {}", said())))?.len();
+    let size = std::fs::metadata(&out)
+        .map_err(|_| (None, format!("the file ended the interpreter: {}", said())))?
+        .len();
     if size > OUTPUT_LIMIT {
         return Err((None, format!("the file describes {size} bytes of graphs, more than {OUTPUT_LIMIT}")));
     }
@@ -155,8 +167,28 @@ async fn parse(settings: &ImportSettings, file: &Path) -> Result<Vec<DagSpec>, (
     let parsed: Parsed = serde_json::from_slice(&text).map_err(|error| (None, error.to_string()))?;
     match parsed.error {
         Some(error) => Err((error.line, format!("{}: {}", error.kind, error.message))),
-        None => Ok(parsed.dags),
+        None => check(parsed.dags),
     }
+}
+
+/// Refuses what the planner would not understand.
+fn check(dags: Vec<DagSpec>) -> Result<Vec<DagSpec>, (Option<u32>, String)> {
+    for dag in &dags {
+        for task in &dag.tasks {
+            if !RULES.contains(&task.trigger_rule.as_str()) {
+                let known = RULES.join(", ");
+                let (id, rule) = (&task.task_id, &task.trigger_rule);
+                return Err((
+                    task.line,
+                    format!("task `{id}`: unknown trigger rule `{rule}`; known are {known}"),
+                ));
+            }
+        }
+        if let Some(Schedule::Cron { expression }) = &dag.schedule {
+            cron::Schedule::parse(expression).map_err(|error| (None, error.to_string()))?;
+        }
+    }
+    Ok(dags)
 }
 
 async fn save(
@@ -169,22 +201,31 @@ async fn save(
             let now: Timestamp = tx.now();
             match outcome {
                 Err((line, message)) => {
-                    tx.put_import_error(&ImportError { file: file.clone(), line, message: message.clone(), time: now })?;
+                    tx.put_import_error(&ImportError {
+                        file: file.clone(),
+                        line,
+                        message: message.clone(),
+                        time: now,
+                    })?;
                     tx.record(
-                        Record::new("dag.refused", format!("file:{file}")).because(message).with(json!({ "line": line })),
+                        Record::new("dag.refused", format!("file:{file}"))
+                            .because(message)
+                            .with(json!({ "line": line })),
                     )?;
                 }
                 Ok(specs) => {
                     tx.delete_import_error(&file)?;
                     for spec in specs {
                         let before = tx.dag(&spec.dag_id)?;
-                        let changed = before.as_ref().is_none_or(|before| before.spec != spec || before.file != file);
+                        let changed =
+                            before.as_ref().is_none_or(|before| before.spec != spec || before.file != file);
                         let paused = before.is_some_and(|before| before.paused);
                         let dag_id = spec.dag_id.clone();
                         tx.put_dag(&Dag { spec, file: file.clone(), paused, updated: now })?;
                         if changed {
                             tx.record(
-                                Record::new("dag.imported", format!("dag:{dag_id}")).with(json!({ "file": file })),
+                                Record::new("dag.imported", format!("dag:{dag_id}"))
+                                    .with(json!({ "file": file })),
                             )?;
                         }
                     }

@@ -124,7 +124,8 @@ fn judge(result: &AttemptResult) -> (TaskState, Option<String>) {
         (Some("success"), Some(0)) => (TaskState::Success, None),
         (Some("skipped"), Some(0)) => (TaskState::Skipped, error().or_else(|| Some("skipped itself".into()))),
         (_, code) => {
-            let code = code.map_or_else(|| "without an exit code".into(), |code| format!("with exit code {code}"));
+            let code =
+                code.map_or_else(|| "without an exit code".into(), |code| format!("with exit code {code}"));
             (TaskState::Failed, error().or_else(|| Some(format!("ended {code}"))))
         }
     }

@@ -44,4 +44,7 @@ pub trait TaskRunner: Send + Sync {
     /// # Errors
     /// A text for people.
     fn poll(&self, attempt_id: &str, age: Duration) -> Result<TaskStatus, String>;
+
+    /// The revision of the project's code that an attempt started now would see.
+    fn revision(&self) -> Option<String>;
 }

@@ -58,8 +58,7 @@ pub fn create_run(tx: &mut dyn WriteTx, request: CreateRun) -> Result<String, Pi
 
 /// `<type>__<time>`, as Airflow names runs, made unique. Safe in file names and URLs.
 fn free_id(tx: &dyn WriteTx, request: &CreateRun, at: Timestamp) -> Result<String, PipelineError> {
-    let time: String =
-        at.to_string().chars().filter(char::is_ascii_alphanumeric).take(15).collect();
+    let time: String = at.to_string().chars().filter(char::is_ascii_alphanumeric).take(15).collect();
     let base = format!("{}__{}__{time}", request.dag_id, request.run_type);
     let mut id = base.clone();
     let mut number = 1;

@@ -3,6 +3,7 @@
 use crate::planner::{Command, Event, plan};
 use crate::runner::{StartRequest, TaskRunner, TaskStatus};
 use crate::runs::{CreateRun, create_run};
+use crate::tokens::token_sha256;
 use crate::{PipelineError, timetable};
 use mainspring_domain::events::Record;
 use mainspring_domain::pipelines::{Attempt, AttemptState, DagRun, RunState, TaskState};
@@ -110,7 +111,9 @@ impl Scheduler {
             };
             let started = self
                 .store
-                .write(Actor::system("scheduler"), move |tx| close_attempt(tx, attempt, &event))
+                .write(Actor::system("scheduler"), move |tx| {
+                    close_attempt(tx, attempt, &event, revision.as_deref())
+                })
                 .await?;
             self.start(started).await?;
         }
@@ -130,11 +133,15 @@ impl Scheduler {
                         RunState::Queued => {
                             let active = open
                                 .iter()
-                                .filter(|other| other.dag.dag_id == run.dag.dag_id && other.state == RunState::Running)
+                                .filter(|other| {
+                                    other.dag.dag_id == run.dag.dag_id && other.state == RunState::Running
+                                })
                                 .count();
                             let earlier = waiting
                                 .iter()
-                                .filter(|(_, dag_id, event)| *dag_id == run.dag.dag_id && *event == Event::Begin)
+                                .filter(|(_, dag_id, event)| {
+                                    *dag_id == run.dag.dag_id && *event == Event::Begin
+                                })
                                 .count();
                             if active + earlier >= run.dag.max_active_runs as usize {
                                 continue;
@@ -152,7 +159,7 @@ impl Scheduler {
         for (run_id, _, event) in waiting {
             let started = self
                 .store
-                .write(Actor::system("scheduler"), move |tx| step(tx, &run_id, &event))
+                .write(Actor::system("scheduler"), move |tx| step(tx, &run_id, &event, revision.as_deref()))
                 .await?;
             self.start(started).await?;
         }
@@ -176,9 +183,10 @@ impl Scheduler {
 }
 
 fn needs_tick(run: &DagRun, now: mainspring_domain::Timestamp) -> bool {
-    let retry_due = run.tasks.values().any(|task| {
-        task.state == TaskState::UpForRetry && task.retry_at.is_none_or(|at| at <= now)
-    });
+    let retry_due = run
+        .tasks
+        .values()
+        .any(|task| task.state == TaskState::UpForRetry && task.retry_at.is_none_or(|at| at <= now));
     let overdue = match (run.dag.dagrun_timeout_seconds, run.started) {
         (Some(limit), Some(started)) => now.since(started).as_secs_f64() > limit,
         _ => false,
@@ -190,6 +198,7 @@ fn close_attempt(
     tx: &mut dyn WriteTx,
     mut attempt: Attempt,
     event: &Event,
+    revision: Option<&str>,
 ) -> Result<Vec<NewAttempt>, PipelineError> {
     attempt.ended = Some(tx.now());
     let (action, details) = match event {
@@ -197,7 +206,10 @@ fn close_attempt(
             attempt.state = AttemptState::Ended;
             attempt.result = Some(result.clone());
             let state = result.outcome.as_ref().map_or("failed", |outcome| outcome.state.as_str());
-            ("task.ended", json!({ "outcome": state, "exit_code": result.exit_code, "timed_out": result.timed_out }))
+            (
+                "task.ended",
+                json!({ "outcome": state, "exit_code": result.exit_code, "timed_out": result.timed_out }),
+            )
         }
         _ => {
             attempt.state = AttemptState::Lost;
@@ -207,11 +219,16 @@ fn close_attempt(
     tx.put_attempt(&attempt)?;
     let subject = format!("task:{}/{}#{}", attempt.run_id, attempt.task_id, attempt.try_number);
     tx.record(Record::new(action, subject).with(details))?;
-    step(tx, &attempt.run_id, event)
+    step(tx, &attempt.run_id, event, revision)
 }
 
 /// Moves a run by one event and records the attempts that have to be started.
-fn step(tx: &mut dyn WriteTx, run_id: &str, event: &Event) -> Result<Vec<NewAttempt>, PipelineError> {
+fn step(
+    tx: &mut dyn WriteTx,
+    run_id: &str,
+    event: &Event,
+    revision: Option<&str>,
+) -> Result<Vec<NewAttempt>, PipelineError> {
     let Some(mut run) = tx.dag_run(run_id)? else { return Ok(Vec::new()) };
     let before = run.clone();
     let commands = plan(&mut run, event, tx.now());
@@ -221,12 +238,8 @@ fn step(tx: &mut dyn WriteTx, run_id: &str, event: &Event) -> Result<Vec<NewAtte
     }
     tx.put_dag_run(&run)?;
     if run.state != before.state {
-        let failed: Vec<&String> = run
-            .tasks
-            .iter()
-            .filter(|(_, task)| task.state == TaskState::Failed)
-            .map(|(id, _)| id)
-            .collect();
+        let failed: Vec<&String> =
+            run.tasks.iter().filter(|(_, task)| task.state == TaskState::Failed).map(|(id, _)| id).collect();
         let mut record = Record::new("dag_run.state_changed", format!("dag_run:{run_id}")).with(json!({
             "dag_id": run.dag.dag_id,
             "from": before.state.as_str(),
@@ -240,7 +253,7 @@ fn step(tx: &mut dyn WriteTx, run_id: &str, event: &Event) -> Result<Vec<NewAtte
     }
     let mut started = Vec::new();
     for Command::Start { task_id, try_number } in commands {
-        started.push(record_attempt(tx, &run, &task_id, try_number)?);
+        started.push(record_attempt(tx, &run, &task_id, try_number, revision)?);
     }
     tx.bookkeeping();
     Ok(started)
@@ -251,6 +264,7 @@ fn record_attempt(
     run: &DagRun,
     task_id: &str,
     try_number: u32,
+    revision: Option<&str>,
 ) -> Result<NewAttempt, PipelineError> {
     let token = format!("ms-{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple());
     let spec = run.dag.tasks.iter().find(|task| task.task_id == task_id);
@@ -261,8 +275,8 @@ fn record_attempt(
         task_id: task_id.to_owned(),
         try_number,
         state: AttemptState::Running,
-        token_sha256: hash(&token),
-        commit: None,
+        token_sha256: token_sha256(&token),
+        commit: revision.map(str::to_owned),
         data_version: tx.newest_data_version()?,
         started: tx.now(),
         ended: None,
@@ -277,7 +291,12 @@ fn record_attempt(
         .map(|(id, task)| (id.clone(), json!(task.xcoms)))
         .collect();
     let mut params = run.dag.params.clone();
-    params.extend(run.conf.iter().filter(|(key, _)| run.dag.params.contains_key(*key)).map(|(k, v)| (k.clone(), v.clone())));
+    params.extend(
+        run.conf
+            .iter()
+            .filter(|(key, _)| run.dag.params.contains_key(*key))
+            .map(|(k, v)| (k.clone(), v.clone())),
+    );
     let context = json!({
         "version": 1,
         "dag_id": run.dag.dag_id,
@@ -303,14 +322,4 @@ fn record_attempt(
             timeout_seconds: spec.and_then(|spec| spec.execution_timeout_seconds),
         },
     })
-}
-
-fn hash(token: &str) -> String {
-    use sha2::Digest as _;
-    use std::fmt::Write as _;
-    let mut text = String::with_capacity(64);
-    for byte in sha2::Sha256::digest(token.as_bytes()) {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
 }

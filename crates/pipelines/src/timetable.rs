@@ -35,7 +35,8 @@ pub(crate) fn due(
         }
         Schedule::Cron { expression } => cron_interval(dag, expression, first_allowed, last_end, now)?,
     };
-    let allowed = first_allowed.is_none_or(|first| start >= first) && last_allowed.is_none_or(|last| start <= last);
+    let allowed =
+        first_allowed.is_none_or(|first| start >= first) && last_allowed.is_none_or(|last| start <= last);
     (allowed && end <= now).then_some((start, end))
 }
 
@@ -48,7 +49,8 @@ fn cron_interval(
 ) -> Option<(Timestamp, Timestamp)> {
     let schedule = cron::Schedule::parse(expression).ok()?;
     let next = |time: Timestamp| schedule.next_after(time.as_millis(), "UTC").map(Timestamp::from_millis);
-    let previous = |time: Timestamp| schedule.prev_before(time.as_millis(), "UTC").map(Timestamp::from_millis);
+    let previous =
+        |time: Timestamp| schedule.prev_before(time.as_millis(), "UTC").map(Timestamp::from_millis);
     let millisecond = Duration::from_millis(1);
     let latest_end = previous(now + millisecond)?;
     let latest_start = previous(latest_end)?;
@@ -91,7 +93,10 @@ mod tests {
     #[test]
     fn without_catchup_only_the_latest_complete_interval_is_due() {
         let now = at("2026-01-10T12:00:00Z");
-        assert_eq!(due(&dag(false), None, now), Some((at("2026-01-09T00:00:00Z"), at("2026-01-10T00:00:00Z"))));
+        assert_eq!(
+            due(&dag(false), None, now),
+            Some((at("2026-01-09T00:00:00Z"), at("2026-01-10T00:00:00Z")))
+        );
         assert_eq!(due(&dag(false), Some(at("2026-01-10T00:00:00Z")), now), None);
         assert_eq!(
             due(&dag(false), Some(at("2026-01-03T00:00:00Z")), now),

@@ -109,7 +109,11 @@ mod tests {
         for rule in RULES {
             for first in ends {
                 for second in ends {
-                    assert_ne!(readiness(rule, &[first, second]), Readiness::Wait, "{rule} {first:?} {second:?}");
+                    assert_ne!(
+                        readiness(rule, &[first, second]),
+                        Readiness::Wait,
+                        "{rule} {first:?} {second:?}"
+                    );
                 }
             }
         }
