@@ -109,6 +109,7 @@ impl Scheduler {
                 TaskStatus::Ended(result) => Event::Ended { task_id: attempt.task_id.clone(), result },
                 TaskStatus::Lost => Event::Lost { task_id: attempt.task_id.clone() },
             };
+            let revision = self.runner.revision();
             let started = self
                 .store
                 .write(Actor::system("scheduler"), move |tx| {
@@ -157,6 +158,7 @@ impl Scheduler {
             })
             .await?;
         for (run_id, _, event) in waiting {
+            let revision = self.runner.revision();
             let started = self
                 .store
                 .write(Actor::system("scheduler"), move |tx| step(tx, &run_id, &event, revision.as_deref()))
