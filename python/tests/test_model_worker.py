@@ -1,0 +1,165 @@
+"""The model worker, over a real socket with real MLflow models."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from conftest import PYTHON_FOLDER
+from mainspring.framing import FrameStream
+
+mlflow = pytest.importorskip("mlflow", reason="model worker tests need mlflow-skinny and pandas")
+pd = pytest.importorskip("pandas")
+
+FAKE_MODEL = '''
+import os
+import mlflow
+import numpy as np
+
+
+class Fake(mlflow.pyfunc.PythonModel):
+    """Answers x + 1; fails on x = 13; counts the rows of each call."""
+
+    def predict(self, context, model_input, params=None):
+        print("a print that must not reach the socket")
+        os.read(0, 100)
+        if (model_input["x"] == 13).any():
+            raise RuntimeError("unlucky row")
+        if params and params.get("rows"):
+            return np.full(len(model_input), float(len(model_input)))
+        return model_input["x"].to_numpy() + model_input["y"].to_numpy() + 1
+
+
+mlflow.models.set_model(Fake())
+'''
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> Path:
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
+
+    folder = tmp_path_factory.mktemp("model")
+    source = folder / "fake.py"
+    source.write_text(FAKE_MODEL)
+    signature = ModelSignature(
+        inputs=Schema([ColSpec("long", "x"), ColSpec("double", "y"), ColSpec("string", "name", required=False)]),
+        outputs=Schema([ColSpec("double")]),
+        params=ParamSchema([ParamSpec("rows", "boolean", False)]),
+    )
+    mlflow.pyfunc.save_model(folder / "saved", python_model=str(source), signature=signature, pip_requirements=[])
+    return folder / "saved"
+
+
+class Client:
+    def __init__(self, model: Path):
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        ours.settimeout(60)
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "mainspring.model_worker", "--model", str(model)],
+            stdin=theirs,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "PYTHONPATH": str(PYTHON_FOLDER)},
+        )
+        theirs.close()
+        self.socket = ours
+        self.stream = FrameStream(ours)
+        self.hello = self.stream.receive()
+
+    def ask(self, *requests: dict) -> dict[int, dict]:
+        """Send all at once, and give the answers by id."""
+        frames = b""
+        for request in requests:
+            body = json.dumps(request).encode()
+            frames += len(body).to_bytes(4, "big") + body
+        self.socket.sendall(frames)
+        answers = [self.stream.receive() for _ in requests]
+        return {answer.pop("id"): answer for answer in answers}
+
+    def close(self) -> int:
+        self.socket.close()
+        return self.process.wait(timeout=30)
+
+
+@pytest.fixture(scope="module")
+def client(model):
+    client = Client(model)
+    yield client
+    assert client.close() == 0
+
+
+def rows(number: int, *data: list, **more) -> dict:
+    return {"id": number, "columns": ["x", "y"], "data": list(data), "params": {}, **more}
+
+
+def test_it_introduces_itself(client):
+    hello = dict(client.hello)
+    assert hello.pop("load_seconds") > 0
+    assert hello == {
+        "type": "ready",
+        "pid": client.process.pid,
+        "inputs": [
+            {"name": "x", "type": "long", "required": True},
+            {"name": "y", "type": "double", "required": True},
+            {"name": "name", "type": "string", "required": False},
+        ],
+        "outputs": [{"name": None, "type": "double", "required": True}],
+        "flavors": ["python_function"],
+    }
+
+
+def test_types_follow_the_signature_and_nan_is_null(client):
+    assert client.ask(rows(1, [1, 2], [2, 0.5], [3, None])) == {1: {"predictions": [4.0, 3.5, None]}}
+
+
+def test_requests_that_arrive_together_are_answered_each(client):
+    answers = client.ask(*(rows(number, [number, 0], [0, number]) for number in range(20, 60)))
+    assert answers == {number: {"predictions": [number + 1.0, number + 1.0]} for number in range(20, 60)}
+
+
+def test_only_the_guilty_request_fails(client):
+    answers = client.ask(rows(1, [1, 0]), rows(2, [13, 0]), rows(3, ["x", 0]), rows(4, [4, 0]))
+    assert answers[1] == {"predictions": [2.0]} and answers[4] == {"predictions": [5.0]}
+    assert answers[2]["error"] == {"type": "RuntimeError", "message": "unlucky row", "kind": "model"}
+    assert answers[3]["error"]["kind"] == "input"
+
+
+@pytest.mark.parametrize(
+    ("request_", "message"),
+    [
+        (rows(1, [1.5, 0]), "column 'x' must hold whole numbers; row 0 has 1.5"),
+        (rows(1, [None, 0]), "column 'x' must hold whole numbers; row 0 has None"),
+        (rows(1, [1, 0], [2, "high"]), "column 'y' must hold numbers or null; row 1 has 'high'"),
+        (rows(1, [1]), "row 0 must be a list of 2 values"),
+        ({"id": 1, "columns": ["x"], "data": [[1]]}, "missing columns: y; the model takes x, y, name"),
+        ({"id": 1, "columns": ["x", "y"]}, "a request needs data"),
+        (rows(1, [1, 0], params={"rows": "perhaps"}), "Incompatible types for param 'rows'"),
+    ],
+)
+def test_wrong_input_is_the_callers_fault(client, request_, message):
+    error = client.ask(request_)[1]["error"]
+    assert error["kind"] == "input"
+    assert message in error["message"]
+
+
+def test_params_are_passed_and_not_mixed_with_other_requests(client):
+    answers = client.ask(rows(1, [1, 0], [2, 0], params={"rows": True}), rows(2, [1, 0]), rows(3, [5, 0]))
+    assert answers == {1: {"predictions": [2.0, 2.0]}, 2: {"predictions": [2.0]}, 3: {"predictions": [6.0]}}
+
+
+def test_a_model_that_cannot_be_loaded(tmp_path):
+    client = Client(tmp_path / "nothing")
+    assert client.hello["type"] == "failed"
+    assert "nothing" in client.hello["error"]["message"]
+    assert client.process.wait(timeout=30) == 1
+
+
+def test_it_ends_when_the_socket_closes_in_the_middle_of_a_message(model):
+    client = Client(model)
+    client.socket.sendall(b"\x00\x00\x01\x00{")
+    assert client.close() == 0
