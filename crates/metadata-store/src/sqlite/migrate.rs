@@ -5,6 +5,7 @@ use rusqlite::Connection;
 
 const MIGRATIONS: &[(i64, &str)] = &[
     (1, include_str!("../../migrations/sqlite/0001_core.sql")),
+    (2, include_str!("../../migrations/sqlite/0002_tracking.sql")),
     (3, include_str!("../../migrations/sqlite/0003_pipelines.sql")),
     (4, include_str!("../../migrations/sqlite/0004_data_and_gates.sql")),
     (5, include_str!("../../migrations/sqlite/0005_delivery_and_monitoring.sql")),

@@ -8,7 +8,12 @@ mod migrate;
 mod monitoring;
 mod pipelines;
 mod readers;
+mod registry;
 mod store;
+mod tracking;
+mod tracking_models;
+mod tracking_runs;
+mod tracking_search;
 mod tx;
 mod writer;
 

@@ -6,25 +6,56 @@ mod delivery;
 mod governance;
 mod monitoring;
 mod pipelines;
+mod registry;
+pub mod search;
+mod tracking;
 
 pub use data::{DataRead, DataWrite};
 pub use delivery::{DeliveryRead, DeliveryWrite};
 pub use governance::{GovernanceRead, GovernanceWrite};
 pub use monitoring::{ArmStatistics, MonitoringRead, MonitoringWrite};
 pub use pipelines::{PipelinesRead, PipelinesWrite};
+pub use registry::{RegistryRead, RegistryWrite};
+pub use tracking::{ModelMetric, TrackingRead, TrackingWrite};
 
 /// Everything that can be read.
-pub trait ReadTx: GovernanceRead + PipelinesRead + DataRead + DeliveryRead + MonitoringRead {}
-
-/// Everything that can be written.
-pub trait WriteTx:
-    ReadTx + GovernanceWrite + PipelinesWrite + DataWrite + DeliveryWrite + MonitoringWrite
+pub trait ReadTx:
+    GovernanceRead + PipelinesRead + DataRead + DeliveryRead + MonitoringRead + TrackingRead + RegistryRead
 {
 }
 
-impl<T> ReadTx for T where T: GovernanceRead + PipelinesRead + DataRead + DeliveryRead + MonitoringRead {}
+/// Everything that can be written.
+pub trait WriteTx:
+    ReadTx
+    + GovernanceWrite
+    + PipelinesWrite
+    + DataWrite
+    + DeliveryWrite
+    + MonitoringWrite
+    + TrackingWrite
+    + RegistryWrite
+{
+}
+
+impl<T> ReadTx for T where
+    T: GovernanceRead
+        + PipelinesRead
+        + DataRead
+        + DeliveryRead
+        + MonitoringRead
+        + TrackingRead
+        + RegistryRead
+{
+}
 
 impl<T> WriteTx for T where
-    T: ReadTx + GovernanceWrite + PipelinesWrite + DataWrite + DeliveryWrite + MonitoringWrite
+    T: ReadTx
+        + GovernanceWrite
+        + PipelinesWrite
+        + DataWrite
+        + DeliveryWrite
+        + MonitoringWrite
+        + TrackingWrite
+        + RegistryWrite
 {
 }

@@ -1,0 +1,411 @@
+//! Experiments, runs and what is logged to them.
+
+use super::tracking_runs::metric;
+use super::tracking_search::{Entity, Statement};
+use super::tx::{SqliteTx, to_text};
+use crate::Result;
+use crate::traits::search::{Attribute, Search, View};
+use crate::traits::{ModelMetric, TrackingRead, TrackingWrite};
+use mainspring_domain::tracking::{
+    DatasetInput, Experiment, KeyValue, Lifecycle, LoggedModel, Metric, ModelOutput, Run, RunInfo,
+};
+use mainspring_domain::{Actor, Timestamp};
+use rusqlite::{Row, params, params_from_iter};
+use std::collections::HashMap;
+
+const EXPERIMENT: &str = "SELECT e.id, e.name, e.artifact_location, e.lifecycle, e.created, e.updated,
+    (SELECT json_group_array(json_object('key', t.key, 'value', t.value) ORDER BY t.key)
+     FROM experiment_tags t WHERE t.experiment = e.id)
+    FROM experiments e";
+
+const EXPERIMENTS: Entity = Entity {
+    column,
+    tags: "experiment_tags t WHERE t.experiment = e.id",
+    params: None,
+    metrics: None,
+    datasets: None,
+    default_order: "e.created DESC, e.id DESC",
+};
+
+const fn column(attribute: Attribute) -> Option<&'static str> {
+    Some(match attribute {
+        Attribute::Id => "e.id",
+        Attribute::Name => "e.name",
+        Attribute::Created => "e.created",
+        Attribute::Updated => "e.updated",
+        Attribute::ArtifactUri => "e.artifact_location",
+        _ => return None,
+    })
+}
+
+fn experiment(row: &Row<'_>) -> rusqlite::Result<Experiment> {
+    let lifecycle: String = row.get(3)?;
+    Ok(Experiment {
+        id: row.get(0)?,
+        name: row.get(1)?,
+        artifact_location: row.get(2)?,
+        lifecycle: Lifecycle::from_stored(&lifecycle),
+        created: Timestamp::from_millis(row.get(4)?),
+        updated: Timestamp::from_millis(row.get(5)?),
+        tags: pairs(row, 6)?,
+    })
+}
+
+/// Key-value pairs that a query gathered into one JSON text.
+pub(super) fn pairs(row: &Row<'_>, index: usize) -> rusqlite::Result<Vec<KeyValue>> {
+    let text: String = row.get(index)?;
+    serde_json::from_str(&text).map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(index, rusqlite::types::Type::Text, Box::new(error))
+    })
+}
+
+impl TrackingRead for SqliteTx<'_> {
+    fn experiment(&self, id: i64) -> Result<Option<Experiment>> {
+        self.row(&format!("{EXPERIMENT} WHERE e.id = ?1"), [id], experiment)
+    }
+
+    fn experiment_by_name(&self, name: &str) -> Result<Option<Experiment>> {
+        self.row(&format!("{EXPERIMENT} WHERE e.name = ?1"), [name], experiment)
+    }
+
+    fn search_experiments(&self, view: View, search: &Search) -> Result<Vec<Experiment>> {
+        let mut statement = Statement::new(EXPERIMENT);
+        statement.view(view);
+        let statement = statement.search(&EXPERIMENTS, search)?;
+        self.rows(&statement.sql, params_from_iter(statement.values), experiment)
+    }
+
+    fn run_info(&self, id: &str) -> Result<Option<RunInfo>> {
+        Ok(self.run_row(id)?.map(|(_, info)| info))
+    }
+
+    fn run(&self, id: &str) -> Result<Option<Run>> {
+        let Some(row) = self.run_row(id)? else { return Ok(None) };
+        Ok(self.load_runs(vec![row])?.pop())
+    }
+
+    fn runs_created_by(&self, actor: &Actor) -> Result<Vec<RunInfo>> {
+        self.runs_of_creator(actor)
+    }
+
+    fn search_runs(&self, experiments: &[i64], view: View, search: &Search) -> Result<Vec<Run>> {
+        self.find_runs(experiments, view, search)
+    }
+
+    fn param(&self, run: &str, key: &str) -> Result<Option<String>> {
+        self.row(
+            "SELECT value FROM run_params WHERE run = (SELECT num FROM runs WHERE id = ?1) AND key = ?2",
+            [run, key],
+            |row| row.get(0),
+        )
+    }
+
+    fn run_tag(&self, run: &str, key: &str) -> Result<Option<String>> {
+        self.row(
+            "SELECT value FROM run_tags WHERE run = (SELECT num FROM runs WHERE id = ?1) AND key = ?2",
+            [run, key],
+            |row| row.get(0),
+        )
+    }
+
+    fn metric_history(&self, run: &str, key: &str, limit: usize, offset: usize) -> Result<Vec<Metric>> {
+        self.rows(
+            "SELECT step, ts, is_nan, value FROM metric_points
+             WHERE run = (SELECT num FROM runs WHERE id = ?1)
+               AND key = (SELECT id FROM metric_keys WHERE key = ?2)
+             ORDER BY step, ts, is_nan, value LIMIT ?3 OFFSET ?4",
+            params![
+                run,
+                key,
+                i64::try_from(limit).unwrap_or(i64::MAX),
+                i64::try_from(offset).unwrap_or(i64::MAX)
+            ],
+            |row| metric(key.to_owned(), row, 0),
+        )
+    }
+
+    fn model_inputs(&self, run: &str) -> Result<Vec<String>> {
+        self.rows(
+            "SELECT model_id FROM run_model_inputs
+             WHERE run = (SELECT num FROM runs WHERE id = ?1) ORDER BY model_id",
+            [run],
+            |row| row.get(0),
+        )
+    }
+
+    fn logged_model(&self, id: &str) -> Result<Option<LoggedModel>> {
+        self.logged_model_row(id)
+    }
+
+    fn search_logged_models(&self, experiments: &[i64], search: &Search) -> Result<Vec<LoggedModel>> {
+        self.find_logged_models(experiments, search)
+    }
+
+    fn model_metrics(&self, models: &[String]) -> Result<Vec<ModelMetric>> {
+        self.latest_model_metrics(models)
+    }
+}
+
+impl SqliteTx<'_> {
+    fn run_num(&self, id: &str) -> Result<i64> {
+        self.scalar("SELECT num FROM runs WHERE id = ?1", [id])
+    }
+
+    /// The number of a metric's name, made when it is new.
+    fn metric_key(&self, key: &str) -> Result<i64> {
+        let found = self.row("SELECT id FROM metric_keys WHERE key = ?1", [key], |row| row.get(0))?;
+        if let Some(id) = found {
+            return Ok(id);
+        }
+        self.scalar("INSERT INTO metric_keys (key) VALUES (?1) RETURNING id", [key])
+    }
+}
+
+/// What of a value is stored: NaN as 0 with its mark.
+pub(super) const fn stored(value: f64) -> (bool, f64) {
+    if value.is_nan() { (true, 0.0) } else { (false, value) }
+}
+
+impl TrackingWrite for SqliteTx<'_> {
+    fn next_experiment_id(&self) -> Result<i64> {
+        self.scalar("SELECT COALESCE(MAX(seq), 0) + 1 FROM sqlite_sequence WHERE name = 'experiments'", [])
+    }
+
+    fn insert_experiment(&mut self, experiment: &Experiment) -> Result<()> {
+        self.execute(
+            "INSERT INTO experiments (id, name, artifact_location, lifecycle, created, updated)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            params![
+                experiment.id,
+                experiment.name,
+                experiment.artifact_location,
+                experiment.lifecycle.as_str(),
+                experiment.created.as_millis(),
+                experiment.updated.as_millis()
+            ],
+        )?;
+        experiment.tags.iter().try_for_each(|tag| self.set_experiment_tag(experiment.id, tag))
+    }
+
+    fn update_experiment(&mut self, experiment: &Experiment) -> Result<()> {
+        self.execute(
+            "UPDATE experiments SET name = ?2, lifecycle = ?3, updated = ?4 WHERE id = ?1",
+            params![
+                experiment.id,
+                experiment.name,
+                experiment.lifecycle.as_str(),
+                experiment.updated.as_millis()
+            ],
+        )?;
+        Ok(())
+    }
+
+    fn set_experiment_tag(&mut self, experiment: i64, tag: &KeyValue) -> Result<()> {
+        self.execute(
+            "INSERT INTO experiment_tags (experiment, key, value) VALUES (?1, ?2, ?3)
+             ON CONFLICT (experiment, key) DO UPDATE SET value = excluded.value",
+            params![experiment, tag.key, tag.value],
+        )?;
+        Ok(())
+    }
+
+    fn delete_experiment_tag(&mut self, experiment: i64, key: &str) -> Result<bool> {
+        let sql = "DELETE FROM experiment_tags WHERE experiment = ?1 AND key = ?2";
+        Ok(self.execute(sql, params![experiment, key])? > 0)
+    }
+
+    fn set_lifecycle_of_runs(&mut self, experiment: i64, lifecycle: Lifecycle) -> Result<usize> {
+        self.execute(
+            "UPDATE runs SET lifecycle = ?2 WHERE experiment = ?1 AND lifecycle <> ?2",
+            params![experiment, lifecycle.as_str()],
+        )
+    }
+
+    fn insert_run(&mut self, run: &RunInfo) -> Result<()> {
+        self.execute(
+            "INSERT INTO runs (id, experiment, name, user_name, status, start_time, end_time, lifecycle,
+                               artifact_uri, created_by)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            params![
+                run.id,
+                run.experiment,
+                run.name,
+                run.user,
+                run.status.as_str(),
+                run.start.as_millis(),
+                run.end.map(Timestamp::as_millis),
+                run.lifecycle.as_str(),
+                run.artifact_uri,
+                run.created_by.as_str()
+            ],
+        )?;
+        Ok(())
+    }
+
+    fn update_run(&mut self, run: &RunInfo) -> Result<()> {
+        self.execute(
+            "UPDATE runs SET name = ?2, status = ?3, end_time = ?4, lifecycle = ?5 WHERE id = ?1",
+            params![
+                run.id,
+                run.name,
+                run.status.as_str(),
+                run.end.map(Timestamp::as_millis),
+                run.lifecycle.as_str()
+            ],
+        )?;
+        Ok(())
+    }
+
+    fn set_run_tags(&mut self, run: &str, tags: &[KeyValue]) -> Result<()> {
+        let num = self.run_num(run)?;
+        for tag in tags {
+            self.execute(
+                "INSERT INTO run_tags (run, key, value) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (run, key) DO UPDATE SET value = excluded.value",
+                params![num, tag.key, tag.value],
+            )?;
+        }
+        Ok(())
+    }
+
+    fn delete_run_tag(&mut self, run: &str, key: &str) -> Result<bool> {
+        let sql = "DELETE FROM run_tags WHERE run = (SELECT num FROM runs WHERE id = ?1) AND key = ?2";
+        Ok(self.execute(sql, [run, key])? > 0)
+    }
+
+    fn insert_param(&mut self, run: &str, param: &KeyValue) -> Result<()> {
+        self.execute(
+            "INSERT INTO run_params (run, key, value)
+             VALUES ((SELECT num FROM runs WHERE id = ?1), ?2, ?3)",
+            [run, &param.key, &param.value],
+        )?;
+        Ok(())
+    }
+
+    fn insert_metric_points(&mut self, run: &str, points: &[Metric]) -> Result<usize> {
+        let num = self.run_num(run)?;
+        let mut keys: HashMap<&str, i64> = HashMap::new();
+        let mut added = 0;
+        for point in points {
+            let key = match keys.get(point.key.as_str()) {
+                Some(key) => *key,
+                None => *keys.entry(&point.key).or_insert(self.metric_key(&point.key)?),
+            };
+            let (is_nan, value) = stored(point.value);
+            added += self.execute(
+                "INSERT OR IGNORE INTO metric_points (run, key, step, ts, is_nan, value)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                params![num, key, point.step, point.timestamp.as_millis(), is_nan, value],
+            )?;
+        }
+        Ok(added)
+    }
+
+    fn raise_latest_metrics(&mut self, run: &str, points: &[&Metric]) -> Result<()> {
+        let num = self.run_num(run)?;
+        for point in points {
+            let (is_nan, value) = stored(point.value);
+            self.execute(
+                "INSERT INTO latest_metrics (run, key, step, ts, is_nan, value)
+                 VALUES (?1, (SELECT id FROM metric_keys WHERE key = ?2), ?3, ?4, ?5, ?6)
+                 ON CONFLICT (run, key) DO UPDATE
+                 SET step = excluded.step, ts = excluded.ts, is_nan = excluded.is_nan, value = excluded.value
+                 WHERE (excluded.step, excluded.ts, excluded.value) > (step, ts, value)",
+                params![num, point.key, point.step, point.timestamp.as_millis(), is_nan, value],
+            )?;
+        }
+        Ok(())
+    }
+
+    fn insert_model_metrics(&mut self, points: &[ModelMetric]) -> Result<()> {
+        points.iter().try_for_each(|point| self.insert_model_metric(point))
+    }
+
+    fn insert_inputs(&mut self, run: &RunInfo, inputs: &[DatasetInput]) -> Result<()> {
+        let num = self.run_num(&run.id)?;
+        for input in inputs {
+            self.execute(
+                "INSERT OR IGNORE INTO datasets
+                     (experiment, name, digest, source_type, source, schema, profile)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                params![
+                    run.experiment,
+                    input.name,
+                    input.digest,
+                    input.source_type,
+                    input.source,
+                    input.schema,
+                    input.profile
+                ],
+            )?;
+            let dataset: i64 = self.scalar(
+                "SELECT id FROM datasets WHERE experiment = ?1 AND name = ?2 AND digest = ?3",
+                params![run.experiment, input.name, input.digest],
+            )?;
+            self.execute("INSERT OR IGNORE INTO run_inputs (run, dataset) VALUES (?1, ?2)", [num, dataset])?;
+            for tag in &input.tags {
+                self.execute(
+                    "INSERT INTO run_input_tags (run, dataset, key, value) VALUES (?1, ?2, ?3, ?4)
+                     ON CONFLICT (run, dataset, key) DO UPDATE SET value = excluded.value",
+                    params![num, dataset, tag.key, tag.value],
+                )?;
+            }
+        }
+        Ok(())
+    }
+
+    fn insert_model_inputs(&mut self, run: &str, models: &[String]) -> Result<()> {
+        self.execute(
+            "INSERT OR IGNORE INTO run_model_inputs (run, model_id)
+             SELECT (SELECT num FROM runs WHERE id = ?1), value FROM json_each(?2)",
+            params![run, to_text(&models)?],
+        )?;
+        Ok(())
+    }
+
+    fn insert_outputs(&mut self, run: &str, outputs: &[ModelOutput]) -> Result<()> {
+        for output in outputs {
+            self.execute(
+                "INSERT OR IGNORE INTO run_outputs (run, model_id, step)
+                 VALUES ((SELECT num FROM runs WHERE id = ?1), ?2, ?3)",
+                params![run, output.model_id, output.step],
+            )?;
+        }
+        Ok(())
+    }
+
+    fn insert_logged_model(&mut self, model: &LoggedModel) -> Result<()> {
+        self.insert_logged_model_row(model)
+    }
+
+    fn update_logged_model(&mut self, model: &LoggedModel) -> Result<()> {
+        self.execute(
+            "UPDATE logged_models SET status = ?2, lifecycle = ?3, updated = ?4 WHERE id = ?1",
+            params![model.id, model.status.as_str(), model.lifecycle.as_str(), model.updated.as_millis()],
+        )?;
+        Ok(())
+    }
+
+    fn set_logged_model_tags(&mut self, model: &str, tags: &[KeyValue]) -> Result<()> {
+        for tag in tags {
+            self.execute(
+                "INSERT INTO logged_model_tags (model, key, value) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (model, key) DO UPDATE SET value = excluded.value",
+                [model, &tag.key, &tag.value],
+            )?;
+        }
+        Ok(())
+    }
+
+    fn delete_logged_model_tag(&mut self, model: &str, key: &str) -> Result<bool> {
+        Ok(self.execute("DELETE FROM logged_model_tags WHERE model = ?1 AND key = ?2", [model, key])? > 0)
+    }
+
+    fn insert_logged_model_param(&mut self, model: &str, param: &KeyValue) -> Result<()> {
+        self.execute(
+            "INSERT INTO logged_model_params (model, key, value) VALUES (?1, ?2, ?3)",
+            [model, &param.key, &param.value],
+        )?;
+        Ok(())
+    }
+}

@@ -1,0 +1,233 @@
+//! Turns a [`Search`] into SQL. Only fixed text enters the statement; every value is bound.
+
+use crate::traits::search::{
+    Attribute, Condition, DatasetProperty, Field, Operand, Operator, Search, SortKey, View,
+};
+use crate::{Result, StoreError};
+use rusqlite::types::Value;
+use std::fmt::Write as _;
+
+/// How an entity lies in the tables. Its own table has the alias `e`.
+pub(super) struct Entity {
+    /// The column of an attribute.
+    pub(super) column: fn(Attribute) -> Option<&'static str>,
+    /// Where its tags lie: rows `t` with `key` and `value`.
+    pub(super) tags: &'static str,
+    /// Where its parameters lie.
+    pub(super) params: Option<&'static str>,
+    /// Where its metrics lie, and how their key is found from the bound name.
+    pub(super) metrics: Option<(&'static str, &'static str)>,
+    /// Where its data sets lie: rows `d`, with tags `t`.
+    pub(super) datasets: Option<&'static str>,
+    /// The order that comes last and breaks ties.
+    pub(super) default_order: &'static str,
+}
+
+/// A statement under construction.
+pub(super) struct Statement {
+    pub(super) sql: String,
+    pub(super) values: Vec<Value>,
+}
+
+impl Statement {
+    pub(super) fn new(select: &str) -> Self {
+        Self { sql: format!("{select} WHERE true"), values: Vec::new() }
+    }
+
+    /// Binds a value and gives its placeholder.
+    pub(super) fn bind(&mut self, value: impl Into<Value>) -> String {
+        self.values.push(value.into());
+        format!("?{}", self.values.len())
+    }
+
+    pub(super) fn and(&mut self, condition: &str) {
+        self.sql.push_str(" AND ");
+        self.sql.push_str(condition);
+    }
+
+    /// Restricts to lifecycles.
+    pub(super) fn view(&mut self, view: View) {
+        match view {
+            View::Active => self.and("e.lifecycle = 'active'"),
+            View::Deleted => self.and("e.lifecycle <> 'active'"),
+            View::All => {}
+        }
+    }
+
+    /// Adds conditions, order and page.
+    pub(super) fn search(mut self, entity: &Entity, search: &Search) -> Result<Self> {
+        for condition in &search.conditions {
+            let text = self.condition(entity, condition)?;
+            self.and(&text);
+        }
+        self.sql.push_str(" ORDER BY ");
+        for key in &search.order {
+            let text = self.sort_key(entity, key)?;
+            self.sql.push_str(&text);
+            self.sql.push_str(", ");
+        }
+        let limit = self.bind(i64::try_from(search.limit).unwrap_or(i64::MAX));
+        let offset = self.bind(i64::try_from(search.offset).unwrap_or(i64::MAX));
+        let _ = write!(self.sql, "{} LIMIT {limit} OFFSET {offset}", entity.default_order);
+        Ok(self)
+    }
+
+    fn condition(&mut self, entity: &Entity, condition: &Condition) -> Result<String> {
+        match &condition.field {
+            Field::Attribute(attribute) => {
+                let column = (entity.column)(*attribute).ok_or_else(|| unknown(&condition.field))?;
+                self.compare(column, condition)
+            }
+            Field::Tag(key) => {
+                let key = self.bind(key.clone());
+                self.exists(&format!("{} AND t.key = {key}", entity.tags), "t.value", condition)
+            }
+            Field::Param(key) => {
+                let rows = entity.params.ok_or_else(|| unknown(&condition.field))?;
+                let key = self.bind(key.clone());
+                self.exists(&format!("{rows} AND t.key = {key}"), "t.value", condition)
+            }
+            Field::Metric(key) => {
+                let (rows, lookup) = entity.metrics.ok_or_else(|| unknown(&condition.field))?;
+                let key = self.bind(key.clone());
+                let rows = format!("{rows} AND t.key = {}", lookup.replace("{}", &key));
+                let value = if condition.operator == Operator::NotEqual {
+                    // NaN differs from every number.
+                    "CASE WHEN t.is_nan THEN 9e999 ELSE t.value END"
+                } else {
+                    "CASE WHEN t.is_nan THEN NULL ELSE t.value END"
+                };
+                self.exists(&rows, value, condition)
+            }
+            Field::Dataset(property) => {
+                let rows = entity.datasets.ok_or_else(|| unknown(&condition.field))?;
+                let (rows, column) = match property {
+                    DatasetProperty::Name => (rows.to_owned(), "d.name"),
+                    DatasetProperty::Digest => (rows.to_owned(), "d.digest"),
+                    DatasetProperty::Context => {
+                        (format!("{rows} AND t.key = 'mlflow.data.context'"), "t.value")
+                    }
+                };
+                self.exists(&rows, column, condition)
+            }
+        }
+    }
+
+    /// A condition on rows that may not exist.
+    fn exists(&mut self, rows: &str, column: &str, condition: &Condition) -> Result<String> {
+        Ok(match condition.operator {
+            Operator::IsNull => format!("NOT EXISTS (SELECT 1 FROM {rows})"),
+            Operator::IsNotNull => format!("EXISTS (SELECT 1 FROM {rows})"),
+            Operator::NotEqual if condition.absent_differs => {
+                let equal = Condition { operator: Operator::Equal, ..condition.clone() };
+                let comparison = self.compare(column, &equal)?;
+                format!("NOT EXISTS (SELECT 1 FROM {rows} AND {comparison})")
+            }
+            _ => {
+                let comparison = self.compare(column, condition)?;
+                format!("EXISTS (SELECT 1 FROM {rows} AND {comparison})")
+            }
+        })
+    }
+
+    fn compare(&mut self, column: &str, condition: &Condition) -> Result<String> {
+        let sign = match condition.operator {
+            Operator::IsNull => return Ok(format!("{column} IS NULL")),
+            Operator::IsNotNull => return Ok(format!("{column} IS NOT NULL")),
+            Operator::Equal => "=",
+            Operator::NotEqual => "<>",
+            Operator::Greater => ">",
+            Operator::GreaterOrEqual => ">=",
+            Operator::Less => "<",
+            Operator::LessOrEqual => "<=",
+            Operator::Like => "GLOB",
+            Operator::ILike => "LIKE",
+            Operator::In => "IN",
+            Operator::NotIn => "NOT IN",
+        };
+        let place = match (&condition.operand, condition.operator) {
+            (Operand::Text(text), Operator::Like) => self.bind(like_to_glob(text)),
+            (Operand::Text(text), _) => self.bind(text.clone()),
+            (Operand::Number(number), _) => self.bind(number_value(*number)),
+            (Operand::Texts(texts), Operator::In | Operator::NotIn) => {
+                let list = self.bind(serde_json::to_string(texts)?);
+                format!("(SELECT value FROM json_each({list}))")
+            }
+            (Operand::Texts(_) | Operand::None, _) => return Err(unknown(&condition.field)),
+        };
+        Ok(format!("{column} {sign} {place}"))
+    }
+
+    /// A sort key; what has no value comes last either way, NaN just before it.
+    fn sort_key(&mut self, entity: &Entity, key: &SortKey) -> Result<String> {
+        let direction = if key.descending { "DESC" } else { "ASC" };
+        let value = match &key.field {
+            Field::Attribute(attribute) => {
+                let column = (entity.column)(*attribute).ok_or_else(|| unknown(&key.field))?;
+                column.to_owned()
+            }
+            Field::Tag(name) => {
+                let name = self.bind(name.clone());
+                format!("(SELECT t.value FROM {} AND t.key = {name})", entity.tags)
+            }
+            Field::Param(name) => {
+                let rows = entity.params.ok_or_else(|| unknown(&key.field))?;
+                let name = self.bind(name.clone());
+                format!("(SELECT t.value FROM {rows} AND t.key = {name})")
+            }
+            Field::Metric(name) => {
+                let (rows, lookup) = entity.metrics.ok_or_else(|| unknown(&key.field))?;
+                let name = self.bind(name.clone());
+                let rows = format!("FROM {rows} AND t.key = {}", lookup.replace("{}", &name));
+                let latest = "ORDER BY t.step DESC, t.ts DESC LIMIT 1";
+                return Ok(format!(
+                    "COALESCE((SELECT t.is_nan {rows} {latest}), 2), \
+                     (SELECT t.value {rows} {latest}) {direction}"
+                ));
+            }
+            Field::Dataset(_) => return Err(unknown(&key.field)),
+        };
+        Ok(format!("{value} IS NULL, {value} {direction}"))
+    }
+}
+
+/// A whole number compares as an integer, so that large times stay exact.
+#[expect(clippy::cast_possible_truncation, reason = "the range is checked")]
+fn number_value(number: f64) -> Value {
+    if number.fract() == 0.0 && number.abs() < 9.0e15 {
+        Value::Integer(number as i64)
+    } else {
+        Value::Real(number)
+    }
+}
+
+/// `LIKE` heeds letter case in the search language but not in SQLite; `GLOB` does.
+fn like_to_glob(pattern: &str) -> String {
+    let mut glob = String::with_capacity(pattern.len());
+    for character in pattern.chars() {
+        match character {
+            '%' => glob.push('*'),
+            '_' => glob.push('?'),
+            '*' | '?' | '[' => {
+                let _ = write!(glob, "[{character}]");
+            }
+            other => glob.push(other),
+        }
+    }
+    glob
+}
+
+/// The capability asked for something that this entity does not have.
+fn unknown(field: &Field) -> StoreError {
+    StoreError::Database(rusqlite::Error::InvalidParameterName(format!("search by {field:?}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::like_to_glob;
+
+    #[test]
+    fn patterns_keep_their_meaning() {
+        assert_eq!(like_to_glob("a%b_c*[d"), "a*b?c[*][[]d");
+    }
+}

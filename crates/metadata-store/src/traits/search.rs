@@ -1,0 +1,154 @@
+//! What a search asks for, apart from any text grammar. A capability makes these values from a
+//! parsed filter; the store turns them into a query with bound values.
+
+/// A built-in property of an entity. Not every entity has every one: see each search.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Attribute {
+    /// The id of a run, experiment or logged model.
+    Id,
+    /// The name.
+    Name,
+    /// The status.
+    Status,
+    /// The user name that the client gave.
+    User,
+    /// When a run began.
+    Start,
+    /// When a run ended.
+    End,
+    /// How long a run took.
+    Duration,
+    /// When it was created.
+    Created,
+    /// When it was last changed.
+    Updated,
+    /// Where its artifacts live.
+    ArtifactUri,
+    /// The experiment it belongs to.
+    Experiment,
+    /// The kind of a logged model.
+    ModelType,
+    /// The run that produced a model.
+    SourceRun,
+    /// The number of a model version.
+    Version,
+    /// The source URI of a model version.
+    Source,
+    /// The stage of a model version.
+    Stage,
+}
+
+/// A property of a data set that a run read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DatasetProperty {
+    /// Its name.
+    Name,
+    /// Its digest.
+    Digest,
+    /// How the run used it.
+    Context,
+}
+
+/// What a condition or an order looks at.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Field {
+    /// A built-in property.
+    Attribute(Attribute),
+    /// The latest value of a metric.
+    Metric(String),
+    /// A parameter.
+    Param(String),
+    /// A tag.
+    Tag(String),
+    /// A data set that was read.
+    Dataset(DatasetProperty),
+}
+
+/// How a condition compares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operator {
+    /// Equal.
+    Equal,
+    /// Not equal.
+    NotEqual,
+    /// Greater.
+    Greater,
+    /// Greater or equal.
+    GreaterOrEqual,
+    /// Less.
+    Less,
+    /// Less or equal.
+    LessOrEqual,
+    /// Matches a pattern with `%` and `_`.
+    Like,
+    /// As [`Operator::Like`], letter case apart.
+    ILike,
+    /// One of a list.
+    In,
+    /// None of a list.
+    NotIn,
+    /// Not there.
+    IsNull,
+    /// There.
+    IsNotNull,
+}
+
+/// What a condition compares with.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Operand {
+    /// Nothing, for [`Operator::IsNull`] and its opposite.
+    None,
+    /// A text.
+    Text(String),
+    /// A number.
+    Number(f64),
+    /// Texts, for [`Operator::In`] and its opposite.
+    Texts(Vec<String>),
+}
+
+/// One condition; a search holds all of them together.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Condition {
+    /// What to look at.
+    pub field: Field,
+    /// How to compare.
+    pub operator: Operator,
+    /// What to compare with.
+    pub operand: Operand,
+    /// Whether an entity without such a tag passes a [`Operator::NotEqual`].
+    pub absent_differs: bool,
+}
+
+/// One key of the order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SortKey {
+    /// What to sort by.
+    pub field: Field,
+    /// From high to low.
+    pub descending: bool,
+}
+
+/// Which lifecycles a search covers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum View {
+    /// What is in use.
+    #[default]
+    Active,
+    /// What was deleted.
+    Deleted,
+    /// Both.
+    All,
+}
+
+/// A whole search.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Search {
+    /// What must hold, all together.
+    pub conditions: Vec<Condition>,
+    /// The order; each search has a default that also breaks ties.
+    pub order: Vec<SortKey>,
+    /// How many to give at most.
+    pub limit: usize,
+    /// How many to skip.
+    pub offset: usize,
+}
