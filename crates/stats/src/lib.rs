@@ -1,1 +1,12 @@
-//! Pure statistics: ranking metrics, calibration, paired tests and drift distances.
+//! Pure statistics: ranking metrics, calibration, paired tests, drift distances and the special
+//! functions they need. No I/O; what cannot be computed is `None`, never a made-up number.
+#![warn(missing_docs)]
+
+pub mod calibration;
+pub mod compat;
+pub mod counts;
+pub mod drift;
+pub mod intervals;
+pub mod ks;
+pub mod ranking;
+pub mod special;

@@ -1,0 +1,6 @@
+//! Statistics against recorded values of the tools that teams use today, and properties.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod conformance;
+mod models;
+mod special;
