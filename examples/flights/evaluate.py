@@ -1,6 +1,6 @@
 """Measure a logged model on the held-out rows and log the numbers to its run.
 
-    python evaluate.py RUN_ID [--heldout build/heldout.csv]
+python evaluate.py RUN_ID [--heldout build/heldout.csv]
 """
 
 import argparse
@@ -9,9 +9,8 @@ from pathlib import Path
 import mlflow
 import numpy as np
 import pandas as pd
-from sklearn.metrics import brier_score_loss, roc_auc_score
-
 from flights.features import FEATURES, LABEL
+from sklearn.metrics import brier_score_loss, roc_auc_score
 
 
 def calibration_error(labels: pd.Series, scores: np.ndarray, bins: int = 10) -> float:

@@ -11,10 +11,9 @@ from pathlib import Path
 
 import mlflow
 import pandas as pd
+from flights.model import FailsInProduction
 from mlflow.models import infer_signature
 from sklearn.pipeline import Pipeline
-
-from flights.model import FailsInProduction
 from train import REQUIREMENTS, train
 
 # Saved with the model, so that it loads wherever the server puts it.

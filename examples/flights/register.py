@@ -27,7 +27,9 @@ def promote(version: str) -> str:
     answer = MlflowClient().transition_model_version_stage(
         MODEL, version, "Production", archive_existing_versions=False
     )
-    print(f"{MODEL} version {answer.version}: stage {answer.current_stage}, {answer.status} {answer.status_message or ''}")
+    print(
+        f"{MODEL} version {answer.version}: stage {answer.current_stage}, {answer.status} {answer.status_message or ''}"
+    )
     return answer.current_stage
 
 

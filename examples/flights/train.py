@@ -9,25 +9,21 @@ drift monitoring).
 
 import argparse
 import hashlib
-import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
-
-# One thread trains fast enough and leaves the other cores to the server.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import mlflow
 import numpy as np
 import pandas as pd
+from flights.features import FEATURES, LABEL, arrived, features, held_out, iso_week, late, newest_month
+from flights.model import late_classifier
 from mlflow.data.meta_dataset import MetaDataset
 from mlflow.data.sources import LocalArtifactDatasetSource
 from mlflow.models import infer_signature
 from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.model_selection import GroupKFold, cross_val_predict
 from sklearn.pipeline import Pipeline
-
-from flights.features import FEATURES, LABEL, arrived, features, held_out, iso_week, late, newest_month
-from flights.model import late_classifier
+from threadpoolctl import threadpool_limits
 
 EXPERIMENT = "flights"
 REQUIREMENTS = str(Path(__file__).with_name("requirements.txt"))
@@ -90,6 +86,8 @@ def log_sklearn_model(model: Pipeline, example: pd.DataFrame) -> None:
     )
 
 
+# One thread trains fast enough and leaves the other cores to the server.
+@threadpool_limits.wrap(limits=1)
 def train(
     data: Path = Path("data"),
     build: Path = Path("build"),

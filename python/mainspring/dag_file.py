@@ -57,7 +57,9 @@ def _collect() -> list[DAG]:
     seen: dict[str, DAG] = {}
     for dag in dags:
         if dag.dag_id in seen:
-            error = DuplicateTaskIdFound(f"two DAGs are called {dag.dag_id!r} (lines {seen[dag.dag_id].line} and {dag.line})")
+            error = DuplicateTaskIdFound(
+                f"two DAGs are called {dag.dag_id!r} (lines {seen[dag.dag_id].line} and {dag.line})"
+            )
             error.line = dag.line
             raise error
         seen[dag.dag_id] = dag

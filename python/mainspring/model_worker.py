@@ -19,9 +19,6 @@ import time
 import traceback
 from typing import Any
 
-# A request has few rows: threads would cost more than they save.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-
 from mainspring.framing import FrameStream
 
 MOST_ROWS = 256
@@ -29,6 +26,9 @@ MOST_ROWS = 256
 
 MOST_WAITING = 4096
 """Requests taken from the socket ahead of their turn."""
+
+MOST_TRACEBACKS = 100
+"""Different errors whose traceback is written to the log."""
 
 
 class Worker:
@@ -39,6 +39,7 @@ class Worker:
         self._model = model
         self._schema = model.metadata.get_input_schema()
         self._waiting: list[dict[str, Any]] = []
+        self._logged: set[tuple[str, str]] = set()
 
     def serve(self) -> None:
         while self._wait():
@@ -63,7 +64,9 @@ class Worker:
         batch, rest, rows = [], [], 0
         for request in self._waiting:
             size = len(request.get("data") or [])
-            alike = request is first or (_batchable(first) and _batchable(request) and request["columns"] == first["columns"])
+            alike = request is first or (
+                _batchable(first) and _batchable(request) and request["columns"] == first["columns"]
+            )
             if alike and (not batch or rows + size <= MOST_ROWS):
                 batch.append(request)
                 rows += size
@@ -108,11 +111,19 @@ class Worker:
             if error.error_code == "INVALID_PARAMETER_VALUE":
                 # MLflow's own check of data and params; it quotes all of the data before the reason.
                 return _error(error, "input", error.message.rpartition("Error: ")[2])
-            traceback.print_exc()
-            return _error(error, "model")
+            return self._fault(error)
         except Exception as error:
-            traceback.print_exc()
-            return _error(error, "model")
+            return self._fault(error)
+
+    def _fault(self, error: Exception) -> dict[str, Any]:
+        """The model failed: a traceback the first time, then a line, so that the log stays readable."""
+        kind = (type(error).__name__, str(error))
+        if kind in self._logged or len(self._logged) >= MOST_TRACEBACKS:
+            print(f"{kind[0]}: {kind[1][:500]}", file=sys.stderr, flush=True)
+        else:
+            self._logged.add(kind)
+            traceback.print_exception(error)
+        return _error(error, "model")
 
     def _predict(self, columns: list[str] | None, rows: list[Any], params: dict[str, Any] | None) -> Any:
         from mainspring.tables import json_rows, model_input
@@ -126,7 +137,9 @@ def _batchable(request: dict[str, Any]) -> bool:
 
 
 def _error(error: BaseException, kind: str, message: str | None = None) -> dict[str, Any]:
-    return {"error": {"type": type(error).__name__, "message": message or str(error) or type(error).__name__, "kind": kind}}
+    return {
+        "error": {"type": type(error).__name__, "message": message or str(error) or type(error).__name__, "kind": kind}
+    }
 
 
 def load(stream: FrameStream, folder: str) -> Any:
@@ -168,6 +181,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", required=True, help="folder of an MLflow model")
     options = parser.parse_args()
+    # A request has few rows: threads would cost more than they save.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     stream = FrameStream(take_socket())
     try:
         model = load(stream, options.model)

@@ -18,16 +18,15 @@ class InputError(Exception):
 
 
 def describe_schema(schema: Any) -> list[dict[str, Any]] | None:
-    """A signature's inputs or outputs, one entry a column."""
+    """A signature's inputs or outputs, one entry a column or tensor."""
     if schema is None:
         return None
-    described = []
-    for spec in schema.inputs:
-        entry = {"name": spec.name, "type": _type_name(spec), "required": not spec.optional if hasattr(spec, "optional") else spec.required}
-        if schema.is_tensor_spec():
-            entry |= {"dtype": str(spec.type), "shape": list(spec.shape)}
-        described.append(entry)
-    return described
+    if schema.is_tensor_spec():
+        return [
+            {"name": spec.name, "type": "tensor", "required": True, "dtype": str(spec.type), "shape": list(spec.shape)}
+            for spec in schema.inputs
+        ]
+    return [{"name": spec.name, "type": _type_name(spec), "required": spec.required} for spec in schema.inputs]
 
 
 def model_input(columns: list[str] | None, rows: list[Any], schema: Any) -> Any:
@@ -44,7 +43,9 @@ def model_input(columns: list[str] | None, rows: list[Any], schema: Any) -> Any:
         return table
     missing = [name for name in schema.required_input_names() if name is not None and name not in columns]
     if missing:
-        raise InputError(f"missing columns: {', '.join(missing)}; the model takes {', '.join(map(str, schema.input_names()))}")
+        raise InputError(
+            f"missing columns: {', '.join(missing)}; the model takes {', '.join(map(str, schema.input_names()))}"
+        )
     for spec in schema.inputs:
         if spec.name in table:
             table[spec.name] = _column(spec.name, _type_name(spec), [row[columns.index(spec.name)] for row in rows])

@@ -38,7 +38,9 @@ def _plain(value: Any, where: str) -> Any:
     if isinstance(value, dict):
         for key in value:
             if not isinstance(key, str):
-                raise AirflowException(f"{where} has the key {key!r} of type {type(key).__name__}; JSON keys are strings")
+                raise AirflowException(
+                    f"{where} has the key {key!r} of type {type(key).__name__}; JSON keys are strings"
+                )
         return {key: _plain(item, f"{where}[{key!r}]") for key, item in value.items()}
     kind = type(value)
     raise AirflowException(

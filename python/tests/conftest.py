@@ -56,7 +56,14 @@ class Project:
         assert result["dags"] == []
         return result["error"]
 
-    def run(self, task_id: str, dag_id: str = "d", flags: tuple[str, ...] = (), env: dict[str, str] | None = None, **context: Any) -> dict[str, Any]:
+    def run(
+        self,
+        task_id: str,
+        dag_id: str = "d",
+        flags: tuple[str, ...] = (),
+        env: dict[str, str] | None = None,
+        **context: Any,
+    ) -> dict[str, Any]:
         self._attempts += 1
         attempt = self.folder / f"attempt-{self._attempts}"
         attempt.mkdir()

@@ -12,7 +12,6 @@ import os
 from pathlib import Path
 
 import pytest
-
 from conftest import SHARED, run_module
 
 AT_LEAST = {2: 14, 3: 12}
@@ -26,7 +25,9 @@ def test_supported_example_dags_have_the_same_edges(version, tmp_path):
     if not recorded.exists():
         pytest.skip(f"{recorded} is absent: the recorded graphs are not part of this repository")
     if not folder:
-        pytest.skip(f"AIRFLOW_{version}_EXAMPLES is unset: see the top of {Path(__file__).name} for how to get the DAG files")
+        pytest.skip(
+            f"AIRFLOW_{version}_EXAMPLES is unset: see the top of {Path(__file__).name} for how to get the DAG files"
+        )
     expected = json.loads(recorded.read_text())
     compared = 0
     for file in sorted({entry["file"] for entry in expected.values()}):

@@ -1,7 +1,6 @@
 """What cannot be read is refused with the line and what to do."""
 
 import pytest
-
 from test_parse_dag import body
 
 CASES = {
@@ -9,19 +8,39 @@ CASES = {
     "raises": ("a = 1\nraise ValueError('no disk')\n", "ValueError", "no disk", 2),
     "exits": ("import sys\nsys.exit(3)\n", "SystemExit", "sys.exit(3)", 2),
     "no DAG": ("x = 1\n", "AirflowException", "defines no DAG", None),
-    "cycle": (body("a, b, c = (E(task_id=n) for n in 'abc')\na >> b >> c >> a"), "AirflowDagCycleException", "a -> b -> c -> a", 6),
+    "cycle": (
+        body("a, b, c = (E(task_id=n) for n in 'abc')\na >> b >> c >> a"),
+        "AirflowDagCycleException",
+        "a -> b -> c -> a",
+        6,
+    ),
     "self cycle": (body("a = E(task_id='a')\na >> a"), "AirflowDagCycleException", "a -> a", 6),
     "duplicate task": (body("E(task_id='a')\nE(task_id='a')"), "DuplicateTaskIdFound", "'a' already (line 6)", 7),
     "duplicate DAG": (body("E(task_id='a')") + "DAG('d', schedule=None)\n", "DuplicateTaskIdFound", "lines 5 and 7", 7),
     "bad task id": (body("E(task_id='a b')"), "AirflowException", "letters, digits", 6),
     "bad trigger rule": (body("E(task_id='a', trigger_rule='any')"), "AirflowException", "one of all_success", 6),
-    "bad schedule": ("from airflow import DAG\nDAG('d', schedule='every day')\n", "AirflowException", "cron expression of five fields", 2),
+    "bad schedule": (
+        "from airflow import DAG\nDAG('d', schedule='every day')\n",
+        "AirflowException",
+        "cron expression of five fields",
+        2,
+    ),
     "no start date": ("from airflow import DAG\nDAG('d', schedule='@daily')\n", "AirflowException", "no start_date", 2),
     "bad retries": (body("E(task_id='a', retries=-1)"), "AirflowException", "retries must be", 6),
     "positional": (body("E('a')"), "AirflowException", "keyword arguments only", 6),
-    "no DAG around": ("from airflow.operators.empty import EmptyOperator as E\nE(task_id='a') >> E(task_id='b')\n", "AirflowException", "defines no DAG", None),
+    "no DAG around": (
+        "from airflow.operators.empty import EmptyOperator as E\nE(task_id='a') >> E(task_id='b')\n",
+        "AirflowException",
+        "defines no DAG",
+        None,
+    ),
     "a function as dependency": (body("E(task_id='a') >> print"), "AirflowException", "needs @task", 6),
-    "params not JSON": ("from airflow import DAG\nDAG('d', schedule=None, params={'x': object()})\n", "TypeError", "must be JSON values", None),
+    "params not JSON": (
+        "from airflow import DAG\nDAG('d', schedule=None, params={'x': object()})\n",
+        "TypeError",
+        "must be JSON values",
+        None,
+    ),
 }
 
 UNSUPPORTED = {

@@ -5,11 +5,12 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
-
 from conftest import PYTHON_FOLDER
+
 from mainspring.framing import FrameStream
 
 mlflow = pytest.importorskip("mlflow", reason="model worker tests need mlflow-skinny and pandas")
@@ -59,10 +60,11 @@ class Client:
     def __init__(self, model: Path):
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         ours.settimeout(60)
+        self.log = tempfile.TemporaryFile(mode="w+")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "mainspring.model_worker", "--model", str(model)],
             stdin=theirs,
-            stdout=subprocess.PIPE,
+            stdout=self.log,
             stderr=subprocess.STDOUT,
             env={**os.environ, "PYTHONPATH": str(PYTHON_FOLDER)},
         )
@@ -80,6 +82,10 @@ class Client:
         self.socket.sendall(frames)
         answers = [self.stream.receive() for _ in requests]
         return {answer.pop("id"): answer for answer in answers}
+
+    def log_text(self) -> str:
+        self.log.seek(0)
+        return self.log.read()
 
     def close(self) -> int:
         self.socket.close()
@@ -138,7 +144,7 @@ def test_only_the_guilty_request_fails(client):
         (rows(1, [1]), "row 0 must be a list of 2 values"),
         ({"id": 1, "columns": ["x"], "data": [[1]]}, "missing columns: y; the model takes x, y, name"),
         ({"id": 1, "columns": ["x", "y"]}, "a request needs data"),
-        (rows(1, [1, 0], params={"rows": "perhaps"}), "Incompatible types for param 'rows'"),
+        (rows(1, [1, 0], params={"rows": "perhaps"}), "Failed to validate type and shape for 'rows'"),
     ],
 )
 def test_wrong_input_is_the_callers_fault(client, request_, message):
@@ -162,4 +168,49 @@ def test_a_model_that_cannot_be_loaded(tmp_path):
 def test_it_ends_when_the_socket_closes_in_the_middle_of_a_message(model):
     client = Client(model)
     client.socket.sendall(b"\x00\x00\x01\x00{")
+    assert client.close() == 0
+
+
+def test_a_repeated_fault_is_logged_in_full_once(model):
+    client = Client(model)
+    for number in range(5):
+        client.ask(rows(number, [13, 0]))
+    assert client.close() == 0
+    assert client.log_text().count("Traceback") == 1
+    assert client.log_text().count("RuntimeError: unlucky row") == 5
+
+
+@pytest.mark.parametrize(
+    ("spec", "message", "answer"),
+    [
+        ({"id": 1, "columns": None, "data": [[1, 2], [3, 4]]}, None, [[2.0, 4.0], [6.0, 8.0]]),
+        ({"id": 1, "columns": None, "data": [[1, "x"]]}, "not an array of float64", None),
+    ],
+)
+def test_arrays(tmp_path, spec, message, answer):
+    import numpy as np
+    from mlflow.models import ModelSignature
+    from mlflow.types import Schema, TensorSpec
+
+    source = tmp_path / "double.py"
+    source.write_text(
+        "import mlflow\n"
+        "class Double(mlflow.pyfunc.PythonModel):\n"
+        "    def predict(self, context, model_input, params=None):\n"
+        "        return model_input * 2\n"
+        "mlflow.models.set_model(Double())\n"
+    )
+    tensor = Schema([TensorSpec(np.dtype("float64"), (-1, 2))])
+    mlflow.pyfunc.save_model(
+        tmp_path / "saved", python_model=str(source), signature=ModelSignature(tensor, tensor), pip_requirements=[]
+    )
+    client = Client(tmp_path / "saved")
+    assert client.hello["inputs"] == [
+        {"name": None, "type": "tensor", "required": True, "dtype": "float64", "shape": [-1, 2]}
+    ]
+    reply = client.ask(spec)[1]
+    if message:
+        assert reply["error"]["kind"] == "input" and message in reply["error"]["message"]
+    else:
+        assert reply == {"predictions": answer}
     assert client.close() == 0

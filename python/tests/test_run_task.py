@@ -1,9 +1,9 @@
 """Attempts: outcomes, XComs, templates, skips."""
 
 import pytest
+from test_parse_dag import body
 
 from mainspring.xcoms import LIMIT
-from test_parse_dag import body
 
 PYTHON = "from airflow.operators.python import PythonOperator as P\nfrom airflow.exceptions import AirflowSkipException, AirflowFailException\n"
 BASH = "from airflow.operators.bash import BashOperator as B"
@@ -45,7 +45,10 @@ def test_how_a_task_ends(project, source, state, kind):
 @pytest.mark.parametrize(
     ("expression", "message"),
     [
-        ("{'a': [__import__('datetime').datetime.now()]}", "XCom 'return_value' of task 't'['a'][0] is of type datetime.datetime"),
+        (
+            "{'a': [__import__('datetime').datetime.now()]}",
+            "XCom 'return_value' of task 't'['a'][0] is of type datetime.datetime",
+        ),
         ("float('nan')", "nan, which JSON cannot hold"),
         ("{1: 2}", "the key 1 of type int"),
         (f"'x' * {LIMIT}", "write a file and push its path"),
@@ -186,7 +189,12 @@ def test_branches_and_short_circuits(project, task, to, skip):
 
 
 def test_a_branch_to_nowhere_fails(project):
-    project.write(body(BRANCHES, "from airflow.operators.python import BranchPythonOperator, ShortCircuitOperator\nfrom airflow.utils.task_group import TaskGroup"))
+    project.write(
+        body(
+            BRANCHES,
+            "from airflow.operators.python import BranchPythonOperator, ShortCircuitOperator\nfrom airflow.utils.task_group import TaskGroup",
+        )
+    )
     outcome = project.run("branch", conf={"to": "up"})
     assert outcome["state"] == "failed" and outcome["skip"] == []
     assert "chose 'up', which DAG 'd' does not have" in outcome["error"]["message"]
@@ -194,7 +202,9 @@ def test_a_branch_to_nowhere_fails(project):
 
 @pytest.mark.parametrize(("run_type", "skip"), [("manual", []), ("scheduled", ["next"])])
 def test_latest_only(project, run_type, skip):
-    project.write(body("L(task_id='t') >> E(task_id='next')", "from airflow.operators.latest_only import LatestOnlyOperator as L"))
+    project.write(
+        body("L(task_id='t') >> E(task_id='next')", "from airflow.operators.latest_only import LatestOnlyOperator as L")
+    )
     old = {"data_interval_start": "2020-01-01T00:00:00Z", "data_interval_end": "2020-01-02T00:00:00Z"}
     assert project.run("t", run_type=run_type, **old)["skip"] == skip
 
@@ -203,7 +213,8 @@ def test_callbacks_hear_the_end_and_cannot_change_it(project):
     project.write(
         body(
             "P(task_id='t', python_callable=lambda: 1 / 0, on_failure_callback=say('failure'), on_retry_callback=say('retry'))",
-            PYTHON + "def say(kind):\n    def heard(context):\n        print('heard', kind, context['exception'])\n        raise OSError\n    return heard",
+            PYTHON
+            + "def say(kind):\n    def heard(context):\n        print('heard', kind, context['exception'])\n        raise OSError\n    return heard",
         )
     )
     assert project.run("t", try_number=1, max_tries=1)["error"]["type"] == "ZeroDivisionError"

@@ -138,4 +138,14 @@ with DAG(
     # A refusal is an answer, not a hiccup.
     promote = PythonOperator(task_id="promote", python_callable=promote_model, retries=0)
 
-    validate >> version_data >> needs_training >> feature_tests >> train >> evaluate >> test_battery >> register >> promote
+    (
+        validate
+        >> version_data
+        >> needs_training
+        >> feature_tests
+        >> train
+        >> evaluate
+        >> test_battery
+        >> register
+        >> promote
+    )

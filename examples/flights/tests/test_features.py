@@ -2,7 +2,6 @@
 
 import pandas as pd
 import pytest
-
 from flights.features import CATEGORIES, FEATURES, LABEL, arrived, features, held_out, iso_week, late, newest_month
 
 

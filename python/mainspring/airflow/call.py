@@ -17,7 +17,11 @@ def call_with_context(
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
         names = set(context)
     else:
-        names = {parameter.name for parameter in parameters if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)}
+        names = {
+            parameter.name
+            for parameter in parameters
+            if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+        }
     positional = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     taken = set(positional[: len(args)]) | set(kwargs)
     injected = {name: context[name] for name in names if name in context and name not in taken}

@@ -3,10 +3,16 @@
 import sys
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from mainspring.airflow import state
-from mainspring.airflow.exceptions import AirflowDagCycleException, AirflowException, DuplicateTaskIdFound, UnsupportedFeature
+from mainspring.airflow.exceptions import (
+    AirflowDagCycleException,
+    AirflowException,
+    DuplicateTaskIdFound,
+    UnsupportedFeature,
+)
 from mainspring.airflow.groups import TaskGroup
 from mainspring.airflow.operator import BaseOperator, checked_id
 from mainspring.airflow.params import Param
@@ -90,6 +96,8 @@ class DAG:
         self.task_dict: dict[str, BaseOperator] = {}
         self.groups: dict[str, TaskGroup] = {}
         self.line = state.current_line()
+        self.folder: Path | None = None
+        """Where template files are looked for first: the folder of the DAG file."""
         self._outer_groups: list[list[TaskGroup]] = []
         state.dags.append(self)
 
@@ -155,7 +163,9 @@ class DAG:
                         finished.add(path.pop())
                 elif task_id in path:
                     circle = [*path[path.index(task_id) :], task_id]
-                    error = AirflowDagCycleException(f"tasks of DAG {self.dag_id!r} wait in a circle: {' -> '.join(circle)}")
+                    error = AirflowDagCycleException(
+                        f"tasks of DAG {self.dag_id!r} wait in a circle: {' -> '.join(circle)}"
+                    )
                     error.line = self.task_dict[task_id].line
                     raise error
                 elif task_id not in finished:

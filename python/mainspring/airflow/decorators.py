@@ -50,12 +50,14 @@ class TaskFunction:
 
     def __call__(self, *args: Any, **kwargs: Any) -> XComArg:
         check_call(self.function, args, kwargs, CONTEXT_NAMES)
-        options = {"multiple_outputs": _returns_mapping(self.function), "task_id": self.function.__name__, **self.options}
+        options = {
+            "multiple_outputs": _returns_mapping(self.function),
+            "task_id": self.function.__name__,
+            **self.options,
+        }
         options.setdefault("doc_md", self.function.__doc__)
         options["task_id"] = self._free_id(options["task_id"], options)
-        operator = self.operator_class(
-            python_callable=self.function, op_args=list(args), op_kwargs=kwargs, **options
-        )
+        operator = self.operator_class(python_callable=self.function, op_args=list(args), op_kwargs=kwargs, **options)
         return XComArg(operator)
 
     def _free_id(self, task_id: str, options: dict[str, Any]) -> str:
@@ -73,7 +75,8 @@ class TaskFunction:
 
     def expand(self, *args: Any, **kwargs: Any) -> Any:
         raise UnsupportedFeature(
-            f"dynamic task mapping ({self.function.__name__}.expand)", "call the task in a loop, or loop inside the task"
+            f"dynamic task mapping ({self.function.__name__}.expand)",
+            "call the task in a loop, or loop inside the task",
         )
 
     partial = expand_kwargs = expand
@@ -96,7 +99,9 @@ class TaskDecorator:
         if kind.startswith("_"):
             raise AttributeError(kind)
         if kind not in self._KINDS:
-            raise UnsupportedFeature(f"@task.{kind}", f"use one of @task, {', '.join(f'@task.{name}' for name in self._KINDS)}")
+            raise UnsupportedFeature(
+                f"@task.{kind}", f"use one of @task, {', '.join(f'@task.{name}' for name in self._KINDS)}"
+            )
         return self._decorator(kind)
 
     def _decorator(self, kind: str) -> Callable[..., Any]:

@@ -4,6 +4,9 @@
 class AirflowException(Exception):
     """Base of all errors of this package."""
 
+    line: int | None = None
+    """The line of the DAG file at fault, where the traceback does not tell it."""
+
 
 class AirflowSkipException(AirflowException):
     """Raised by a task that wants to end as skipped."""
@@ -13,8 +16,8 @@ class AirflowFailException(AirflowException):
     """Raised by a task that wants to fail without another attempt."""
 
 
-class AirflowTaskTimeout(BaseException):
-    """Airflow's timeout signal; not an Exception, so that tasks do not catch it by accident."""
+class AirflowTaskTimeout(AirflowException):
+    """A step of the task took too long."""
 
 
 class AirflowNotFoundException(AirflowException):

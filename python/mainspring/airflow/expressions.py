@@ -60,7 +60,9 @@ class _Evaluator:
             case ast.Subscript(value=inner, slice=index):
                 return _item(self._defined(inner, source), self._defined(index, source))
             case ast.Call(func=function, args=args, keywords=keywords):
-                return self._defined(function, source)(*self._arguments(args, source), **self._keywords(keywords, source))
+                return self._defined(function, source)(
+                    *self._arguments(args, source), **self._keywords(keywords, source)
+                )
             case ast.List(elts=items) | ast.Tuple(elts=items):
                 return [self._defined(item, source) for item in items]
             case ast.BinOp(left=left, op=ast.BitOr(), right=right):

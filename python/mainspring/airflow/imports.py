@@ -13,8 +13,24 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-from mainspring.airflow import bash, context, dag, decorators, edges, exceptions, groups, macros, moments, operator
-from mainspring.airflow import operators, params, schedule, trigger_rule, variables, xcom_arg
+from mainspring.airflow import (
+    bash,
+    context,
+    dag,
+    decorators,
+    edges,
+    exceptions,
+    groups,
+    macros,
+    moments,
+    operator,
+    operators,
+    params,
+    schedule,
+    trigger_rule,
+    variables,
+    xcom_arg,
+)
 from mainspring.airflow.exceptions import UnsupportedFeature
 
 NAMES: dict[str, Any] = {

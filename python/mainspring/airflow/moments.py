@@ -44,7 +44,17 @@ def timezone(name: Any = "UTC") -> Any:
 
 def instance(value: datetime, tz: Any = UTC) -> DateTime:
     zone = value.tzinfo or timezone(tz)
-    return DateTime(value.year, value.month, value.day, value.hour, value.minute, value.second, value.microsecond, zone, fold=value.fold)
+    return DateTime(
+        value.year,
+        value.month,
+        value.day,
+        value.hour,
+        value.minute,
+        value.second,
+        value.microsecond,
+        zone,
+        fold=value.fold,
+    )
 
 
 def moment(text: str) -> datetime:
@@ -57,7 +67,16 @@ def moment(text: str) -> datetime:
     return pendulum.instance(parsed)
 
 
-def _datetime(year: int, month: int, day: int, hour: int = 0, minute: int = 0, second: int = 0, microsecond: int = 0, tz: Any = "UTC") -> DateTime:
+def _datetime(
+    year: int,
+    month: int,
+    day: int,
+    hour: int = 0,
+    minute: int = 0,
+    second: int = 0,
+    microsecond: int = 0,
+    tz: Any = "UTC",
+) -> DateTime:
     return DateTime(year, month, day, hour, minute, second, microsecond, tzinfo=timezone(tz))
 
 

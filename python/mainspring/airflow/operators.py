@@ -34,7 +34,9 @@ class PythonOperator(BaseOperator):
     ):
         super().__init__(**kwargs)
         if not callable(python_callable):
-            raise AirflowException(f"python_callable of task {self.task_id!r} must be a function, not {python_callable!r}")
+            raise AirflowException(
+                f"python_callable of task {self.task_id!r} must be a function, not {python_callable!r}"
+            )
         self.python_callable = python_callable
         self.op_args = list(op_args or [])
         self.op_kwargs = dict(op_kwargs or {})

@@ -50,7 +50,9 @@ def schedule(value: Any) -> dict[str, Any] | None:
     if isinstance(value, str):
         return _from_text(value.strip())
     if isinstance(value, list | tuple | set):
-        raise UnsupportedFeature("a schedule of datasets or assets", "use a cron expression, or a trigger in mainspring.toml")
+        raise UnsupportedFeature(
+            "a schedule of datasets or assets", "use a cron expression, or a trigger in mainspring.toml"
+        )
     raise UnsupportedFeature(
         f"a schedule of type {type(value).__name__}", "use a preset, a cron expression or a timedelta"
     )
@@ -79,7 +81,9 @@ def zone_name(zone: tzinfo | str | None) -> str | None:
         return ZoneInfo(zone).key
     name = getattr(zone, "key", None) or getattr(zone, "name", None) or zone.tzname(None)
     if not isinstance(name, str):
-        raise AirflowException(f"cannot tell the name of time zone {zone!r}; use zoneinfo.ZoneInfo or pendulum.timezone")
+        raise AirflowException(
+            f"cannot tell the name of time zone {zone!r}; use zoneinfo.ZoneInfo or pendulum.timezone"
+        )
     return "UTC" if name in ("Z", "UTC", "UTC+00:00", "+00:00") else name
 
 

@@ -28,7 +28,7 @@ class Renderer:
         dag = task.dag
         native = task.render_template_as_native_obj
         self.native = dag.render_template_as_native_obj if native is None else native
-        self.folders = [str(folder) for folder in (getattr(dag, "folder", None), *dag.template_searchpath) if folder]
+        self.folders = [str(folder) for folder in (dag.folder, *dag.template_searchpath) if folder]
         self.filters = {**FILTERS, **dag.user_defined_filters}
         self.environment = _jinja_environment(dag, self.folders, self.filters, self.native)
 

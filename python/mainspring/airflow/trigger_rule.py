@@ -25,7 +25,9 @@ class TriggerRule(StrEnum):
     @classmethod
     def parse(cls, value: Any) -> "TriggerRule":
         if value == "all_done_setup_success":
-            raise UnsupportedFeature("trigger rule 'all_done_setup_success'", "setup and teardown tasks are not supported")
+            raise UnsupportedFeature(
+                "trigger rule 'all_done_setup_success'", "setup and teardown tasks are not supported"
+            )
         try:
             return cls(_RENAMED.get(value, value))
         except ValueError:

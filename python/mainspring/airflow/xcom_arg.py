@@ -47,7 +47,9 @@ class XComArg(Dependable, Resolvable):
         return XComArg(self.operator, key)
 
     def __iter__(self) -> Any:
-        raise AirflowException("a task's result is not known while the DAG is read: iterate inside the task that receives it")
+        raise AirflowException(
+            "a task's result is not known while the DAG is read: iterate inside the task that receives it"
+        )
 
     def __bool__(self) -> bool:
         return True
