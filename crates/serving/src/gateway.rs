@@ -29,6 +29,8 @@ struct Route {
     stable: Option<ServedVersion>,
     canary: Option<ServedVersion>,
     weight: u8,
+    /// A version in charge is known, but its workers are still loading.
+    loading: bool,
 }
 
 /// What a route looks like from outside.
@@ -74,7 +76,18 @@ impl Gateway {
     /// Makes a version the one in charge and ends the trial of any other. The switch is atomic:
     /// a request sees the route before or after it.
     pub fn set_stable(&self, model: &str, version: ServedVersion) {
-        self.change(model, |_| Route { stable: Some(version), canary: None, weight: 0 });
+        self.change(model, |_| Route { stable: Some(version), ..Route::default() });
+    }
+
+    /// Announces a route whose version is still loading, so that requests are asked to come again
+    /// instead of being told that there is nothing.
+    pub fn set_loading(&self, model: &str) {
+        self.change(model, |route| Route { loading: true, ..route });
+    }
+
+    /// Puts the version in charge back after a restart, whatever trial goes on beside it.
+    pub fn restore_stable(&self, model: &str, version: ServedVersion) {
+        self.change(model, |route| Route { stable: Some(version), loading: false, ..route });
     }
 
     /// Adds a version on trial, without traffic.
@@ -139,7 +152,8 @@ impl Gateway {
     ) -> Result<Served, ServeError> {
         let not_deployed = || ServeError::NotDeployed(model.to_owned());
         let route = self.route(model).ok_or_else(not_deployed)?;
-        let stable = route.stable.as_ref().ok_or_else(not_deployed)?;
+        let absent = || if route.loading { ServeError::NotReady } else { not_deployed() };
+        let stable = route.stable.as_ref().ok_or_else(absent)?;
         let assigned = match &route.canary {
             Some(canary) => {
                 let salt = canary.rollout.as_deref().unwrap_or(model);
