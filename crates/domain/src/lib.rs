@@ -8,6 +8,7 @@ pub mod delivery;
 pub mod events;
 pub mod gates;
 pub mod monitoring;
+pub mod names;
 pub mod pipelines;
 pub mod registry;
 pub mod time;

@@ -1,4 +1,5 @@
 //! The artifact store on a real disk.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use bytes::Bytes;
 use mainspring_artifact_store::{ArtifactError, ArtifactPath, ArtifactStore, Entry};

@@ -152,3 +152,30 @@ pub struct Search {
     /// How many to skip.
     pub offset: usize,
 }
+
+/// One page of what a search found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page<T> {
+    /// What was found.
+    pub items: Vec<T>,
+    /// Where the next page begins, when there is one.
+    pub next: Option<usize>,
+}
+
+impl Search {
+    /// Asks for a page and for one item more, which shows whether another page follows.
+    ///
+    /// # Errors
+    /// What `query` gives.
+    pub fn page<T, E>(
+        mut self,
+        query: impl FnOnce(&Self) -> std::result::Result<Vec<T>, E>,
+    ) -> std::result::Result<Page<T>, E> {
+        let limit = self.limit;
+        self.limit = limit.saturating_add(1);
+        let mut items = query(&self)?;
+        let next = (items.len() > limit).then(|| self.offset + limit);
+        items.truncate(limit);
+        Ok(Page { items, next })
+    }
+}
