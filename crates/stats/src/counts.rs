@@ -7,11 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::special::{chi2_isf, chi2_sf};
 
+/// The share that stands for an empty bin.
+const EPSILON: f64 = 1e-4;
+
 /// What stands for an empty bin in a distance that takes logarithms of shares.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum ZeroFill {
-    /// Empty bins get this share; 1e-4 is usual.
-    Share(f64),
+    /// Empty bins get the share 1e-4, as is usual.
+    Epsilon,
     /// As Evidently 0.7 fills: 1e-4, or a millionth of the smallest share that is not zero where that
     /// is at most 1e-4; for each histogram by itself.
     Evidently,
@@ -153,10 +156,10 @@ fn shares(reference: &[u64], current: &[u64]) -> Option<(Vec<f64>, Vec<f64>)> {
 
 fn filled(mut shares: Vec<f64>, fill: ZeroFill) -> Vec<f64> {
     let share = match fill {
-        ZeroFill::Share(share) => share,
+        ZeroFill::Epsilon => EPSILON,
         ZeroFill::Evidently => {
             let smallest = shares.iter().copied().filter(|share| *share > 0.0).fold(f64::INFINITY, f64::min);
-            if smallest <= 1e-4 { smallest / 1e6 } else { 1e-4 }
+            if smallest <= EPSILON { smallest / 1e6 } else { EPSILON }
         }
     };
     for empty in shares.iter_mut().filter(|share| **share == 0.0) {

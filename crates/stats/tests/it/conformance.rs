@@ -58,7 +58,7 @@ fn numeric(method: &str, r: &[f64], c: &[f64]) -> Option<f64> {
                 (1..10).map(|decile| quantile(r, f64::from(decile) / 10.0).unwrap()).collect();
             edges.insert(0, f64::MIN);
             edges.push(f64::MAX);
-            psi(&histogram(r, &edges), &histogram(c, &edges), ZeroFill::Share(1e-4))
+            psi(&histogram(r, &edges), &histogram(c, &edges), ZeroFill::Epsilon)
         }
         _ => None,
     }
