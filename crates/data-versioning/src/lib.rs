@@ -27,3 +27,11 @@ pub use git::head_of;
 pub use repo::{Repo, TrackedAt};
 pub use status::{Change, State};
 pub use transfer::Pulled;
+
+/// MD5 of a file's content in hexadecimal, as a `.dvc` file records it.
+///
+/// # Errors
+/// If the file cannot be read.
+pub fn md5_of(path: &std::path::Path) -> Result<String, VersioningError> {
+    Ok(fsio::hash_file(path)?.0)
+}

@@ -6,11 +6,8 @@ use mainspring_stats::{calibration, ranking};
 use mainspring_tables::{BinnedCounts, Profile};
 use serde_json::{Map, Value, json};
 
-/// What stands for an empty bin, as is usual for this index.
-const ZERO_FILL: f64 = 1e-4;
-
 /// The column of a profile that holds the model's own scores.
-pub const SCORE: &str = "score";
+pub(crate) const SCORE: &str = "score";
 
 /// The figures of a batch.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -86,7 +83,7 @@ pub fn measure(batch: &[Prediction], profile: Option<&Profile>) -> Measured {
                 continue;
             }
         }
-        let index = psi(&column.reference_counts(), counts.counts(), ZeroFill::Share(ZERO_FILL));
+        let index = psi(&column.reference_counts(), counts.counts(), ZeroFill::Epsilon);
         if column.name() == SCORE {
             measured.score_psi = index;
         } else {

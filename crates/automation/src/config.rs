@@ -1,0 +1,301 @@
+//! `mainspring.toml`: what the loop watches, triggers, requires and retrains.
+
+use mainspring_expressions::duration;
+use serde::{Deserialize, Deserializer};
+use std::collections::BTreeMap;
+use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
+use thiserror::Error;
+
+/// The name of the file.
+pub const FILE_NAME: &str = "mainspring.toml";
+
+/// A configuration that is refused: where, what, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{file}:{line}:{column}: {message}\n  hint: {hint}")]
+pub struct ConfigError {
+    /// The file.
+    pub file: String,
+    /// Line, from 1.
+    pub line: usize,
+    /// Column, from 1.
+    pub column: usize,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub hint: String,
+}
+
+/// A project's configuration.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The project itself.
+    pub project: Project,
+    /// Folders in which new data arrives.
+    #[serde(default)]
+    pub watch: Vec<Watch>,
+    /// What starts pipelines.
+    #[serde(default)]
+    pub trigger: Vec<Trigger>,
+    /// Rules for registered models.
+    #[serde(default)]
+    pub model: BTreeMap<String, ModelRules>,
+    /// What is watched in production, by model.
+    #[serde(default)]
+    pub monitor: BTreeMap<String, Monitor>,
+}
+
+/// `[project]`
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Project {
+    /// Its name.
+    pub name: String,
+    /// The folder of DAG files.
+    #[serde(default = "default_dags", deserialize_with = "inner_path")]
+    pub dags: PathBuf,
+    /// The interpreter for tasks and models: a path (relative to the project) or a program's name.
+    #[serde(default = "default_python")]
+    pub python: PathBuf,
+}
+
+/// `[[watch]]`
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Watch {
+    /// The folder.
+    #[serde(deserialize_with = "inner_path")]
+    pub path: PathBuf,
+    /// File names that count; `*` stands for any characters.
+    pub pattern: String,
+    /// How long a file must not have changed to count as complete.
+    #[serde(default = "default_settle", deserialize_with = "read_duration")]
+    pub settle: Duration,
+}
+
+/// `[[trigger]]`
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Trigger {
+    /// The event.
+    pub on: TriggerEvent,
+    /// The graph that it starts.
+    pub dag: String,
+    /// How long it waits for further arrivals, so that files which come together start one run.
+    #[serde(default, deserialize_with = "read_duration")]
+    pub debounce: Duration,
+}
+
+/// An event that starts pipelines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub enum TriggerEvent {
+    /// A file arrived in a watched folder.
+    #[serde(rename = "data.arrived")]
+    DataArrived,
+}
+
+/// `[model.NAME]`
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelRules {
+    /// The data contract, for documents and lineage.
+    #[serde(default)]
+    pub contract: Option<PathBuf>,
+    /// The rollout manifest by which new versions go to production.
+    #[serde(deserialize_with = "inner_path")]
+    pub rollout: PathBuf,
+    /// Gates that a version's run must have passed.
+    #[serde(default)]
+    pub require: Vec<String>,
+    /// Worker processes per version.
+    #[serde(default = "default_workers")]
+    pub workers: usize,
+}
+
+/// `[monitor.NAME]`
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Monitor {
+    /// The name of the label, for people.
+    pub label: String,
+    /// Labelled predictions per evaluation.
+    pub window: u32,
+    /// The least area under the ROC curve.
+    #[serde(default)]
+    pub min_auc: Option<f64>,
+    /// The largest distance of mean score and label rate.
+    #[serde(default)]
+    pub max_calibration_gap: Option<f64>,
+    /// The largest population stability index of the scores.
+    #[serde(default)]
+    pub max_psi: Option<f64>,
+    /// The graph that retrains.
+    #[serde(default)]
+    pub retrain: Option<String>,
+    /// The least time between two retrainings.
+    #[serde(default = "default_cooldown", deserialize_with = "read_duration")]
+    pub cooldown: Duration,
+}
+
+fn default_dags() -> PathBuf {
+    "dags".into()
+}
+
+fn default_python() -> PathBuf {
+    "python3".into()
+}
+
+const fn default_settle() -> Duration {
+    Duration::from_secs(2)
+}
+
+const fn default_cooldown() -> Duration {
+    Duration::from_secs(3600)
+}
+
+const fn default_workers() -> usize {
+    1
+}
+
+fn read_duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    duration::parse(&text).map_err(serde::de::Error::custom)
+}
+
+/// A path that stays inside the project.
+fn inner_path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Error> {
+    let path = PathBuf::deserialize(deserializer)?;
+    let inside = path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+    if inside && !path.as_os_str().is_empty() {
+        Ok(path)
+    } else {
+        Err(serde::de::Error::custom(format!("`{}` must be a path inside the project", path.display())))
+    }
+}
+
+impl Config {
+    /// Reads a configuration. `file` is only used in messages.
+    ///
+    /// # Errors
+    /// The first mistake, with its place.
+    pub fn parse(text: &str, file: &Path) -> Result<Self, ConfigError> {
+        let error = |span: Option<std::ops::Range<usize>>, message: String, hint: &str| {
+            let (line, column) = span.map_or((1, 1), |span| position(text, span.start));
+            ConfigError { file: file.display().to_string(), line, column, message, hint: hint.to_owned() }
+        };
+        let config: Self = toml::from_str(text).map_err(|bad| {
+            error(
+                bad.span(),
+                bad.message().to_owned(),
+                "compare with the file that `mainspring init --example flights` writes",
+            )
+        })?;
+        let place = |needle: &str| text.find(needle).map(|start| start..start);
+        for (name, monitor) in &config.monitor {
+            if monitor.window < 50 {
+                return Err(error(
+                    place("window"),
+                    format!("monitor.{name}: a window of {} labels says nothing", monitor.window),
+                    "use at least 50, better 1000",
+                ));
+            }
+        }
+        for watch in &config.watch {
+            if watch.pattern.contains('/') || watch.pattern.is_empty() {
+                return Err(error(
+                    place("pattern"),
+                    format!("the pattern `{}` is not a file name", watch.pattern),
+                    "write for example `pattern = \"flights-*.csv\"` and the folder in `path`",
+                ));
+            }
+        }
+        if let Some((name, rules)) = config.model.iter().find(|(_, rules)| !(1..=16).contains(&rules.workers))
+        {
+            return Err(error(
+                place("workers"),
+                format!("model.{name}: {} workers are not possible", rules.workers),
+                "use 1 to 16",
+            ));
+        }
+        Ok(config)
+    }
+
+    /// Reads a project's file, or gives the configuration of a folder without one: no watches, no
+    /// triggers, the folder's name.
+    ///
+    /// # Errors
+    /// When the file cannot be read or has a mistake.
+    pub fn load(project: &Path) -> Result<Self, ConfigError> {
+        let path = project.join(FILE_NAME);
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let name =
+                    project.file_name().map_or_else(|| "project".into(), |name| name.to_string_lossy());
+                format!("[project]\nname = {:?}\n", name)
+            }
+            Err(error) => {
+                return Err(ConfigError {
+                    file: path.display().to_string(),
+                    line: 1,
+                    column: 1,
+                    message: error.to_string(),
+                    hint: "make the file readable".to_owned(),
+                });
+            }
+        };
+        Self::parse(&text, Path::new(FILE_NAME))
+    }
+
+    /// The interpreter as a path that can be started from anywhere.
+    #[must_use]
+    pub fn python(&self, project: &Path) -> PathBuf {
+        if self.project.python.components().count() > 1 {
+            project.join(&self.project.python)
+        } else {
+            self.project.python.clone()
+        }
+    }
+}
+
+fn position(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..offset).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().map_or(0, |last| last.chars().count()) + 1;
+    (line, column)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Config;
+    use std::path::Path;
+
+    fn refuse(text: &str) -> String {
+        Config::parse(text, Path::new("mainspring.toml")).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn mistakes_are_named_with_their_place() {
+        insta::assert_snapshot!(refuse("[project]\nname = \"x\"\ndag = \"dags\"\n"), @r#"
+        mainspring.toml:3:1: unknown field `dag`, expected one of `name`, `dags`, `python`
+          hint: compare with the file that `mainspring init --example flights` writes
+        "#);
+        let outside = refuse("[project]\nname = \"x\"\n[[watch]]\npath = \"../in\"\npattern = \"*.csv\"\n");
+        assert!(
+            outside.contains("mainspring.toml:4:8: `../in` must be a path inside the project"),
+            "{outside}"
+        );
+        let window = refuse("[project]\nname = \"x\"\n[monitor.m]\nlabel = \"y\"\nwindow = 3\n");
+        assert!(window.starts_with("mainspring.toml:5:1: monitor.m: a window of 3 labels"), "{window}");
+    }
+
+    #[test]
+    fn the_example_is_accepted() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/flights/mainspring.toml");
+        let text = std::fs::read_to_string(path).unwrap();
+        let config = Config::parse(&text, Path::new("mainspring.toml")).unwrap();
+        assert_eq!(config.project.name, "flights");
+        assert!(config.model.contains_key("flights") && config.monitor.contains_key("flights"));
+    }
+}

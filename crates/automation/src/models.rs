@@ -1,0 +1,76 @@
+//! Registered versions as files that a worker can load.
+
+use mainspring_artifact_store::{ArtifactPath, ArtifactStore};
+use mainspring_domain::registry::ModelVersion;
+use mainspring_metadata_store::{Store, StoreError};
+use mainspring_serving::{ModelServer, ServerSettings};
+use mainspring_tables::Profile;
+use std::io::Read as _;
+
+/// Where in a run's artifacts the profile of its training data lies.
+const PROFILE: &str = "mainspring/profile.json";
+/// Bytes of a profile that are read.
+const PROFILE_LIMIT: u64 = 64 << 20;
+
+/// Finds the files of model versions.
+pub(crate) struct ModelFiles {
+    pub(crate) store: Store,
+    pub(crate) artifacts: ArtifactStore,
+    pub(crate) settings: ServerSettings,
+}
+
+impl ModelFiles {
+    /// Starts the workers of a version.
+    pub(crate) async fn serve(
+        &self,
+        model: &str,
+        version: u32,
+        workers: usize,
+    ) -> Result<ModelServer, String> {
+        let found = self.version(model, version).await?;
+        let path = ArtifactPath::from_uri(&found.storage_location).map_err(|error| error.to_string())?;
+        let folder = self.artifacts.local_folder(&path).await.map_err(|error| error.to_string())?;
+        let settings = ServerSettings { workers, ..self.settings.clone() };
+        let name = format!("{model}/{version}");
+        ModelServer::start(&name, folder, settings).await.map_err(|error| error.to_string())
+    }
+
+    /// The profile of the data that a version was trained on; `None` when its run has none, which is
+    /// logged: the monitor then says that drift cannot be computed.
+    pub(crate) async fn profile(&self, model: &str, version: u32) -> Option<Profile> {
+        match self.read_profile(model, version).await {
+            Ok(profile) => Some(profile),
+            Err(reason) => {
+                tracing::warn!(model, version, reason, "there is no training profile");
+                None
+            }
+        }
+    }
+
+    async fn read_profile(&self, model: &str, version: u32) -> Result<Profile, String> {
+        let found = self.version(model, version).await?;
+        let run_id = found.run_id.ok_or("the version names no run")?;
+        let run = self.store.read(move |tx| tx.run_info(&run_id)).await;
+        let run = run.map_err(|error: StoreError| error.to_string())?.ok_or("its run is not known")?;
+        let path = ArtifactPath::from_uri(&run.artifact_uri)
+            .and_then(|path| path.join(PROFILE))
+            .map_err(|error| error.to_string())?;
+        let opened = self.artifacts.open(&path).await.map_err(|error| error.to_string())?;
+        let file = opened.file;
+        tokio::task::spawn_blocking(move || {
+            let mut bytes = Vec::new();
+            file.take(PROFILE_LIMIT).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+            serde_json::from_slice(&bytes).map_err(|error| error.to_string())
+        })
+        .await
+        .map_err(|error| error.to_string())?
+    }
+
+    async fn version(&self, model: &str, version: u32) -> Result<ModelVersion, String> {
+        let name = model.to_owned();
+        let found = self.store.read(move |tx| tx.model_version(&name, version)).await;
+        found
+            .map_err(|error: StoreError| error.to_string())?
+            .ok_or_else(|| format!("there is no version {version} of model `{model}`"))
+    }
+}

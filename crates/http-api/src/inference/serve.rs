@@ -1,0 +1,102 @@
+//! What all inference protocols share: identify the request, serve it, store what was served.
+
+use super::InferenceState;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use mainspring_domain::{Actor, Timestamp};
+use mainspring_metadata_store::StoreError;
+use mainspring_serving::{Rows, ServeError};
+use serde_json::Value;
+
+/// The request's id: taken from the client, or made here; the answer carries it.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// What keeps a client on one side of a canary.
+const KEY: HeaderName = HeaderName::from_static("x-mainspring-key");
+/// When the thing predicted takes place, RFC 3339.
+const EVENT_TIME: HeaderName = HeaderName::from_static("x-mainspring-event-time");
+
+/// An answered request.
+pub(super) struct Answer {
+    pub(super) request_id: String,
+    pub(super) version: u32,
+    pub(super) predictions: Vec<Value>,
+}
+
+impl Answer {
+    /// Headers that tell a client what answered.
+    pub(super) fn headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        if let Ok(id) = HeaderValue::from_str(&self.request_id) {
+            headers.insert(REQUEST_ID, id);
+        }
+        headers.insert("x-mainspring-model-version", HeaderValue::from(self.version));
+        headers
+    }
+}
+
+/// A request that has no answer: status and text.
+pub(super) type Refusal = (StatusCode, String);
+
+/// Serves rows. The record of what was served is durable before this returns, so that a label that
+/// names the request id finds it, whatever happens to the server.
+pub(super) async fn serve(
+    state: &InferenceState,
+    model: &str,
+    given_id: Option<String>,
+    headers: &HeaderMap,
+    rows: Rows,
+    params: &Value,
+) -> Result<Answer, Refusal> {
+    let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let request_id = given_id.or_else(|| text(&REQUEST_ID).map(str::to_owned));
+    let request_id = match request_id {
+        Some(id) if is_acceptable(&id) => id,
+        Some(_) => {
+            let message = "a request id has 1 to 128 characters of A-Z a-z 0-9 . _ : -";
+            return Err((StatusCode::BAD_REQUEST, message.to_owned()));
+        }
+        None => uuid::Uuid::now_v7().to_string(),
+    };
+    let event_time = match text(&EVENT_TIME) {
+        None => None,
+        Some(time) => Some(Timestamp::parse(time).ok_or_else(|| {
+            (StatusCode::BAD_REQUEST, format!("`{time}` in {EVENT_TIME} is not an RFC 3339 time"))
+        })?),
+    };
+    let served = state
+        .gateway
+        .predict(model, &request_id, text(&KEY), event_time, rows, params)
+        .await
+        .map_err(|error| refusal(&error))?;
+    let predictions = served.predictions;
+    state
+        .store
+        .write(Actor::system("gateway"), move |tx| {
+            tx.add_predictions(&predictions)?;
+            tx.bookkeeping();
+            Ok::<_, StoreError>(())
+        })
+        .await
+        .map_err(|error| (StatusCode::SERVICE_UNAVAILABLE, error.to_string()))?;
+    match served.outcome {
+        Ok(predictions) => Ok(Answer { request_id, version: served.version, predictions }),
+        Err(error) => Err(refusal(&error)),
+    }
+}
+
+fn is_acceptable(id: &str) -> bool {
+    (1..=128).contains(&id.len())
+        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte))
+}
+
+/// The status of each failure. What the client did wrong is 400; what may go away is 503.
+fn refusal(error: &ServeError) -> Refusal {
+    let status = match error {
+        ServeError::NotDeployed(_) => StatusCode::NOT_FOUND,
+        ServeError::Signature(_) | ServeError::Input(_) => StatusCode::BAD_REQUEST,
+        ServeError::Model(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        ServeError::WorkerDied | ServeError::NotReady => StatusCode::SERVICE_UNAVAILABLE,
+        ServeError::Overloaded => StatusCode::TOO_MANY_REQUESTS,
+        ServeError::Timeout(_) => StatusCode::GATEWAY_TIMEOUT,
+    };
+    (status, error.to_string())
+}

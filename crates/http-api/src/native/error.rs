@@ -1,0 +1,75 @@
+//! Errors of the native API: `{"error", "hint"}` with a fitting status.
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use mainspring_automation::AutomationError;
+use mainspring_metadata_store::StoreError;
+use mainspring_pipelines::PipelineError;
+use serde_json::json;
+
+/// What a request is answered with when it fails.
+#[derive(Debug)]
+pub(crate) struct ApiError {
+    status: StatusCode,
+    message: String,
+    hint: Option<String>,
+}
+
+impl ApiError {
+    pub(crate) fn new(status: StatusCode, message: impl Into<String>) -> Self {
+        Self { status, message: message.into(), hint: None }
+    }
+
+    pub(crate) fn bad(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, message)
+    }
+
+    pub(crate) fn not_found(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, message)
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        if self.status.is_server_error() {
+            tracing::error!(message = self.message, "request failed");
+        }
+        (self.status, Json(json!({ "error": self.message, "hint": self.hint }))).into_response()
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
+    }
+}
+
+impl From<PipelineError> for ApiError {
+    fn from(error: PipelineError) -> Self {
+        match &error {
+            PipelineError::UnknownDag(_) => Self::not_found(error.to_string())
+                .hint("put its file into the project's DAG folder; `mainspring status` shows files with mistakes"),
+            _ => Self::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+        }
+    }
+}
+
+impl From<AutomationError> for ApiError {
+    fn from(error: AutomationError) -> Self {
+        match error {
+            AutomationError::Pipeline(error) => error.into(),
+            AutomationError::Blocked { message, hint } => Self::new(StatusCode::CONFLICT, message).hint(hint),
+            AutomationError::UnknownVersion(..) => Self::not_found(error.to_string()),
+            AutomationError::NoRules(_) | AutomationError::Rollout(_) | AutomationError::File { .. } => {
+                Self::bad(error.to_string())
+            }
+            other => Self::new(StatusCode::INTERNAL_SERVER_ERROR, other.to_string()),
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Mainspring's own API, below `/api/v1`.
+
+mod data;
+mod delivery;
+mod error;
+mod gates;
+mod lineage;
+mod overview;
+mod pipelines;
+mod stages;
+
+use axum::Router;
+use axum::routing::{get, post};
+use mainspring_automation::{Config, Delivery};
+use mainspring_executors::LocalExecutor;
+use mainspring_governance::policy::StagePolicy;
+use mainspring_metadata_store::Store;
+use mainspring_serving::Gateway;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::Notify;
+
+pub(crate) use error::ApiError;
+
+/// What the native API works with.
+#[derive(Clone)]
+pub struct NativeState {
+    /// The store.
+    pub store: Store,
+    /// The project's configuration.
+    pub config: Arc<Config>,
+    /// The project's folder.
+    pub project: PathBuf,
+    /// The gates that production asks for.
+    pub policy: Arc<StagePolicy>,
+    /// The gateway.
+    pub gateway: Arc<Gateway>,
+    /// The rollouts' driver.
+    pub delivery: Delivery,
+    /// The executor, for logs.
+    pub executor: LocalExecutor,
+    /// Wakes the importer of DAG files.
+    pub import: Arc<Notify>,
+}
+
+/// The routes.
+#[must_use]
+pub fn router(state: NativeState) -> Router {
+    Router::new()
+        .route("/api/v1/loop", get(overview::snapshot))
+        .route("/api/v1/events", get(overview::events))
+        .route("/api/v1/dags", get(pipelines::dags))
+        .route("/api/v1/dags/import", post(pipelines::import))
+        .route("/api/v1/dags/{dag_id}/runs", post(pipelines::trigger))
+        .route("/api/v1/runs", get(pipelines::runs))
+        .route("/api/v1/runs/{run_id}", get(pipelines::run))
+        .route("/api/v1/runs/{run_id}/tasks/{task_id}/{try_number}/log", get(pipelines::log))
+        .route("/api/v1/gates", get(gates::list).post(gates::report))
+        .route("/api/v1/data/versions", get(data::versions).post(data::register))
+        .route("/api/v1/data/arrivals", get(data::arrivals))
+        .route("/api/v1/models", get(delivery::models))
+        .route("/api/v1/deployments/{model}", post(delivery::deploy))
+        .route("/api/v1/rollouts", get(delivery::rollouts))
+        .route("/api/v1/rollouts/{id}", get(delivery::rollout))
+        .route("/api/v1/rollouts/{id}/{verb}", post(delivery::command))
+        .route("/api/v1/monitors/{model}", get(delivery::monitor))
+        .route("/api/v1/audit", get(lineage::audit))
+        .route("/api/v1/why", get(lineage::why))
+        .with_state(state)
+}

@@ -1,0 +1,47 @@
+//! All faces on one port.
+
+use crate::identity::identify;
+use crate::inference::{self, InferenceState};
+use crate::mlflow::{self, MlflowState};
+use crate::native::{self, NativeState};
+use crate::ui;
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::middleware;
+use axum::response::{IntoResponse as _, Response};
+use mainspring_metadata_store::Store;
+use std::any::Any;
+use tower_http::catch_panic::CatchPanicLayer;
+
+/// Bytes of a request body, artifact uploads excepted (they are streamed).
+const BODY_LIMIT: usize = 32 << 20;
+
+/// The whole application.
+#[must_use]
+pub fn application(store: Store, mlflow: MlflowState, inference: InferenceState, native: NativeState) -> Router {
+    Router::new()
+        .merge(inference::router(inference))
+        .merge(native::router(native))
+        .merge(ui::router())
+        .merge(mlflow::router(mlflow))
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(middleware::from_fn_with_state(store, identify))
+        .layer(middleware::map_response(protect))
+        .layer(CatchPanicLayer::custom(panicked))
+}
+
+/// Headers that keep pages and downloads from being used against their reader.
+async fn protect(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(HeaderName::from_static("x-frame-options"), HeaderValue::from_static("SAMEORIGIN"));
+    headers.insert(HeaderName::from_static("x-content-type-options"), HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// A bug in one handler must not end the server.
+fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
+    let message = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    tracing::error!(message, "a request handler panicked");
+    (StatusCode::INTERNAL_SERVER_ERROR, "internal error").into_response()
+}
