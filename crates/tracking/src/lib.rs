@@ -1,1 +1,18 @@
 //! Experiments, runs, parameters, metric history and logged models.
+//!
+//! Functions over one transaction of the store. They hold the rules: which names and values are
+//! taken, that a parameter never changes, which point of a metric is its latest, that only what is
+//! in use can be written to. Messages are those that clients of this protocol know.
+
+mod error;
+pub mod experiments;
+pub mod logged_models;
+pub mod logging;
+pub mod runs;
+pub mod search;
+mod validation;
+
+pub use error::TrackingError;
+
+/// A result of this capability.
+pub type Result<T> = std::result::Result<T, TrackingError>;

@@ -1,1 +1,117 @@
-//! The MLflow REST API.
+//! The MLflow REST API, as unmodified clients speak it.
+//!
+//! Each module holds the routes of one group. A handler reads its request with [`request::Call`],
+//! runs one function of a capability in one transaction, and shows the result in the wire types of
+//! [`wire`]. All rules and their messages are the capabilities'.
+
+mod artifacts;
+mod downloads;
+mod error;
+mod experiments;
+mod logged_models;
+mod logging;
+mod model_versions;
+mod page_token;
+mod registered_models;
+mod request;
+mod runs;
+mod server_info;
+mod unsupported;
+mod wire;
+
+pub use error::ApiError;
+pub use unsupported::endpoint_not_found;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{HeaderValue, header};
+use axum::middleware::map_response;
+use axum::response::Response;
+use mainspring_artifact_store::ArtifactStore;
+use mainspring_domain::Actor;
+use mainspring_metadata_store::{ReadTx, Store, WriteTx};
+use mainspring_registry::StageCheck;
+use std::sync::Arc;
+
+/// Requests in JSON end here; profiles of data sets may be large. Artifacts have no limit.
+const BODY_LIMIT: usize = 32 << 20;
+
+/// What the routes work on.
+#[derive(Clone)]
+pub struct MlflowState {
+    /// Where experiments, runs and models are kept.
+    pub store: Store,
+    /// Where files are kept.
+    pub artifacts: ArtifactStore,
+    /// The gate before a change of stage.
+    pub stage_check: Arc<StageCheck<'static>>,
+}
+
+impl std::fmt::Debug for MlflowState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MlflowState").finish_non_exhaustive()
+    }
+}
+
+impl MlflowState {
+    /// Runs a change in a transaction of its own.
+    async fn write<T, E, F>(&self, actor: Actor, change: F) -> Result<T, ApiError>
+    where
+        F: FnOnce(&mut dyn WriteTx) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<mainspring_metadata_store::StoreError> + Send + 'static,
+        ApiError: From<E>,
+    {
+        self.store.write(actor, change).await.map_err(ApiError::from)
+    }
+
+    /// Runs a query on one state of the store.
+    async fn read<T, E, F>(&self, query: F) -> Result<T, ApiError>
+    where
+        F: FnOnce(&dyn ReadTx) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<mainspring_metadata_store::StoreError> + Send + 'static,
+        ApiError: From<E>,
+    {
+        self.store.read(query).await.map_err(ApiError::from)
+    }
+}
+
+/// All routes. The middleware that puts the [`Actor`] of a request into its extensions belongs
+/// around them.
+pub fn router(state: MlflowState) -> Router {
+    let api = Router::new()
+        .merge(experiments::routes())
+        .merge(runs::routes())
+        .merge(logging::routes())
+        .merge(logged_models::routes())
+        .merge(registered_models::routes())
+        .merge(model_versions::routes())
+        .merge(artifacts::run_routes())
+        .merge(server_info::api_routes())
+        .fallback(unsupported::answer)
+        .method_not_allowed_fallback(unsupported::method_not_allowed)
+        .layer(DefaultBodyLimit::max(BODY_LIMIT));
+    let proxy = artifacts::proxy_routes().fallback(unsupported::answer).layer(DefaultBodyLimit::disable());
+    let mut router = Router::new()
+        .merge(server_info::root_routes())
+        .merge(downloads::routes())
+        .merge(unsupported::root_routes());
+    for prefix in ["/api", "/ajax-api"] {
+        for version in ["2.0", "3.0"] {
+            router = router
+                .nest(&format!("{prefix}/{version}/mlflow"), api.clone())
+                .nest(&format!("{prefix}/{version}/mlflow-artifacts"), proxy.clone());
+        }
+    }
+    router.layer(map_response(guard)).with_state(state)
+}
+
+/// Headers that every answer carries: no foreign page may frame it or guess its type.
+async fn guard(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("SAMEORIGIN"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.append(header::VARY, HeaderValue::from_static("Origin"));
+    response
+}

@@ -1,0 +1,113 @@
+//! The artifact proxy, and lists of the artifacts of runs and models.
+
+use super::request::Call;
+use super::{ApiError, MlflowState, downloads};
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::routing::get;
+use axum::{Json, Router};
+use futures_util::StreamExt as _;
+use mainspring_artifact_store::{ArtifactError, ArtifactPath};
+use mainspring_tracking::runs;
+use serde::Serialize;
+
+type Answer<T> = Result<Json<T>, ApiError>;
+
+/// `artifacts/list` of the tracking API.
+pub(super) fn run_routes() -> Router<MlflowState> {
+    Router::new().route("/artifacts/list", get(list_of_run))
+}
+
+/// Routes below `mlflow-artifacts`.
+pub(super) fn proxy_routes() -> Router<MlflowState> {
+    Router::new()
+        .route("/artifacts", get(list))
+        .route("/artifacts/{*path}", get(download).put(upload).delete(remove))
+}
+
+#[derive(Serialize)]
+pub(super) struct FileInfo {
+    path: String,
+    is_dir: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file_size: Option<u64>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Listing {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    root_uri: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    files: Vec<FileInfo>,
+}
+
+/// One level of a folder; names get a prefix.
+async fn entries(state: &MlflowState, path: &ArtifactPath, prefix: &str) -> Result<Vec<FileInfo>, ApiError> {
+    let entries = state.artifacts.list(path).await?;
+    let file = |entry: mainspring_artifact_store::Entry| FileInfo {
+        path: if prefix.is_empty() { entry.name } else { format!("{prefix}/{}", entry.name) },
+        is_dir: entry.size.is_none(),
+        file_size: entry.size,
+    };
+    Ok(entries.into_iter().map(file).collect())
+}
+
+async fn list(State(state): State<MlflowState>, call: Call) -> Answer<Listing> {
+    let path = ArtifactPath::parse(&call.params.text("path")?.unwrap_or_default())?;
+    Ok(Json(Listing { root_uri: None, files: entries(&state, &path, "").await? }))
+}
+
+async fn list_of_run(State(state): State<MlflowState>, call: Call) -> Answer<Listing> {
+    let id = call.params.run_id()?;
+    let path = call.params.text("path")?.unwrap_or_default();
+    let run = state.read(move |tx| runs::info(tx, &id)).await?;
+    list_below(&state, run.artifact_uri, &path).await
+}
+
+/// Where artifacts of this server lie.
+pub(super) fn own_path(uri: &str) -> Result<ArtifactPath, ApiError> {
+    ArtifactPath::from_uri(uri)
+        .map_err(|_| ApiError::invalid(format!("The artifacts at '{uri}' are not kept by this server.")))
+}
+
+/// Lists a folder below an artifact URI; paths are relative to the URI.
+pub(super) async fn list_below(state: &MlflowState, root_uri: String, path: &str) -> Answer<Listing> {
+    let below = ArtifactPath::parse(path)?;
+    let folder = own_path(&root_uri)?.join(path)?;
+    let files = entries(state, &folder, below.as_str()).await?;
+    Ok(Json(Listing { root_uri: Some(root_uri), files }))
+}
+
+async fn download(State(state): State<MlflowState>, Path(path): Path<String>) -> Result<Response, ApiError> {
+    let path = ArtifactPath::parse(&path)?;
+    downloads::attachment(&state, &path).await
+}
+
+async fn upload(
+    State(state): State<MlflowState>,
+    Path(path): Path<String>,
+    body: Body,
+) -> Result<StatusCode, ApiError> {
+    let path = ArtifactPath::parse(&path)?;
+    if path.as_str().is_empty() {
+        return Err(ArtifactError::InvalidPath.into());
+    }
+    let mut upload = state.artifacts.upload().await?;
+    let mut pieces = body.into_data_stream();
+    while let Some(piece) = pieces.next().await {
+        let piece = piece.map_err(|error| ApiError::bad_request(format!("The upload broke off: {error}")))?;
+        upload.write(piece).await?;
+    }
+    upload.commit(&path).await?;
+    Ok(StatusCode::OK)
+}
+
+async fn remove(
+    State(state): State<MlflowState>,
+    Path(path): Path<String>,
+) -> Result<Json<super::wire::Void>, ApiError> {
+    state.artifacts.delete(&ArtifactPath::parse(&path)?).await?;
+    Ok(Json(super::wire::Void {}))
+}

@@ -1,0 +1,115 @@
+//! `experiments/*`
+
+use super::request::Call;
+use super::wire::{ExperimentWire, Void};
+use super::{ApiError, MlflowState, page_token, runs};
+use axum::extract::State;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use mainspring_tracking::experiments::{self, parse_id};
+use mainspring_tracking::{TrackingError, search};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+type Answer<T> = Result<Json<T>, ApiError>;
+
+pub(super) fn routes() -> Router<MlflowState> {
+    Router::new()
+        .route("/experiments/create", post(create))
+        .route("/experiments/get", get(by_id))
+        .route("/experiments/get-by-name", get(by_name))
+        .route("/experiments/search", get(find).post(find))
+        .route("/experiments/update", post(update))
+        .route("/experiments/delete", post(delete))
+        .route("/experiments/restore", post(restore))
+        .route("/experiments/set-experiment-tag", post(set_tag))
+        .route("/experiments/delete-experiment-tag", post(delete_tag))
+}
+
+#[derive(Serialize)]
+struct One {
+    experiment: ExperimentWire,
+}
+
+#[derive(Serialize)]
+struct Many {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    experiments: Vec<ExperimentWire>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_page_token: Option<String>,
+}
+
+async fn create(State(state): State<MlflowState>, call: Call) -> Answer<Value> {
+    let name = call.params.required("name")?;
+    let location = call.params.text("artifact_location")?;
+    let tags = call.params.pairs("tags")?;
+    let id =
+        state.write(call.actor, move |tx| experiments::create(tx, &name, location.as_deref(), tags)).await?;
+    Ok(Json(json!({ "experiment_id": id.to_string() })))
+}
+
+fn id(call: &Call) -> Result<i64, ApiError> {
+    Ok(parse_id(&call.params.required("experiment_id")?)?)
+}
+
+async fn by_id(State(state): State<MlflowState>, call: Call) -> Answer<One> {
+    let id = id(&call)?;
+    let experiment = state.read(move |tx| experiments::get(tx, id)).await?;
+    Ok(Json(One { experiment: experiment.into() }))
+}
+
+async fn by_name(State(state): State<MlflowState>, call: Call) -> Answer<One> {
+    let name = call.params.required("experiment_name")?;
+    let experiment = state.read(move |tx| experiments::get_by_name(tx, &name)).await?;
+    Ok(Json(One { experiment: experiment.into() }))
+}
+
+async fn find(State(state): State<MlflowState>, call: Call) -> Answer<Many> {
+    let view = runs::view(&call.params, "view_type")?;
+    let query = search::Query {
+        filter: call.params.text("filter")?.unwrap_or_default(),
+        order_by: call.params.texts("order_by")?,
+        limit: call.params.max_results(1000, 50_000)?,
+        offset: page_token::offset(&call.params)?,
+    };
+    let page = state.read(move |tx| search::experiments(tx, view, &query)).await?;
+    Ok(Json(Many {
+        experiments: page.items.into_iter().map(Into::into).collect(),
+        next_page_token: page.next.map(page_token::encode),
+    }))
+}
+
+async fn update(State(state): State<MlflowState>, call: Call) -> Answer<Void> {
+    let (id, name) = (id(&call)?, call.params.required("new_name")?);
+    state.write(call.actor, move |tx| experiments::rename(tx, id, &name)).await?;
+    Ok(Json(Void {}))
+}
+
+async fn delete(State(state): State<MlflowState>, call: Call) -> Answer<Void> {
+    let id = id(&call)?;
+    state.write(call.actor, move |tx| experiments::delete(tx, id)).await?;
+    Ok(Json(Void {}))
+}
+
+async fn restore(State(state): State<MlflowState>, call: Call) -> Answer<Void> {
+    let id = id(&call)?;
+    state.write(call.actor, move |tx| experiments::restore(tx, id)).await?;
+    Ok(Json(Void {}))
+}
+
+async fn set_tag(State(state): State<MlflowState>, call: Call) -> Answer<Void> {
+    let (id, tag) = (id(&call)?, call.params.pair()?);
+    state.write(call.actor, move |tx| experiments::set_tag(tx, id, &tag)).await?;
+    Ok(Json(Void {}))
+}
+
+async fn delete_tag(State(state): State<MlflowState>, call: Call) -> Answer<Void> {
+    let (id, key) = (id(&call)?, call.params.required("key")?);
+    state.write(call.actor, move |tx| experiments::delete_tag(tx, id, &key)).await?;
+    Ok(Json(Void {}))
+}
+
+/// Reads the experiments that a search covers.
+pub(super) fn ids(texts: &[String]) -> Result<Vec<i64>, TrackingError> {
+    texts.iter().map(|text| parse_id(text)).collect()
+}

@@ -1,0 +1,176 @@
+//! What runs log: `runs/log-*`, `runs/outputs` and `metrics/*`.
+
+use super::request::{Call, Params};
+use super::wire::{MetricWire, OwnedMetricWire, Void};
+use super::{ApiError, MlflowState, page_token};
+use axum::extract::{DefaultBodyLimit, State};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use mainspring_domain::Timestamp;
+use mainspring_domain::tracking::{DatasetInput, Metric, ModelOutput};
+use mainspring_tracking::TrackingError;
+use mainspring_tracking::logging::{self, Batch, LoggedMetric};
+use serde::Serialize;
+use serde_json::json;
+
+type Answer<T> = Result<Json<T>, ApiError>;
+
+/// A batch may be this long.
+const BATCH_LIMIT: usize = 1_000_000;
+/// Points in one answer of a history.
+const HISTORY_PAGE: usize = 25_000;
+/// Runs in one request for many histories.
+const BULK_RUNS: usize = 100;
+
+pub(super) fn routes() -> Router<MlflowState> {
+    Router::new()
+        .route("/runs/log-metric", post(log_metric))
+        .route("/runs/log-parameter", post(log_param))
+        .route("/runs/log-batch", post(log_batch).layer(DefaultBodyLimit::max(BATCH_LIMIT)))
+        .route("/runs/log-model", post(log_model))
+        .route("/runs/log-inputs", post(log_inputs))
+        .route("/runs/outputs", post(log_outputs))
+        .route("/metrics/get-history", get(history))
+        .route("/metrics/get-history-bulk", get(history_bulk))
+}
+
+fn metric(params: &Params) -> Result<LoggedMetric, ApiError> {
+    let key = params.required("key")?;
+    let value = params.number("value")?.ok_or_else(|| params.missing("value"))?;
+    let timestamp = params.integer("timestamp")?.ok_or_else(|| params.missing("timestamp"))?;
+    let step = params.integer("step")?.unwrap_or(0);
+    Ok(LoggedMetric {
+        metric: Metric { key, value, timestamp: Timestamp::from_millis(timestamp), step },
+        model_id: params.text("model_id")?,
+        dataset_name: params.text("dataset_name")?,
+        dataset_digest: params.text("dataset_digest")?,
+    })
+}
+
+async fn log_metric(State(state): State<MlflowState>, call: Call) -> Answer<Void> {
+    let (run, metric) = (call.params.run_id()?, metric(&call.params)?);
+    state.write(call.actor, move |tx| logging::log_metric(tx, &run, metric)).await?;
+    Ok(Json(Void {}))
+}
+
+async fn log_param(State(state): State<MlflowState>, call: Call) -> Answer<Void> {
+    let (run, param) = (call.params.run_id()?, call.params.pair()?);
+    state.write(call.actor, move |tx| logging::log_param(tx, &run, param)).await?;
+    Ok(Json(Void {}))
+}
+
+async fn log_batch(State(state): State<MlflowState>, call: Call) -> Answer<Void> {
+    let run = call.params.required("run_id")?;
+    let batch = Batch {
+        metrics: call.params.objects("metrics")?.iter().map(metric).collect::<Result<_, _>>()?,
+        params: call.params.pairs("params")?,
+        tags: call.params.pairs("tags")?,
+    };
+    state.write(call.actor, move |tx| logging::log_batch(tx, &run, batch)).await?;
+    Ok(Json(Void {}))
+}
+
+async fn log_model(State(state): State<MlflowState>, call: Call) -> Answer<Void> {
+    let (run, model) = (call.params.required("run_id")?, call.params.required("model_json")?);
+    state.write(call.actor, move |tx| logging::log_model(tx, &run, &model)).await?;
+    Ok(Json(Void {}))
+}
+
+fn dataset(params: &Params) -> Result<DatasetInput, ApiError> {
+    let dataset = params.object("dataset")?.ok_or_else(|| params.missing("dataset"))?;
+    Ok(DatasetInput {
+        name: dataset.required("name")?,
+        digest: dataset.required("digest")?,
+        source_type: dataset.required("source_type")?,
+        source: dataset.required("source")?,
+        schema: dataset.text("schema")?,
+        profile: dataset.text("profile")?,
+        tags: params.pairs("tags")?,
+    })
+}
+
+fn model_ids(params: &Params) -> Result<Vec<String>, ApiError> {
+    params.objects("models")?.iter().map(|model| model.required("model_id")).collect()
+}
+
+async fn log_inputs(State(state): State<MlflowState>, call: Call) -> Answer<Void> {
+    let run = call.params.required("run_id")?;
+    let datasets: Vec<_> = call.params.objects("datasets")?.iter().map(dataset).collect::<Result<_, _>>()?;
+    let models = model_ids(&call.params)?;
+    state.write(call.actor, move |tx| logging::log_inputs(tx, &run, &datasets, &models)).await?;
+    Ok(Json(Void {}))
+}
+
+async fn log_outputs(State(state): State<MlflowState>, call: Call) -> Answer<Void> {
+    let run = call.params.required("run_id")?;
+    let output = |model: &Params| -> Result<ModelOutput, ApiError> {
+        Ok(ModelOutput { model_id: model.required("model_id")?, step: model.integer("step")?.unwrap_or(0) })
+    };
+    let outputs: Vec<_> = call.params.objects("models")?.iter().map(output).collect::<Result<_, _>>()?;
+    if outputs.is_empty() {
+        return Err(call.params.missing("models"));
+    }
+    state.write(call.actor, move |tx| logging::log_outputs(tx, &run, &outputs)).await?;
+    Ok(Json(Void {}))
+}
+
+#[derive(Serialize)]
+struct History {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    metrics: Vec<MetricWire>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_page_token: Option<String>,
+}
+
+async fn history(State(state): State<MlflowState>, call: Call) -> Answer<History> {
+    let (run, key) = (call.params.run_id()?, call.params.required("metric_key")?);
+    let offset = page_token::offset(&call.params)?;
+    // Clients that ask for no number expect everything at once.
+    let limit = match call.params.integer("max_results")? {
+        None => usize::MAX,
+        Some(wanted) => usize::try_from(wanted)
+            .ok()
+            .filter(|wanted| *wanted > 0)
+            .ok_or_else(|| call.params.wrong("max_results", &json!(wanted)))?
+            .min(HISTORY_PAGE),
+    };
+    let (points, more) = state.read(move |tx| logging::metric_history(tx, &run, &key, limit, offset)).await?;
+    let next_page_token = more.then(|| page_token::encode(offset + points.len()));
+    Ok(Json(History { metrics: points.into_iter().map(Into::into).collect(), next_page_token }))
+}
+
+#[derive(Serialize)]
+struct Histories {
+    metrics: Vec<OwnedMetricWire>,
+}
+
+async fn history_bulk(State(state): State<MlflowState>, call: Call) -> Answer<Histories> {
+    let mut ids = call.params.texts("run_id")?;
+    ids.extend(call.params.texts("run_ids")?);
+    let key = call.params.required("metric_key")?;
+    if ids.is_empty() {
+        return Err(ApiError::invalid("GetMetricHistoryBulk request must specify at least one run_id."));
+    }
+    if ids.len() > BULK_RUNS {
+        return Err(ApiError::invalid(format!(
+            "GetMetricHistoryBulk request cannot specify more than {BULK_RUNS} run_ids. Received {} run_ids.",
+            ids.len()
+        )));
+    }
+    let limit = call.params.max_results(HISTORY_PAGE, HISTORY_PAGE)?;
+    ids.sort();
+    let metrics = state
+        .read(move |tx| {
+            let mut metrics = Vec::new();
+            for id in ids {
+                let (points, _) = logging::metric_history(tx, &id, &key, limit - metrics.len(), 0)?;
+                metrics.extend(points.into_iter().map(|point| OwnedMetricWire::of_run(id.clone(), point)));
+                if metrics.len() >= limit {
+                    break;
+                }
+            }
+            Ok::<_, TrackingError>(metrics)
+        })
+        .await?;
+    Ok(Json(Histories { metrics }))
+}

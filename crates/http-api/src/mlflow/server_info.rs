@@ -1,0 +1,37 @@
+//! What this server is and offers.
+
+use super::MlflowState;
+use axum::routing::get;
+use axum::{Json, Router};
+use serde_json::{Value, json};
+
+/// The version of the protocol that clients are told.
+const PROTOCOL_VERSION: &str = "3.18.0";
+
+pub(super) fn api_routes() -> Router<MlflowState> {
+    Router::new().route("/server-info", get(server_info))
+}
+
+pub(super) fn root_routes() -> Router<MlflowState> {
+    Router::new()
+        .route("/health", get(|| async { "OK" }))
+        .route("/version", get(|| async { PROTOCOL_VERSION }))
+}
+
+/// Clients choose between ways of transfer by this.
+async fn server_info() -> Json<Value> {
+    Json(json!({
+        "store_type": "SqlStore",
+        "workspaces_enabled": false,
+        "trace_archival_enabled": false,
+        "multipart_uploads_enabled": false,
+        "multipart_downloads_enabled": false,
+        "artifact_serving_enabled": true,
+        "presigned_upload_run_id_supported": false,
+        "presigned_upload_model_id_supported": false,
+        "model_artifact_presigned_downloads_supported": false,
+        "features_enabled": { "gateway": false, "scheduled_issue_detection": false },
+        "tracking_auth": "",
+        "artifacts_presigned_only": false,
+    }))
+}

@@ -1,0 +1,68 @@
+//! What this server does not offer says so, instead of looking broken.
+
+use super::{ApiError, MlflowState};
+use axum::Router;
+use axum::http::{Method, Uri};
+use axum::routing::any;
+
+/// Families of endpoints by the beginning of their path below the API's prefix.
+const FAMILIES: &[(&str, &str)] = &[
+    ("traces", "Traces"),
+    ("assessments", "Assessments"),
+    ("webhooks", "Webhooks"),
+    ("workspaces", "Workspaces"),
+    ("datasets", "Evaluation data sets"),
+    ("scorers", "Scorers"),
+    ("label-schemas", "Label schemas"),
+    ("review-queues", "Review queues"),
+    ("issues", "Issues"),
+    ("prompt-optimization", "Prompt optimization"),
+    ("gateway", "The AI gateway"),
+    ("jobs", "Jobs"),
+    ("assistant", "The assistant"),
+    ("mcp-servers", "The registry of MCP servers"),
+    ("skills", "The registry of skills"),
+    ("users", "Users"),
+    ("roles", "Roles"),
+    ("experiments/search-datasets", "The search for data sets"),
+    ("metrics/get-history-bulk-interval", "Metric histories by interval"),
+    ("artifacts/presigned-upload-url", "Presigned uploads"),
+    ("artifacts/presigned-download-url", "Presigned downloads"),
+    ("runs/create-promptlab-run", "Prompt lab runs"),
+    ("upload-artifact", "The upload of single files from the UI"),
+    ("get-trace-artifact", "Traces"),
+    ("mpu", "Multipart uploads"),
+    ("presigned", "Presigned downloads"),
+];
+
+/// Routes outside the API's prefixes.
+pub(super) fn root_routes() -> Router<MlflowState> {
+    Router::new()
+        .route("/v1/traces", any(|| async { not_offered("The collection of traces by OTLP") }))
+        .route("/graphql", any(|| async { not_offered("GraphQL") }))
+}
+
+fn not_offered(what: &str) -> ApiError {
+    ApiError::not_implemented(format!("{what}: not available in this server yet."))
+}
+
+/// Answers a path below the API's prefixes that has no route.
+pub(super) async fn answer(method: Method, uri: Uri) -> ApiError {
+    let path = uri.path().trim_start_matches('/');
+    let of_family =
+        |family: &str| path.strip_prefix(family).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    match FAMILIES.iter().find(|(family, _)| of_family(family)) {
+        Some((_, what)) => not_offered(what),
+        None => endpoint_not_found(method, uri).await,
+    }
+}
+
+/// The answer for a path that the API does not know, in the API's form.
+pub async fn endpoint_not_found(method: Method, uri: Uri) -> ApiError {
+    ApiError::endpoint_not_found(format!("No endpoint for {method} {}", uri.path()))
+}
+
+/// The answer for a known path with another method.
+pub(super) async fn method_not_allowed(method: Method, uri: Uri) -> ApiError {
+    ApiError::method_not_allowed(format!("{} does not take {method}", uri.path()))
+}

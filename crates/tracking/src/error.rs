@@ -1,0 +1,67 @@
+//! What can go wrong.
+
+use mainspring_domain::tracking::Lifecycle;
+use mainspring_metadata_store::StoreError;
+use thiserror::Error;
+
+/// An error of tracking.
+#[derive(Debug, Error)]
+pub enum TrackingError {
+    /// A value that is not taken; the text says which and why.
+    #[error("{0}")]
+    Invalid(String),
+    /// There is no such experiment, or not in this state.
+    #[error("No Experiment with id={0} exists")]
+    NoExperiment(i64),
+    /// There is no experiment of this name.
+    #[error("Could not find experiment with name '{0}'")]
+    NoExperimentNamed(String),
+    /// The name is taken, perhaps by a deleted experiment.
+    #[error("Experiment(name={name}) already exists.{hint}")]
+    ExperimentExists {
+        /// The name.
+        name: String,
+        /// What to do about it.
+        hint: &'static str,
+    },
+    /// There is no such run.
+    #[error("Run with id={0} not found")]
+    NoRun(String),
+    /// There is no such logged model.
+    #[error("Logged model with ID '{0}' not found.")]
+    NoLoggedModel(String),
+    /// There is no such tag.
+    #[error("No tag with name: {key} in {owner}")]
+    NoTag {
+        /// The tag.
+        key: String,
+        /// What was expected to have it.
+        owner: String,
+    },
+    /// Deleted things are not written to.
+    #[error("The {what} must be in the 'active' state. Current state is {}.", .state.as_str())]
+    NotActive {
+        /// The kind and id.
+        what: String,
+        /// Its state.
+        state: Lifecycle,
+    },
+    /// A parameter never changes.
+    #[error(
+        "Changing param values is not allowed. Param with key='{key}' was already logged with \
+         value='{old}' for run ID='{run}'. Attempted logging new value '{new}'."
+    )]
+    ParamChanged {
+        /// The parameter.
+        key: String,
+        /// The value it has.
+        old: String,
+        /// The value it was to get.
+        new: String,
+        /// The run.
+        run: String,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
