@@ -39,7 +39,7 @@ impl Gate {
     }
 
     /// Evaluates it. Beside CEL's own functions there are those of Argo Rollouts' conditions:
-    /// `len`, `isNaN`, `isInf`, `asFloat` and `asInt`.
+    /// `len`, `isNaN`, `isInf`, `isNil`, `default`, `asFloat` and `asInt`.
     #[must_use]
     pub fn evaluate(&self, variables: &Map<String, Value>) -> Verdict {
         let mut context = Context::with_env(Arc::clone(&self.env));
@@ -56,6 +56,8 @@ impl Gate {
                     i64::try_from(list.len()).unwrap_or(i64::MAX)
                 })
             })
+            .and_then(|()| context.add_function("isNil", |value: CelValue| value == CelValue::Null))
+            .and_then(|()| context.add_function("default", or_fallback))
             .and_then(|()| context.add_function("asFloat", as_float))
             .and_then(|()| context.add_function("asInt", as_int));
         if let Err(error) = added {
@@ -68,6 +70,11 @@ impl Gate {
             Err(error) => Verdict::Undecided(error.to_string()),
         }
     }
+}
+
+/// `value`, or `fallback` if it is null.
+fn or_fallback(value: CelValue, fallback: CelValue) -> CelValue {
+    if value == CelValue::Null { fallback } else { value }
 }
 
 /// Argo's `asFloat`: numbers and texts of numbers; anything else is an error.
@@ -105,8 +112,7 @@ mod tests {
 
     #[test]
     fn conditions_pass_and_fail() {
-        let variables =
-            json!({ "result": [0.5, 1], "metrics": { "auc": 0.8, "val/loss": 0.1 }, "text": "3" });
+        let variables = json!({ "result": [0.5, 1], "metrics": { "auc": 0.8, "val/loss": 0.1 }, "text": "3", "nothing": null });
         for condition in [
             "result[0] <= 0.5",
             "result.all(x, x > 0.1)",
@@ -115,6 +121,8 @@ mod tests {
             "asInt(text) == 3",
             "asFloat(result[1]) == 1.0",
             "!isNaN(result[0])",
+            "isNil(nothing) && !isNil(text)",
+            "default(nothing, 0) < 1 && default(text, '') == '3'",
         ] {
             assert_eq!(judge(condition, &variables), Verdict::Pass, "{condition}");
         }
@@ -133,5 +141,7 @@ mod tests {
     fn a_bad_condition_is_refused_when_it_is_read() {
         assert!(Gate::compile("result <=").is_err());
         assert!(Gate::compile("").is_err());
+        let error = Gate::compile("result <= 1 &&\n  result >>= 2").err().map(|error| error.to_string());
+        assert!(error.is_some_and(|error| error.contains("2:")), "line and column are named");
     }
 }

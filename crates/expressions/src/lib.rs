@@ -5,4 +5,5 @@
 pub mod cron;
 pub mod duration;
 pub mod gate;
+pub mod search;
 pub mod yaml;

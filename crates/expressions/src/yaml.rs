@@ -114,6 +114,8 @@ pub fn parse(text: &str) -> Result<Node, Fault> {
         let text = error.without_snippet().to_string();
         let message = text.lines().next().unwrap_or("not readable as YAML").trim();
         let message = message.strip_prefix("error: ").unwrap_or(message);
+        // The place is given apart.
+        let message = message.split(" at line ").next().unwrap_or(message);
         Fault::new(
             at,
             format!("not valid YAML: {message}"),
