@@ -22,8 +22,10 @@ pub fn parse_filter(text: &str, kind: EntityKind) -> Result<Vec<Comparison>, Fil
     while !rest.is_empty() {
         if !comparisons.is_empty() {
             rest = match rest {
-                [and, after @ ..] if and.is_word("AND") && !after.is_empty() => after,
-                _ => return Err(invalid_clause(rest)),
+                // As in MLflow, an AND at the end joins nothing and does no harm.
+                [and] if and.is_word("AND") => break,
+                [and, after @ ..] if and.is_word("AND") => after,
+                _ => return Err(invalid_clause(&rest[..1])),
             };
         }
         let (comparison, after) = comparison(rest, kind)?;
@@ -96,7 +98,7 @@ fn comparison<'t, 'a>(
         return Ok((Comparison { entity, key, operator, operand: Operand::None }, after));
     }
     let [value, after @ ..] = after else {
-        return Err(FilterError::new("Invalid comparison clause. Expected 3 tokens found 2"));
+        return Err(invalid_clause(tokens));
     };
     let operand = operand(kind, entity, &key, value)?;
     check_operator(kind, entity, &key, operator)?;
@@ -285,5 +287,5 @@ fn invalid_clause(tokens: &[Token<'_>]) -> FilterError {
     // Up to the next AND: the clause that is not understood.
     let clause = tokens.iter().enumerate().take_while(|(index, token)| *index == 0 || !token.is_word("AND"));
     let clause: Vec<&str> = clause.map(|(_, token)| token.text).collect();
-    FilterError::new(format!("Invalid clause(s) in filter string: '{}'", clause.join(" ")))
+    FilterError::new(format!("Invalid clause(s) in filter string: '{}'", clause.join("', '")))
 }

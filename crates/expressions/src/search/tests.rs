@@ -108,10 +108,10 @@ fn refusals_are_in_mlflow_s_words() {
             "IS NULL / IS NOT NULL is only supported for tags and params, not for 'metric' 'acc'",
         ),
         ("'acc' > 5", "Invalid comparison clause. Expected 'Identifier' found ''acc''"),
-        ("metrics.acc >", "Invalid comparison clause. Expected 3 tokens found 2"),
-        ("metrics.a > 1 OR metrics.b > 1", "Invalid clause(s) in filter string: 'OR metrics.b > 1'"),
+        ("metrics.acc >", "Invalid clause(s) in filter string: 'metrics.acc', '>'"),
+        ("metrics.a > 1 OR metrics.b > 1", "Invalid clause(s) in filter string: 'OR'"),
         ("metrics.acc", "Invalid clause(s) in filter string: 'metrics.acc'"),
-        ("metrics.a > 1 AND", "Invalid clause(s) in filter string: 'AND'"),
+        ("AND metrics.a > 1", "Invalid clause(s) in filter string: 'AND', 'metrics.a', '>', '1'"),
         ("(metrics.a > 1)", "Invalid clause(s) in filter string: '(metrics.a > 1)'"),
         ("params.a = 'x", "Expected a quoted string value for parameter (e.g. 'my-value'). Got value 'x"),
         (
