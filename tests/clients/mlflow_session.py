@@ -50,7 +50,8 @@ def train():
 
 def log_model(model, frame):
     name = {"name": "model"} if MAJOR >= 3 else {"artifact_path": "model"}
-    return mlflow.sklearn.log_model(model, input_example=frame.head(2), **name)
+    example = frame.head(2)
+    return mlflow.sklearn.log_model(model, input_example=example, serialization_format="cloudpickle", **name)
 
 
 state = {}

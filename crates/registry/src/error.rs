@@ -1,6 +1,7 @@
 //! What can go wrong.
 
 use crate::Refusal;
+use mainspring_expressions::search::FilterError;
 use mainspring_metadata_store::StoreError;
 use thiserror::Error;
 
@@ -10,6 +11,9 @@ pub enum RegistryError {
     /// A value that is not taken; the text says which and why.
     #[error("{0}")]
     Invalid(String),
+    /// A filter or an order that is not understood.
+    #[error(transparent)]
+    Filter(#[from] FilterError),
     /// There is no such model.
     #[error("Registered Model with name={0} not found")]
     NoModel(String),

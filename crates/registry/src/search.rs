@@ -1,9 +1,12 @@
 //! Searches by filter text.
 
-use crate::Result;
+use crate::{RegistryError, Result, validation};
 use mainspring_domain::registry::{ModelVersion, RegisteredModel};
+use mainspring_expressions::search::{EntityKind, parse_filter, parse_order_by};
 use mainspring_metadata_store::ReadTx;
-use mainspring_metadata_store::traits::search::{Page, Search};
+use mainspring_metadata_store::traits::search::{
+    Attribute, Condition, Field, Operand, Operator, Page, Search, SortKey,
+};
 
 /// What a client asks for.
 #[derive(Clone, Debug, Default)]
@@ -18,10 +21,53 @@ pub struct Query {
     pub offset: usize,
 }
 
+/// The tag that marks a prompt, which lies in the registry but is no model.
+pub(crate) const PROMPT_TAG: &str = "mlflow.prompt.is_prompt";
+
 impl Query {
-    fn search(&self) -> Result<Search> {
-        Ok(Search { limit: self.limit, offset: self.offset, ..Search::default() })
+    /// Prompts are found only by a search that asks for them.
+    fn search(&self, kind: EntityKind) -> Result<Search> {
+        let unknown = || RegistryError::Invalid("The search names an unknown attribute.".to_owned());
+        let mut search = Search { limit: self.limit, offset: self.offset, ..Search::default() };
+        let mut prompts = false;
+        for comparison in parse_filter(&self.filter, kind)? {
+            let condition = Condition::of(comparison, attribute).ok_or_else(unknown)?;
+            if condition.field == Field::Tag(PROMPT_TAG.to_owned()) {
+                let yes = condition.operand == Operand::Text("true".to_owned());
+                prompts |= yes && condition.operator == Operator::Equal;
+            } else {
+                search.conditions.push(condition);
+            }
+        }
+        search.conditions.push(Condition {
+            field: Field::Tag(PROMPT_TAG.to_owned()),
+            operator: if prompts { Operator::Equal } else { Operator::NotEqual },
+            operand: Operand::Text("true".to_owned()),
+            absent_differs: true,
+        });
+        for text in &self.order_by {
+            let key = SortKey::of(parse_order_by(text, kind)?, attribute).ok_or_else(unknown)?;
+            if search.order.iter().any(|held| held.field == key.field) {
+                let clauses = self.order_by.join("', '");
+                return validation::invalid(format!("`order_by` contains duplicate fields: ['{clauses}']"));
+            }
+            search.order.push(key);
+        }
+        Ok(search)
     }
+}
+
+/// What an attribute's name means.
+fn attribute(key: &str) -> Option<Attribute> {
+    Some(match key {
+        "name" => Attribute::Name,
+        "version_number" => Attribute::Version,
+        "run_id" => Attribute::SourceRun,
+        "source_path" => Attribute::Source,
+        "creation_timestamp" => Attribute::Created,
+        "last_updated_timestamp" => Attribute::Updated,
+        _ => return None,
+    })
 }
 
 /// Searches registered models.
@@ -29,7 +75,7 @@ impl Query {
 /// # Errors
 /// When the filter or the order is not understood.
 pub fn models(tx: &dyn ReadTx, query: &Query) -> Result<Page<RegisteredModel>> {
-    query.search()?.page(|search| Ok(tx.search_registered_models(search)?))
+    query.search(EntityKind::RegisteredModel)?.page(|search| Ok(tx.search_registered_models(search)?))
 }
 
 /// Searches versions.
@@ -37,5 +83,5 @@ pub fn models(tx: &dyn ReadTx, query: &Query) -> Result<Page<RegisteredModel>> {
 /// # Errors
 /// When the filter or the order is not understood.
 pub fn versions(tx: &dyn ReadTx, query: &Query) -> Result<Page<ModelVersion>> {
-    query.search()?.page(|search| Ok(tx.search_model_versions(search)?))
+    query.search(EntityKind::ModelVersion)?.page(|search| Ok(tx.search_model_versions(search)?))
 }

@@ -1,14 +1,13 @@
 //! Where the files of a version come from. The server never reads a source by itself, but serving
 //! does, so a source may only name what belongs to the run or logged model that is given with it.
 
+use crate::search::PROMPT_TAG;
 use crate::versions::{self, NewVersion};
 use crate::{RegistryError, Result, aliases, models, validation};
 use mainspring_domain::registry::Stage;
 use mainspring_domain::tracking::{Lifecycle, LoggedModel, RunInfo};
 use mainspring_metadata_store::traits::search::{Attribute, Condition, Field, Operand, Operator, Search};
 use mainspring_metadata_store::{ReadTx, StoreError};
-
-const PROMPT_TAG: &str = "mlflow.prompt.is_prompt";
 
 /// What a source turned out to be.
 pub(crate) struct Origin {
@@ -146,10 +145,10 @@ fn from_run(tx: &dyn ReadTx, mut origin: Origin, rest: &str) -> Result<Origin> {
     }
     let run = run(tx, run_id, &source)?;
     let found = logged_model_of_run(tx, &run, path)?;
-    if let (Some(given), Some(model)) = (&origin.model_id, &found) {
-        if *given != model.id {
-            return contained(&source, "model_id");
-        }
+    if let (Some(given), Some(model)) = (&origin.model_id, &found)
+        && *given != model.id
+    {
+        return contained(&source, "model_id");
     }
     match found {
         Some(model) => {

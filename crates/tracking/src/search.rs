@@ -1,9 +1,11 @@
 //! Searches by filter text.
 
-use crate::Result;
+use crate::validation::invalid;
+use crate::{Result, TrackingError};
 use mainspring_domain::tracking::{Experiment, LoggedModel, Run};
+use mainspring_expressions::search::{EntityKind, parse_filter, parse_order_by};
 use mainspring_metadata_store::ReadTx;
-use mainspring_metadata_store::traits::search::{Page, Search, View};
+use mainspring_metadata_store::traits::search::{Attribute, Condition, Page, Search, SortKey, View};
 
 /// What a client asks for.
 #[derive(Clone, Debug, Default)]
@@ -19,9 +21,44 @@ pub struct Query {
 }
 
 impl Query {
-    fn search(&self) -> Result<Search> {
-        Ok(Search { limit: self.limit, offset: self.offset, ..Search::default() })
+    fn search(&self, kind: EntityKind) -> Result<Search> {
+        let unknown = || TrackingError::Invalid("The search names an unknown attribute.".to_owned());
+        let mut search = Search { limit: self.limit, offset: self.offset, ..Search::default() };
+        for comparison in parse_filter(&self.filter, kind)? {
+            let condition = Condition::of(comparison, |key| attribute(kind, key)).ok_or_else(unknown)?;
+            search.conditions.push(condition);
+        }
+        for text in &self.order_by {
+            let order = parse_order_by(text, kind)?;
+            let key = SortKey::of(order, |key| attribute(kind, key)).ok_or_else(unknown)?;
+            if search.order.iter().any(|held| held.field == key.field) {
+                let clauses = self.order_by.join("', '");
+                return invalid(format!("`order_by` contains duplicate fields: ['{clauses}']"));
+            }
+            search.order.push(key);
+        }
+        Ok(search)
     }
+}
+
+/// What an attribute's name means.
+fn attribute(kind: EntityKind, key: &str) -> Option<Attribute> {
+    Some(match key {
+        "experiment_id" if kind == EntityKind::Experiment => Attribute::Id,
+        "experiment_id" => Attribute::Experiment,
+        "run_id" | "model_id" => Attribute::Id,
+        "name" | "run_name" => Attribute::Name,
+        "status" => Attribute::Status,
+        "user_id" => Attribute::User,
+        "artifact_uri" => Attribute::ArtifactUri,
+        "start_time" => Attribute::Start,
+        "end_time" => Attribute::End,
+        "creation_time" | "creation_timestamp" => Attribute::Created,
+        "last_update_time" | "last_updated_timestamp" => Attribute::Updated,
+        "model_type" => Attribute::ModelType,
+        "source_run_id" => Attribute::SourceRun,
+        _ => return None,
+    })
 }
 
 /// Searches experiments.
@@ -29,7 +66,7 @@ impl Query {
 /// # Errors
 /// When the filter or the order is not understood.
 pub fn experiments(tx: &dyn ReadTx, view: View, query: &Query) -> Result<Page<Experiment>> {
-    query.search()?.page(|search| Ok(tx.search_experiments(view, search)?))
+    query.search(EntityKind::Experiment)?.page(|search| Ok(tx.search_experiments(view, search)?))
 }
 
 /// Searches runs of experiments.
@@ -37,7 +74,7 @@ pub fn experiments(tx: &dyn ReadTx, view: View, query: &Query) -> Result<Page<Ex
 /// # Errors
 /// When the filter or the order is not understood.
 pub fn runs(tx: &dyn ReadTx, experiments: &[i64], view: View, query: &Query) -> Result<Page<Run>> {
-    query.search()?.page(|search| Ok(tx.search_runs(experiments, view, search)?))
+    query.search(EntityKind::Run)?.page(|search| Ok(tx.search_runs(experiments, view, search)?))
 }
 
 /// Searches logged models of experiments.
@@ -45,5 +82,5 @@ pub fn runs(tx: &dyn ReadTx, experiments: &[i64], view: View, query: &Query) -> 
 /// # Errors
 /// When the filter or the order is not understood.
 pub fn logged_models(tx: &dyn ReadTx, experiments: &[i64], query: &Query) -> Result<Page<LoggedModel>> {
-    query.search()?.page(|search| Ok(tx.search_logged_models(experiments, search)?))
+    query.search(EntityKind::LoggedModel)?.page(|search| Ok(tx.search_logged_models(experiments, search)?))
 }

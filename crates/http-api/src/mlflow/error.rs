@@ -76,6 +76,7 @@ impl From<TrackingError> for ApiError {
         let message = error.to_string();
         match error {
             TrackingError::Invalid(_)
+            | TrackingError::Filter(_)
             | TrackingError::NotActive { .. }
             | TrackingError::ParamChanged { .. } => Self::invalid(message),
             TrackingError::NoExperiment(_)
@@ -93,7 +94,9 @@ impl From<RegistryError> for ApiError {
     fn from(error: RegistryError) -> Self {
         let message = error.to_string();
         match error {
-            RegistryError::Invalid(_) | RegistryError::NoAlias(_) => Self::invalid(message),
+            RegistryError::Invalid(_) | RegistryError::Filter(_) | RegistryError::NoAlias(_) => {
+                Self::invalid(message)
+            }
             RegistryError::NoModel(_) | RegistryError::NoVersion { .. } | RegistryError::NoLatest(_) => {
                 Self::missing(message)
             }

@@ -1,5 +1,8 @@
-//! What a search asks for, apart from any text grammar. A capability makes these values from a
-//! parsed filter; the store turns them into a query with bound values.
+//! What a search asks for. A capability makes these values from a parsed filter; the store turns
+//! them into a query with bound values.
+
+use mainspring_expressions::search::{Comparison, Entity, OrderBy};
+pub use mainspring_expressions::search::{Operand, Operator};
 
 /// A built-in property of an entity. Not every entity has every one: see each search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -64,48 +67,6 @@ pub enum Field {
     Dataset(DatasetProperty),
 }
 
-/// How a condition compares.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Operator {
-    /// Equal.
-    Equal,
-    /// Not equal.
-    NotEqual,
-    /// Greater.
-    Greater,
-    /// Greater or equal.
-    GreaterOrEqual,
-    /// Less.
-    Less,
-    /// Less or equal.
-    LessOrEqual,
-    /// Matches a pattern with `%` and `_`.
-    Like,
-    /// As [`Operator::Like`], letter case apart.
-    ILike,
-    /// One of a list.
-    In,
-    /// None of a list.
-    NotIn,
-    /// Not there.
-    IsNull,
-    /// There.
-    IsNotNull,
-}
-
-/// What a condition compares with.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Operand {
-    /// Nothing, for [`Operator::IsNull`] and its opposite.
-    None,
-    /// A text.
-    Text(String),
-    /// A number.
-    Number(f64),
-    /// Texts, for [`Operator::In`] and its opposite.
-    Texts(Vec<String>),
-}
-
 /// One condition; a search holds all of them together.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Condition {
@@ -160,6 +121,37 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// Where the next page begins, when there is one.
     pub next: Option<usize>,
+}
+
+/// What a parsed key means: attributes by the given names.
+fn field(entity: Entity, key: String, attribute: impl Fn(&str) -> Option<Attribute>) -> Option<Field> {
+    Some(match entity {
+        Entity::Metric => Field::Metric(key),
+        Entity::Parameter => Field::Param(key),
+        Entity::Tag => Field::Tag(key),
+        Entity::Attribute => Field::Attribute(attribute(&key)?),
+        Entity::Dataset => Field::Dataset(match key.as_str() {
+            "name" => DatasetProperty::Name,
+            "digest" => DatasetProperty::Digest,
+            "context" => DatasetProperty::Context,
+            _ => return None,
+        }),
+    })
+}
+
+impl Condition {
+    /// The condition that a comparison states; none when it names an unknown attribute.
+    pub fn of(comparison: Comparison, attribute: impl Fn(&str) -> Option<Attribute>) -> Option<Self> {
+        let Comparison { entity, key, operator, operand } = comparison;
+        Some(Self { field: field(entity, key, attribute)?, operator, operand, absent_differs: false })
+    }
+}
+
+impl SortKey {
+    /// The key that a clause states; none when it names an unknown attribute.
+    pub fn of(order: OrderBy, attribute: impl Fn(&str) -> Option<Attribute>) -> Option<Self> {
+        Some(Self { field: field(order.entity, order.key, attribute)?, descending: !order.ascending })
+    }
 }
 
 impl Search {

@@ -1,0 +1,130 @@
+//! Searches: conditions, order and pages.
+
+use crate::{actor, open};
+use mainspring_domain::events::Record;
+use mainspring_domain::tracking::{KeyValue, Lifecycle, Metric, RunInfo, RunStatus};
+use mainspring_domain::{Actor, Timestamp};
+use mainspring_metadata_store::traits::search::{
+    Attribute, Condition, Field, Operand, Operator, Search, SortKey, View,
+};
+use mainspring_metadata_store::{Result, Store};
+use tempfile::TempDir;
+
+/// Runs r0 to r4: `auc` 0, 1, 2, NaN and none; `kind` of the first four is a, B, a%, a.
+async fn filled() -> (TempDir, Store) {
+    let dir = TempDir::new().unwrap();
+    let store = open(dir.path());
+    store
+        .write(actor(), |tx| {
+            for number in 0..5_i32 {
+                let id = format!("r{number}");
+                tx.insert_run(&RunInfo {
+                    id: id.clone(),
+                    experiment: 0,
+                    name: format!("Run {number}"),
+                    user: String::new(),
+                    status: RunStatus::Finished,
+                    start: Timestamp::from_millis(i64::from(number)),
+                    end: None,
+                    lifecycle: Lifecycle::Active,
+                    artifact_uri: String::new(),
+                    created_by: Actor::task("dag", "run", "train", 1),
+                })?;
+                if number < 4 {
+                    let value = if number == 3 { f64::NAN } else { f64::from(number) };
+                    let auc =
+                        Metric { key: "auc".into(), value, timestamp: Timestamp::from_millis(0), step: 0 };
+                    assert_eq!(tx.insert_metric_points(&id, &[auc.clone(), auc.clone()])?, 1);
+                    tx.raise_latest_metrics(&id, &[&auc])?;
+                    let kind = ["a", "B", "a%", "a"][usize::try_from(number).unwrap()];
+                    tx.set_run_tags(&id, &[KeyValue { key: "kind".into(), value: kind.into() }])?;
+                }
+            }
+            tx.record(Record::new("run.created", "run:all"))?;
+            Result::Ok(())
+        })
+        .await
+        .unwrap();
+    (dir, store)
+}
+
+fn condition(field: Field, operator: Operator, operand: Operand) -> Condition {
+    Condition { field, operator, operand, absent_differs: false }
+}
+
+async fn found(store: &Store, conditions: Vec<Condition>, order: Vec<SortKey>) -> String {
+    let search = Search { conditions, order, limit: 10, offset: 0 };
+    let runs = store.read(move |tx| tx.search_runs(&[0], View::Active, &search)).await.unwrap();
+    runs.iter().map(|run| run.info.id.trim_start_matches('r')).collect()
+}
+
+#[tokio::test]
+async fn conditions_select() {
+    let (_dir, store) = filled().await;
+    let auc = || Field::Metric("auc".into());
+    let kind = || Field::Tag("kind".into());
+    let name = || Field::Attribute(Attribute::Name);
+    let text = |text: &str| Operand::Text(text.into());
+    let cases = [
+        (auc(), Operator::Greater, Operand::Number(0.5), "21"),
+        (auc(), Operator::Equal, Operand::Number(0.0), "0"),
+        (auc(), Operator::NotEqual, Operand::Number(1.0), "320"),
+        (kind(), Operator::Equal, text("a"), "30"),
+        (kind(), Operator::NotEqual, text("a"), "21"),
+        (kind(), Operator::Like, text("A%"), ""),
+        (kind(), Operator::ILike, text("b"), "1"),
+        (kind(), Operator::Like, text("a_"), "2"),
+        (kind(), Operator::IsNull, Operand::None, "4"),
+        (kind(), Operator::IsNotNull, Operand::None, "3210"),
+        (name(), Operator::Like, text("Run%"), "43210"),
+        (name(), Operator::In, Operand::Texts(vec!["Run 1".into(), "x' OR 1".into()]), "1"),
+        (Field::Attribute(Attribute::Start), Operator::LessOrEqual, Operand::Number(1.0), "10"),
+        (Field::Param("x'; --".into()), Operator::Equal, text("y"), ""),
+    ];
+    for (field, operator, operand, expected) in cases {
+        let case = format!("{field:?} {operator:?} {operand:?}");
+        assert_eq!(
+            found(&store, vec![condition(field, operator, operand)], vec![]).await,
+            expected,
+            "{case}"
+        );
+    }
+    let mut unless_a = condition(kind(), Operator::NotEqual, text("a"));
+    unless_a.absent_differs = true;
+    assert_eq!(found(&store, vec![unless_a], vec![]).await, "421");
+}
+
+#[tokio::test]
+async fn what_has_no_value_comes_last_in_both_directions() {
+    let (_dir, store) = filled().await;
+    let by = |descending| vec![SortKey { field: Field::Metric("auc".into()), descending }];
+    assert_eq!(found(&store, vec![], by(false)).await, "01234");
+    assert_eq!(found(&store, vec![], by(true)).await, "21034");
+    let by_tag = vec![SortKey { field: Field::Tag("kind".into()), descending: true }];
+    assert_eq!(found(&store, vec![], by_tag).await, "23014");
+}
+
+#[tokio::test]
+async fn pages_follow_each_other() {
+    let (_dir, store) = filled().await;
+    let mut next = Some(0);
+    let mut seen = Vec::new();
+    while let Some(offset) = next {
+        let search = Search { limit: 2, offset, ..Search::default() };
+        let page = store
+            .read(move |tx| search.page(|search| tx.search_runs(&[0], View::All, search)))
+            .await
+            .unwrap();
+        seen.push(page.items.len());
+        next = page.next;
+    }
+    assert_eq!(seen, [2, 2, 1]);
+}
+
+#[tokio::test]
+async fn runs_are_found_by_the_task_attempt_that_made_them() {
+    let (_dir, store) = filled().await;
+    let actor = Actor::task("dag", "run", "train", 1);
+    let runs = store.read(move |tx| tx.runs_created_by(&actor)).await.unwrap();
+    assert_eq!(runs.len(), 5);
+}
