@@ -10,7 +10,7 @@ use mainspring_pipelines::token_sha256;
 
 /// Puts the [`Actor`] of a request into its extensions: the task attempt that a bearer token was
 /// given to, or the anonymous user. An unknown token acts as nobody in particular.
-pub async fn identify(State(store): State<Store>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn identify(State(store): State<Store>, mut request: Request, next: Next) -> Response {
     let token = request
         .headers()
         .get(AUTHORIZATION)

@@ -19,7 +19,12 @@ const BODY_LIMIT: usize = 32 << 20;
 
 /// The whole application.
 #[must_use]
-pub fn application(store: Store, mlflow: MlflowState, inference: InferenceState, native: NativeState) -> Router {
+pub fn application(
+    store: Store,
+    mlflow: MlflowState,
+    inference: InferenceState,
+    native: NativeState,
+) -> Router {
     Router::new()
         .merge(inference::router(inference))
         .merge(native::router(native))
@@ -41,7 +46,8 @@ async fn protect(mut response: Response) -> Response {
 
 /// A bug in one handler must not end the server.
 fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
-    let message = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    let message =
+        panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
     tracing::error!(message, "a request handler panicked");
     (StatusCode::INTERNAL_SERVER_ERROR, "internal error").into_response()
 }

@@ -17,8 +17,7 @@ const MISSING: &str = "<!doctype html><title>Mainspring</title><p>This binary wa
      Build it with <code>cargo xtask ui</code> and build again.";
 
 /// The pages and their files. Every path that is no file gives the page: the UI routes by itself.
-#[must_use]
-pub fn router() -> Router {
+pub(crate) fn router() -> Router {
     Router::new()
         .route("/", get(page))
         .route("/assets/{*path}", get(asset))

@@ -215,7 +215,8 @@ fn named(rows: &Rows, row: &[Value]) -> Map<String, Value> {
 
 /// The number that monitoring follows: the prediction itself, or the last of a list (the
 /// probability of the positive class), or of a record.
-fn score(prediction: &Value) -> Option<f64> {
+#[must_use]
+pub fn score(prediction: &Value) -> Option<f64> {
     match prediction {
         Value::Number(number) => number.as_f64(),
         Value::Bool(yes) => Some(f64::from(u8::from(*yes))),

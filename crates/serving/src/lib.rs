@@ -11,7 +11,7 @@ mod server;
 mod signature;
 mod worker;
 
-pub use gateway::{Assign, Gateway, RouteView, Served, ServedVersion};
+pub use gateway::{Assign, Gateway, RouteView, Served, ServedVersion, score};
 pub use server::{ModelServer, ServerSettings};
 pub use signature::{ColumnSpec, SignatureError};
 

@@ -63,8 +63,12 @@ pub(super) async fn feedback(
         })
         .await;
     match written {
-        Ok((matched, total)) => Json(json!({ "matched": matched, "unknown": total - matched })).into_response(),
-        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "error": error.to_string() }))).into_response(),
+        Ok((matched, total)) => {
+            Json(json!({ "matched": matched, "unknown": total - matched })).into_response()
+        }
+        Err(error) => {
+            (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "error": error.to_string() }))).into_response()
+        }
     }
 }
 

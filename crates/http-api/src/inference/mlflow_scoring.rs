@@ -90,13 +90,15 @@ fn expected(problem: &str) -> String {
 }
 
 fn split(value: Value) -> Result<Rows, String> {
-    let data = value.get("data").and_then(Value::as_array).ok_or("dataframe_split needs `data`, a list of rows")?;
+    let data =
+        value.get("data").and_then(Value::as_array).ok_or("dataframe_split needs `data`, a list of rows")?;
     let data: Option<Vec<Vec<Value>>> = data.iter().map(|row| row.as_array().cloned()).collect();
     let columns = match value.get("columns") {
         None => None,
         Some(columns) => {
-            let names: Option<Vec<String>> =
-                columns.as_array().map(|names| names.iter().filter_map(|n| n.as_str().map(str::to_owned)).collect());
+            let names: Option<Vec<String>> = columns
+                .as_array()
+                .map(|names| names.iter().filter_map(|n| n.as_str().map(str::to_owned)).collect());
             Some(names.ok_or("`columns` of dataframe_split must be a list of names")?)
         }
     };
@@ -140,12 +142,14 @@ fn instances(value: Value) -> Result<Rows, String> {
         }
         Value::Object(columns) => {
             let height = columns.values().filter_map(Value::as_array).map(Vec::len).max().unwrap_or(0);
-            let even = columns.values().all(|values| values.as_array().is_some_and(|list| list.len() == height));
+            let even =
+                columns.values().all(|values| values.as_array().is_some_and(|list| list.len() == height));
             if !even {
                 return Err("each column of `inputs` must be a list of the same length".to_owned());
             }
             let cell = |values: &Value, row: usize| values.get(row).cloned().unwrap_or(Value::Null);
-            let data = (0..height).map(|row| columns.values().map(|values| cell(values, row)).collect()).collect();
+            let data =
+                (0..height).map(|row| columns.values().map(|values| cell(values, row)).collect()).collect();
             Ok(Rows { columns: Some(columns.keys().cloned().collect()), data })
         }
         _ => Err(expected("the input is neither a list nor an object")),
@@ -174,7 +178,8 @@ mod tests {
 
     #[test]
     fn bad_forms_are_explained() {
-        for bad in [json!([]), json!({}), json!({ "inputs": 1 }), json!({ "inputs": [1], "instances": [1] })] {
+        for bad in [json!([]), json!({}), json!({ "inputs": 1 }), json!({ "inputs": [1], "instances": [1] })]
+        {
             assert!(rows(bad.clone()).is_err(), "{bad}");
         }
         assert!(rows(json!({ "dataframe_split": { "data": [1] } })).is_err());

@@ -54,7 +54,9 @@ pub(super) async fn ready(State(state): State<InferenceState>) -> Response {
 /// `GET /v2/models/{model}/ready`
 pub(super) async fn model_ready(State(state): State<InferenceState>, Path(model): Path<String>) -> Response {
     match state.gateway.stable(&model) {
-        Some(version) if version.server.is_ready() => Json(json!({ "name": model, "ready": true })).into_response(),
+        Some(version) if version.server.is_ready() => {
+            Json(json!({ "name": model, "ready": true })).into_response()
+        }
         Some(_) => error(StatusCode::SERVICE_UNAVAILABLE, format!("model `{model}` is not ready")),
         None => error(StatusCode::NOT_FOUND, format!("model `{model}` is not deployed")),
     }
@@ -141,7 +143,10 @@ fn rows(inputs: &[Tensor]) -> Result<Rows, String> {
         } else if inputs.len() == 1 && height > 0 {
             matrix = Some(values.chunks(width).map(<[Value]>::to_vec).collect());
         } else {
-            return Err(format!("tensor `{}`: with several inputs each must have the shape [n] or [n, 1]", tensor.name));
+            return Err(format!(
+                "tensor `{}`: with several inputs each must have the shape [n] or [n, 1]",
+                tensor.name
+            ));
         }
     }
     if let Some(data) = matrix {
@@ -153,21 +158,25 @@ fn rows(inputs: &[Tensor]) -> Result<Rows, String> {
     if let Some((name, values)) = columns.iter().find(|(_, values)| values.len() != height) {
         return Err(format!("tensor `{name}` has {} rows, the first has {height}", values.len()));
     }
-    let data = (0..height).map(|row| columns.iter().map(|(_, values)| values[row].clone()).collect()).collect();
+    let data =
+        (0..height).map(|row| columns.iter().map(|(_, values)| values[row].clone()).collect()).collect();
     Ok(Rows { columns: Some(columns.into_iter().map(|(name, _)| name).collect()), data })
 }
 
 /// A tensor's values, flat, checked against shape and type.
 fn values(tensor: &Tensor) -> Result<Vec<Value>, String> {
-    let known = ["BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64", "FP32", "FP64", "BYTES"];
+    let known = [
+        "BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64", "FP32", "FP64",
+        "BYTES",
+    ];
     if !known.contains(&tensor.datatype.as_str()) {
         let (name, found) = (&tensor.name, &tensor.datatype);
         return Err(format!("tensor `{name}`: unknown datatype `{found}`; known are {}", known.join(", ")));
     }
     let size = tensor.shape.iter().try_fold(1_usize, |size, side| size.checked_mul(*side));
-    let size = size.filter(|size| *size <= MAX_VALUES).ok_or_else(|| {
-        format!("tensor `{}` is larger than {MAX_VALUES} values", tensor.name)
-    })?;
+    let size = size
+        .filter(|size| *size <= MAX_VALUES)
+        .ok_or_else(|| format!("tensor `{}` is larger than {MAX_VALUES} values", tensor.name))?;
     let mut flat = Vec::with_capacity(size);
     flatten(&tensor.data, &mut flat);
     if flat.len() != size {

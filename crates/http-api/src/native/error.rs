@@ -53,8 +53,9 @@ impl From<StoreError> for ApiError {
 impl From<PipelineError> for ApiError {
     fn from(error: PipelineError) -> Self {
         match &error {
-            PipelineError::UnknownDag(_) => Self::not_found(error.to_string())
-                .hint("put its file into the project's DAG folder; `mainspring status` shows files with mistakes"),
+            PipelineError::UnknownDag(_) => Self::not_found(error.to_string()).hint(
+                "put its file into the project's DAG folder; `mainspring status` shows files with mistakes",
+            ),
             _ => Self::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
         }
     }

@@ -170,7 +170,8 @@ fn metrics(tx: &dyn ReadTx, name: &str, version: u32) -> Result<Map<String, Valu
 /// What stands beside the curve of the metric: retrainings and changes of the champion, each placed
 /// on the axis of event time by the newest window before it.
 fn marks(tx: &dyn ReadTx, name: &str, windows: &[MonitorWindow]) -> Result<Vec<Value>, StoreError> {
-    let at = |time: Timestamp| windows.iter().rev().find(|window| window.time <= time).and_then(|w| w.event_end);
+    let at =
+        |time: Timestamp| windows.iter().rev().find(|window| window.time <= time).and_then(|w| w.event_end);
     let mut marks = Vec::new();
     for alert in tx.alerts(Some(name), 50)?.into_iter().filter(|alert| alert.run_id.is_some()) {
         marks.push(json!({
@@ -210,7 +211,8 @@ fn event(event: &Event) -> Value {
 fn sentence(event: &Event) -> String {
     let details = &event.details;
     let subject = event.subject.split_once(':').map_or(event.subject.as_str(), |(_, id)| id);
-    let version = || format!("{} version {}", details["model"].as_str().unwrap_or("model"), details["version"]);
+    let version =
+        || format!("{} version {}", details["model"].as_str().unwrap_or("model"), details["version"]);
     let text = |key: &str| details[key].as_str().unwrap_or_default().to_owned();
     let said = match event.action.as_str() {
         "data.arrived" => format!("New data: {subject}"),
@@ -229,7 +231,9 @@ fn sentence(event: &Event) -> String {
         "rollout.aborted" => format!("{} was rolled back", version()),
         "rollout.refused" => format!("The rollout of {subject} was refused"),
         "monitor.evaluated" => match details["values"]["auc"].as_f64() {
-            Some(auc) => format!("Monitor of {subject}: AUC {auc:.3} on {} labelled requests", details["rows"]),
+            Some(auc) => {
+                format!("Monitor of {subject}: AUC {auc:.3} on {} labelled requests", details["rows"])
+            }
             None => format!("Monitor of {subject}: AUC cannot be computed"),
         },
         "alert.raised" => format!("Alert on {subject}"),

@@ -49,7 +49,8 @@ pub(super) async fn trigger(
 ) -> Result<Json<Value>, ApiError> {
     let reason = trigger.reason.unwrap_or_else(|| format!("asked for by {actor}"));
     let request = CreateRun { dag_id, run_type: "manual", reason, conf: trigger.conf, interval: None };
-    let run_id = state.store.write(actor, |tx| create_run(tx, request)).await.map_err(|e: PipelineError| e)?;
+    let run_id =
+        state.store.write(actor, |tx| create_run(tx, request)).await.map_err(|e: PipelineError| e)?;
     Ok(Json(json!({ "run_id": run_id })))
 }
 

@@ -62,7 +62,8 @@ pub(super) fn stages(sources: &Sources<'_>) -> Vec<Value> {
 
 fn at_work(sources: &Sources<'_>, task: &str) -> bool {
     sources.runs.iter().any(|run| {
-        run.tasks.get(task).is_some_and(|instance| instance.state == TaskState::Running) && !run.state.is_final()
+        run.tasks.get(task).is_some_and(|instance| instance.state == TaskState::Running)
+            && !run.state.is_final()
     })
 }
 
@@ -110,7 +111,14 @@ fn gate(
         Verdict::Warn => "passed with warnings",
         Verdict::Fail => "stopped",
     };
-    Stage { id, title, state, headline: headline.to_owned(), detail: report.summary.clone(), time: Some(report.time) }
+    Stage {
+        id,
+        title,
+        state,
+        headline: headline.to_owned(),
+        detail: report.summary.clone(),
+        time: Some(report.time),
+    }
 }
 
 fn training(sources: &Sources<'_>) -> Stage {

@@ -1,0 +1,165 @@
+//! Talking to the server.
+
+use crate::error::CliError;
+use clap::Args;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
+use std::io::Read as _;
+use std::path::Path;
+use std::time::Duration;
+
+/// Bytes of one downloaded file that are accepted.
+const FILE_LIMIT: u64 = 16 << 30;
+
+/// Which server to talk to.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ServerOption {
+    /// The server's address.
+    #[arg(long = "url", env = "MAINSPRING_URL", default_value = "http://127.0.0.1:5000", global = true)]
+    url: String,
+    /// The token to speak with; tasks are given one.
+    #[arg(long, env = "MAINSPRING_TOKEN", hide_env_values = true, hide = true, global = true)]
+    token: Option<String>,
+}
+
+/// A connection to the server.
+pub(crate) struct Client {
+    agent: ureq::Agent,
+    url: String,
+    token: Option<String>,
+}
+
+/// Encodes one path segment or query value.
+pub(crate) fn encode(text: &str) -> String {
+    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+}
+
+impl ServerOption {
+    pub(crate) fn client(&self) -> Result<Client, CliError> {
+        if !self.url.starts_with("http://") {
+            return Err(CliError::usage(format!("`{}` is not an http:// address", self.url))
+                .hint("https is not supported by this command yet; use the server's local address"));
+        }
+        let config = ureq::Agent::config_builder()
+            .timeout_connect(Some(Duration::from_secs(5)))
+            .timeout_global(Some(Duration::from_secs(600)))
+            .http_status_as_error(false)
+            .build();
+        let url = self.url.trim_end_matches('/').to_owned();
+        Ok(Client { agent: config.into(), url, token: self.token.clone() })
+    }
+}
+
+impl Client {
+    /// The server's address.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    fn authorization(&self) -> String {
+        self.token.as_ref().map(|token| format!("Bearer {token}")).unwrap_or_default()
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Result<Value, CliError> {
+        let url = format!("{}{path}", self.url);
+        let answer = self.agent.get(&url).header("authorization", self.authorization()).call();
+        self.json(answer)
+    }
+
+    pub(crate) fn get_text(&self, path: &str) -> Result<String, CliError> {
+        let url = format!("{}{path}", self.url);
+        let answer = self.agent.get(&url).header("authorization", self.authorization()).call();
+        let mut answer = self.answered(answer)?;
+        answer.body_mut().read_to_string().map_err(|error| CliError::outside(error.to_string()))
+    }
+
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Result<Value, CliError> {
+        let url = format!("{}{path}", self.url);
+        let answer = self.agent.post(&url).header("authorization", self.authorization()).send_json(body);
+        self.json(answer)
+    }
+
+    /// Uploads an artifact by its path below the artifact root.
+    pub(crate) fn put_artifact(&self, path: &str, bytes: &[u8]) -> Result<(), CliError> {
+        let path: Vec<String> = path.split('/').map(encode).collect();
+        let url = format!("{}/api/2.0/mlflow-artifacts/artifacts/{}", self.url, path.join("/"));
+        let answer = self
+            .agent
+            .put(&url)
+            .header("authorization", self.authorization())
+            .header("content-type", "application/octet-stream")
+            .send(bytes);
+        self.answered(answer).map(|_| ())
+    }
+
+    /// Downloads a folder of artifacts into a local folder.
+    pub(crate) fn download_artifacts(&self, path: &str, to: &Path) -> Result<usize, CliError> {
+        std::fs::create_dir_all(to)?;
+        let listed = self.get(&format!("/api/2.0/mlflow-artifacts/artifacts?path={}", encode(path)))?;
+        let mut count = 0;
+        for file in listed["files"].as_array().into_iter().flatten() {
+            let name = file["path"].as_str().unwrap_or_default();
+            if name.is_empty() || name.contains("..") || name.starts_with('/') {
+                return Err(CliError::outside(format!("the server listed the odd name `{name}`")));
+            }
+            let (remote, local) = (format!("{path}/{name}"), to.join(name));
+            if file["is_dir"].as_bool() == Some(true) {
+                count += self.download_artifacts(&remote, &local)?;
+            } else {
+                self.download_file(&remote, &local)?;
+                count += 1;
+            }
+        }
+        Ok(count)
+    }
+
+    fn download_file(&self, path: &str, to: &Path) -> Result<(), CliError> {
+        let path: Vec<String> = path.split('/').map(encode).collect();
+        let url = format!("{}/api/2.0/mlflow-artifacts/artifacts/{}", self.url, path.join("/"));
+        let answer = self.agent.get(&url).header("authorization", self.authorization()).call();
+        let mut body = self.answered(answer)?.into_body();
+        let mut file = std::fs::File::create(to)?;
+        let mut reader = body.with_config().limit(FILE_LIMIT).reader();
+        std::io::copy(&mut reader, &mut file)?;
+        Ok(())
+    }
+
+    fn answered(
+        &self,
+        answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
+    ) -> Result<ureq::http::Response<ureq::Body>, CliError> {
+        let mut answer = answer.map_err(|error| {
+            CliError::outside(format!("no answer from {}: {error}", self.url)).hint(
+                "start the server with `mainspring server`, or name another with --url or MAINSPRING_URL",
+            )
+        })?;
+        let status = answer.status();
+        if status.is_success() {
+            return Ok(answer);
+        }
+        let mut text = String::new();
+        // What cannot be read is left out of the message.
+        let _ = answer.body_mut().as_reader().take(64 << 10).read_to_string(&mut text);
+        let body: Value = serde_json::from_str(&text).unwrap_or(Value::Null);
+        let message = body["error"].as_str().or_else(|| body["message"].as_str()).unwrap_or(text.trim());
+        let error = if status.is_server_error() {
+            CliError::outside(format!("the server failed ({status}): {message}"))
+        } else {
+            CliError::no(message)
+        };
+        Err(match body["hint"].as_str() {
+            Some(hint) => error.hint(hint),
+            None => error,
+        })
+    }
+
+    fn json(&self, answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<Value, CliError> {
+        let mut answer = self.answered(answer)?;
+        answer
+            .body_mut()
+            .with_config()
+            .limit(256 << 20)
+            .read_json()
+            .map_err(|error| CliError::outside(format!("the server's answer cannot be read: {error}")))
+    }
+}

@@ -1,0 +1,54 @@
+//! `mlflow server`, when the binary is called by that name.
+
+use crate::commands::server::Server;
+use crate::error::{CliError, ExitCode};
+use crate::terminal::note;
+use clap::Args;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+/// The options of `mlflow server`. Those that make no sense here are taken with a note.
+#[derive(Args)]
+pub(crate) struct MlflowServer {
+    /// The address to listen on.
+    #[arg(long, short = 'h', default_value = "127.0.0.1", env = "MLFLOW_HOST")]
+    host: IpAddr,
+    /// The port to listen on.
+    #[arg(long, short = 'p', default_value_t = 5000, env = "MLFLOW_PORT")]
+    port: u16,
+    /// Taken and not used: one process serves all.
+    #[arg(long, short = 'w', env = "MLFLOW_WORKERS")]
+    workers: Option<String>,
+    /// Taken and not used: the store is in `.mainspring`.
+    #[arg(long, env = "MLFLOW_BACKEND_STORE_URI")]
+    backend_store_uri: Option<String>,
+    /// Taken and not used: artifacts are in `.mainspring` and served through the proxy.
+    #[arg(long, env = "MLFLOW_DEFAULT_ARTIFACT_ROOT")]
+    default_artifact_root: Option<String>,
+    /// Taken and not used, as above.
+    #[arg(long, env = "MLFLOW_ARTIFACTS_DESTINATION")]
+    artifacts_destination: Option<String>,
+    /// Taken: artifacts are always served.
+    #[arg(long)]
+    serve_artifacts: bool,
+    /// Print help.
+    #[arg(long, action = clap::ArgAction::Help)]
+    help: Option<bool>,
+}
+
+impl MlflowServer {
+    pub(crate) fn run(self) -> Result<ExitCode, CliError> {
+        let unused = [
+            ("--workers", self.workers),
+            ("--backend-store-uri", self.backend_store_uri),
+            ("--default-artifact-root", self.default_artifact_root),
+            ("--artifacts-destination", self.artifacts_destination),
+        ];
+        for (name, value) in unused {
+            if let Some(value) = value {
+                note(&format!("note: {name} {value} is not used; everything is kept in .mainspring"));
+            }
+        }
+        Server { host: self.host, port: self.port, data_dir: PathBuf::from(".mainspring") }.run()
+    }
+}

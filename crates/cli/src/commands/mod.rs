@@ -1,0 +1,16 @@
+//! One module per command.
+
+pub(crate) mod audit;
+pub(crate) mod data;
+pub(crate) mod deploy;
+pub(crate) mod init;
+pub(crate) mod mlflow_server;
+pub(crate) mod models;
+pub(crate) mod rollouts;
+pub(crate) mod run;
+pub(crate) mod server;
+pub(crate) mod status;
+pub(crate) mod supervise;
+pub(crate) mod test_model;
+pub(crate) mod validate;
+pub(crate) mod why;

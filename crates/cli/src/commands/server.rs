@@ -1,0 +1,174 @@
+//! `mainspring server`: everything in one process.
+
+use crate::error::{CliError, ExitCode};
+use crate::project;
+use crate::terminal::note;
+use clap::Args;
+use mainspring_artifact_store::ArtifactStore;
+use mainspring_automation::{Config, Loop, LoopSettings};
+use mainspring_domain::SystemClock;
+use mainspring_domain::registry::{ModelVersion, Stage};
+use mainspring_governance::policy::StagePolicy;
+use mainspring_http_api::inference::InferenceState;
+use mainspring_http_api::mlflow::MlflowState;
+use mainspring_http_api::native::NativeState;
+use mainspring_metadata_store::{ReadTx, Store, StoreError};
+use mainspring_registry::Refusal;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::net::TcpListener;
+use tracing_subscriber::EnvFilter;
+
+/// Requests that are being answered get this long when the server is told to stop.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Run the server: MLflow API, inference, pipelines, rollouts, monitors and the web UI.
+#[derive(Args)]
+pub(crate) struct Server {
+    /// The address to listen on.
+    #[arg(long, default_value = "127.0.0.1")]
+    pub(crate) host: IpAddr,
+    /// The port to listen on.
+    #[arg(long, default_value_t = 5000)]
+    pub(crate) port: u16,
+    /// The folder that holds the server's state; relative to the project.
+    #[arg(long, default_value = ".mainspring")]
+    pub(crate) data_dir: PathBuf,
+}
+
+impl Server {
+    pub(crate) fn run(self) -> Result<ExitCode, CliError> {
+        let began = Instant::now();
+        let filter = EnvFilter::try_from_env("MAINSPRING_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .worker_threads(std::thread::available_parallelism().map_or(2, std::num::NonZero::get).min(8))
+            .build()?;
+        runtime.block_on(self.serve(began))?;
+        Ok(ExitCode::Ok)
+    }
+
+    async fn serve(self, began: Instant) -> Result<(), CliError> {
+        let root = project::root()?.canonicalize()?;
+        let data_dir = project::absolute(&root, &self.data_dir);
+        let config = Config::load(&root).map_err(|error| CliError::usage(error.to_string()))?;
+        let address = SocketAddr::new(self.host, self.port);
+        // The port before the store: a second server must fail without touching anything.
+        let listener = TcpListener::bind(address).await.map_err(|error| {
+            CliError::outside(format!("cannot listen on {address}: {error}"))
+                .hint("another server may run there; choose another with --port")
+        })?;
+        let address = listener.local_addr()?;
+        let (app, _parts) = assemble(&root, &data_dir, config, address).await?;
+        note(&format!(
+            "mainspring is ready after {} ms: http://{address} (project {}, data in {})",
+            began.elapsed().as_millis(),
+            root.display(),
+            data_dir.display()
+        ));
+        if !address.ip().is_loopback() {
+            note(
+                "this address can be reached from other machines, and there is no login yet: use it only in a network you trust",
+            );
+        }
+        let stopping = Arc::new(tokio::sync::Notify::new());
+        let told = Arc::clone(&stopping);
+        let server = axum::serve(listener, app).with_graceful_shutdown(async move {
+            told_to_stop().await;
+            told.notify_one();
+        });
+        tokio::select! {
+            served = server => served?,
+            () = async { stopping.notified().await; tokio::time::sleep(GRACE).await; } => {}
+        }
+        note("stopped; tasks that were at work go on and are picked up at the next start");
+        Ok(())
+    }
+}
+
+async fn assemble(
+    root: &Path,
+    data_dir: &Path,
+    config: Config,
+    address: SocketAddr,
+) -> Result<(axum::Router, Loop), CliError> {
+    let clock = Arc::new(SystemClock);
+    let store = Store::open(data_dir, clock.clone()).map_err(|error| match error {
+        StoreError::Locked { .. } => {
+            CliError::outside(error.to_string()).hint("stop it, or choose another folder with --data-dir")
+        }
+        other => CliError::outside(other.to_string()),
+    })?;
+    let artifacts = ArtifactStore::local(&data_dir.join("artifacts"))
+        .map_err(|error| CliError::outside(error.to_string()))?;
+    let config = Arc::new(config);
+    // Tasks reach the server on this machine, whatever address it shows to others.
+    let host = if address.ip().is_unspecified() { "127.0.0.1".to_owned() } else { address.ip().to_string() };
+    let parts = Loop::start(LoopSettings {
+        project: root.to_path_buf(),
+        data_dir: data_dir.to_path_buf(),
+        url: format!("http://{host}:{}", address.port()),
+        binary: std::env::current_exe()?,
+        config: Arc::clone(&config),
+        store: store.clone(),
+        artifacts: artifacts.clone(),
+        clock,
+    })
+    .await
+    .map_err(|error| CliError::usage(error.to_string()))?;
+    let app = mainspring_http_api::application(
+        store.clone(),
+        MlflowState {
+            store: store.clone(),
+            artifacts,
+            stage_check: Arc::new(stage_check(Arc::clone(&parts.policy))),
+        },
+        InferenceState {
+            store: store.clone(),
+            gateway: Arc::clone(&parts.gateway),
+            config: Arc::clone(&config),
+        },
+        NativeState {
+            store,
+            config,
+            project: root.to_path_buf(),
+            policy: Arc::clone(&parts.policy),
+            gateway: Arc::clone(&parts.gateway),
+            delivery: parts.delivery.clone(),
+            executor: parts.executor.clone(),
+            import: Arc::clone(&parts.import),
+        },
+    );
+    Ok((app, parts))
+}
+
+/// The policy in the registry's words.
+fn stage_check(
+    policy: Arc<StagePolicy>,
+) -> impl Fn(&dyn ReadTx, &ModelVersion, Stage) -> Result<(), Refusal> + Send + Sync + 'static {
+    move |tx, version, stage| match policy.check(tx, version, stage) {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(blocked)) => Err(Refusal { message: blocked.message, hint: Some(blocked.hint) }),
+        // A policy that cannot be asked does not say yes.
+        Err(error) => Err(Refusal { message: error.to_string(), hint: None }),
+    }
+}
+
+/// Waits for Ctrl-C or SIGTERM.
+async fn told_to_stop() {
+    let interrupt = tokio::signal::ctrl_c();
+    match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = interrupt => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        Err(_) => {
+            let _ = interrupt.await;
+        }
+    }
+}

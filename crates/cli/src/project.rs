@@ -1,0 +1,19 @@
+//! The project a command works in.
+
+use crate::error::CliError;
+use std::path::{Path, PathBuf};
+
+/// The nearest folder upwards that has a `mainspring.toml`, a `.dvc` folder or a `.git` folder;
+/// the present folder when none has.
+pub(crate) fn root() -> Result<PathBuf, CliError> {
+    let here = std::env::current_dir()?;
+    let found = here
+        .ancestors()
+        .find(|folder| ["mainspring.toml", ".dvc", ".git"].iter().any(|name| folder.join(name).exists()));
+    Ok(found.map_or_else(|| here.clone(), Path::to_path_buf))
+}
+
+/// An interpreter's path as it can be started: relative ones with a folder are taken from `root`.
+pub(crate) fn absolute(root: &Path, path: &Path) -> PathBuf {
+    if path.is_absolute() { path.to_path_buf() } else { root.join(path) }
+}

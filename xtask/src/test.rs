@@ -1,0 +1,104 @@
+//! Every test, from a fresh machine on.
+
+use crate::shell::{self, root, target};
+use crate::{build, environment};
+use anyhow::Result;
+use clap::Args;
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+/// Packages for the tests of the Python package; those of the example come from its own list.
+const PYTHON_TESTS: &str = "pytest==9.2.0\njinja2==3.1.6\n";
+/// The real DVC, which is asked whether it agrees.
+const DVC: &str = "dvc==3.67.1\n";
+
+/// Options of the tests.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Options {
+    /// Leave the demonstration's story out.
+    #[arg(long)]
+    quick: bool,
+}
+
+/// Runs everything; the first failure ends it.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let began = Instant::now();
+    let root = root();
+    let step = |name: &str| println!("\n== {name} ({:.0} s) ==", began.elapsed().as_secs_f64());
+
+    step("format");
+    cargo(&["fmt", "--all", "--check"])?;
+
+    step("web UI");
+    build::ui()?;
+    shell::run(Command::new("npm").args(["run", "test"]).current_dir(root.join("ui")))?;
+
+    step("clippy");
+    cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"])?;
+
+    step("environments for real clients");
+    let environments = target().join("test-environments");
+    let example = std::fs::read_to_string(root.join("examples/flights/requirements.txt"))?;
+    let flights = environment::venv(&environments.join("flights"), &example)?;
+    let plain = environment::venv(&environments.join("plain"), PYTHON_TESTS)?;
+    let dvc = environment::venv(&environments.join("dvc"), DVC)?.with_file_name("dvc");
+
+    step("unit, property, snapshot and client tests");
+    shell::run(
+        Command::new(env!("CARGO"))
+            .args(["test", "--workspace", "--quiet"])
+            .env("MAINSPRING_TEST_PYTHON", &flights)
+            .env("MAINSPRING_TEST_DVC", &dvc)
+            .current_dir(&root),
+    )?;
+
+    step("Python package");
+    for python in [&flights, &plain] {
+        shell::run(
+            Command::new(python).args(["-m", "pytest", "--quiet", "tests"]).current_dir(root.join("python")),
+        )?;
+    }
+
+    step("release binary");
+    let binary = build::binary()?;
+
+    step("browser");
+    let chromium = environment::chromium()?;
+    shell::run(
+        Command::new("npm")
+            .args(["run", "test:browser"])
+            .env("CHROMIUM", chromium)
+            .current_dir(root.join("ui")),
+    )?;
+
+    if options.quick {
+        println!("\nthe story was left out (--quick)");
+    } else {
+        step("the story");
+        story(&binary, &dvc, &[])?;
+        step("the story, with the server killed again and again");
+        story(&binary, &dvc, &["--chaos", "7"])?;
+    }
+    println!("\nall tests passed in {:.0} s", began.elapsed().as_secs_f64());
+    Ok(())
+}
+
+/// Plays the story of the demonstration to its end.
+fn story(binary: &Path, dvc: &Path, more: &[&str]) -> Result<()> {
+    let this = std::env::current_exe()?;
+    shell::run(
+        Command::new(this)
+            .args(["demo", "--exit", "--port", "5071", "--binary"])
+            .arg(binary)
+            .arg("--dvc")
+            .arg(dvc)
+            .arg("--dir")
+            .arg(target().join("story"))
+            .args(more),
+    )
+}
+
+fn cargo(arguments: &[&str]) -> Result<()> {
+    shell::run(Command::new(env!("CARGO")).args(arguments).current_dir(root()))
+}
