@@ -1,0 +1,25 @@
+import type { Rollout } from '../../api/types';
+import { PhaseBadge } from '../../components/Badge';
+import { Ago, Took } from '../../components/Time';
+import { Analysis } from './Analysis';
+
+/** How the last rollout ended, why, and on what evidence. */
+export function LastRollout({ rollout }: { rollout: Rollout }) {
+  const failed = rollout.state.phase === 'Degraded';
+  return (
+    <div className={`rollout rollout-past ${failed ? 'tone-bad' : 'tone-good'}`}>
+      <div className="rollout-head">
+        <div>
+          <h3>
+            Last rollout: v{rollout.version} <PhaseBadge phase={rollout.state.phase} />
+          </h3>
+          <p className="rollout-message">{rollout.state.message}</p>
+          <p className="rollout-when">
+            {rollout.ended !== null && <Ago time={rollout.ended} />} · took <Took started={rollout.created} ended={rollout.ended} /> · {rollout.reason}
+          </p>
+        </div>
+      </div>
+      {rollout.state.analysis && <Analysis analysis={rollout.state.analysis} />}
+    </div>
+  );
+}

@@ -1,0 +1,81 @@
+import { readFile } from 'node:fs/promises';
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import { extname, join, normalize } from 'node:path';
+import { answer, LOG } from '../story/answers';
+import { loopAt, type Moment } from '../story/moments';
+import type { Loop } from '../../src/api/types';
+
+const TYPES: Record<string, string> = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css' };
+
+/** Serves the built pages and answers the API with one moment of the story. */
+export class MockServer {
+  /** What was posted, newest last. */
+  readonly posted: string[] = [];
+  #loop: Loop = loopAt('empty', Date.now());
+  #server: Server | null = null;
+  #port = 0;
+
+  constructor(private readonly dist: string) {}
+
+  get url(): string {
+    return `http://127.0.0.1:${this.#port}`;
+  }
+
+  show(moment: Moment): void {
+    this.#loop = loopAt(moment, Date.now());
+  }
+
+  change(how: (loop: Loop) => Loop): void {
+    this.#loop = how(this.#loop);
+  }
+
+  /** Listens, after a stop at the same port again. */
+  async start(): Promise<void> {
+    const server = createServer((request, response) => {
+      const { pathname } = new URL(request.url ?? '/', this.url);
+      if (request.method === 'POST') this.#take(pathname, response);
+      else if (pathname.startsWith('/api/')) this.#answer(pathname, response);
+      else void this.#file(pathname, response);
+    });
+    await new Promise<void>((resolve) => server.listen(this.#port, '127.0.0.1', resolve));
+    const address = server.address();
+    this.#port = typeof address === 'object' && address ? address.port : 0;
+    this.#server = server;
+  }
+
+  async stop(): Promise<void> {
+    const server = this.#server;
+    this.#server = null;
+    server?.closeAllConnections();
+    await new Promise<void>((resolve) => (server ? server.close(() => resolve()) : resolve()));
+  }
+
+  #take(path: string, response: ServerResponse): void {
+    this.posted.push(path);
+    json(response, 200, { phase: 'Degraded' });
+  }
+
+  #answer(path: string, response: ServerResponse): void {
+    if (path.endsWith('/log')) {
+      response.writeHead(200, { 'content-type': 'text/plain' }).end(LOG);
+      return;
+    }
+    const body = answer(path, { ...this.#loop, time: Date.now() });
+    if (body === undefined) json(response, 404, { error: `nothing is known of ${path}`, hint: null });
+    else json(response, 200, body);
+  }
+
+  async #file(path: string, response: ServerResponse): Promise<void> {
+    const name = extname(path) ? normalize(path) : 'index.html';
+    try {
+      const body = await readFile(join(this.dist, name));
+      response.writeHead(200, { 'content-type': TYPES[extname(name)] ?? 'application/octet-stream' }).end(body);
+    } catch {
+      response.writeHead(404).end();
+    }
+  }
+}
+
+function json(response: ServerResponse, status: number, body: unknown): void {
+  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+}
