@@ -1,0 +1,215 @@
+//! The rules of the registry on a real store.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use mainspring_domain::registry::{ModelVersion, Stage};
+use mainspring_domain::tracking::{KeyValue, Lifecycle, LoggedModel, LoggedModelStatus, RunInfo, RunStatus};
+use mainspring_domain::{Actor, SystemClock, Timestamp};
+use mainspring_metadata_store::{ReadTx, Store, WriteTx};
+use mainspring_registry::search::{self, Query};
+use mainspring_registry::versions::{self, NewVersion};
+use mainspring_registry::{Refusal, RegistryError, Result, aliases, models, set_alias, transition_stage};
+use std::sync::Arc;
+use tempfile::TempDir;
+
+struct Lab {
+    _dir: TempDir,
+    store: Store,
+}
+
+/// Lets nothing into production that carries the tag `bad`.
+fn check(_: &dyn ReadTx, version: &ModelVersion, stage: Stage) -> std::result::Result<(), Refusal> {
+    if stage == Stage::Production && version.tags.iter().any(|tag| tag.key == "bad") {
+        return Err(Refusal { message: "auc 0.5 < 0.7".into(), hint: Some("Train again.".into()) });
+    }
+    Ok(())
+}
+
+impl Lab {
+    /// A store with run `r`, its logged model `m-1` and the registered model `flights`.
+    async fn new() -> Self {
+        let dir = TempDir::new().unwrap();
+        let store = Store::open(dir.path(), Arc::new(SystemClock)).unwrap();
+        let lab = Self { _dir: dir, store };
+        lab.write(|tx| {
+            let now = Timestamp::from_millis(1);
+            tx.insert_run(&RunInfo {
+                id: "r".into(),
+                experiment: 0,
+                name: "r".into(),
+                user: String::new(),
+                status: RunStatus::Running,
+                start: now,
+                end: None,
+                lifecycle: Lifecycle::Active,
+                artifact_uri: "mlflow-artifacts:/0/r/artifacts".into(),
+                created_by: Actor::user("test"),
+            })?;
+            tx.insert_logged_model(&LoggedModel {
+                id: "m-1".into(),
+                experiment: 0,
+                name: "model".into(),
+                created: now,
+                updated: now,
+                artifact_uri: "mlflow-artifacts:/0/models/m-1/artifacts".into(),
+                status: LoggedModelStatus::Ready,
+                model_type: String::new(),
+                source_run: Some("r".into()),
+                lifecycle: Lifecycle::Active,
+                params: vec![],
+                tags: vec![],
+            })?;
+            models::create(tx, "flights", "", vec![])
+        })
+        .await
+        .unwrap();
+        lab
+    }
+
+    async fn write<T: Send + 'static>(
+        &self,
+        change: impl FnOnce(&mut dyn WriteTx) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.store.write(Actor::user("test"), change).await
+    }
+
+    async fn register(&self, source: &str, run: Option<&str>, model: Option<&str>) -> Result<ModelVersion> {
+        let new = NewVersion {
+            name: "flights".into(),
+            source: source.into(),
+            run_id: run.map(Into::into),
+            model_id: model.map(Into::into),
+            ..NewVersion::default()
+        };
+        self.write(|tx| versions::create(tx, new)).await
+    }
+
+    async fn stages(&self) -> String {
+        let versions = self.store.read(|tx| tx.model_versions("flights")).await.unwrap();
+        versions.iter().map(|version| version.stage.as_str()).collect::<Vec<_>>().join(" ")
+    }
+}
+
+#[tokio::test]
+async fn a_source_gives_files_run_and_model() {
+    let lab = Lab::new().await;
+    let files = "mlflow-artifacts:/0/models/m-1/artifacts";
+    for (source, run, model, storage, of_model) in [
+        ("models:/m-1", None, Some("m-1"), files, Some("m-1")),
+        ("runs:/r/model", Some("r"), None, files, Some("m-1")),
+        ("runs:/r/old", Some("r"), None, "mlflow-artifacts:/0/r/artifacts/old", None),
+        ("mlflow-artifacts:/0/r/artifacts/x", Some("r"), None, "mlflow-artifacts:/0/r/artifacts/x", None),
+        ("models:/flights/1", None, None, files, Some("m-1")),
+    ] {
+        let version = lab.register(source, run, model).await.unwrap();
+        assert_eq!(version.storage_location, storage, "{source}");
+        assert_eq!(
+            (version.run_id.as_deref(), version.model_id.as_deref()),
+            (Some("r"), of_model),
+            "{source}"
+        );
+    }
+    let elsewhere = lab.register("s3://bucket/model", None, None).await.unwrap();
+    assert_eq!((elsewhere.version, elsewhere.run_id), (6, None));
+}
+
+#[tokio::test]
+async fn a_source_that_belongs_to_nothing_given_is_refused_and_takes_no_number() {
+    let lab = Lab::new().await;
+    for (source, run, model) in [
+        ("/etc/passwd", None, None),
+        ("file:///etc/passwd", Some("r"), None),
+        ("models:/m-1", None, None),
+        ("models:/m-2", None, Some("m-2")),
+        ("models://host/m-1", None, Some("m-1")),
+        ("runs:/other/model", Some("r"), None),
+        ("runs:/r/model", None, None),
+        ("mlflow-artifacts:/0/other/artifacts", Some("r"), None),
+        ("mlflow-artifacts:/0/r/artifacts/../../x", Some("r"), None),
+        ("mlflow-artifacts:/0/r/artifacts/%252e%252e/x", Some("r"), None),
+        ("http://localhost:5000/api/2.0/mlflow-artifacts/artifacts/0/r", None, None),
+        ("s3://bucket/../x", None, None),
+        ("relative/path", Some("r"), None),
+    ] {
+        let refused = lab.register(source, run, model).await;
+        assert!(matches!(refused, Err(RegistryError::Invalid(_))), "{source}: {refused:?}");
+    }
+    assert_eq!(lab.register("models:/m-1", None, Some("m-1")).await.unwrap().version, 1);
+}
+
+#[tokio::test]
+async fn a_stage_is_taken_in_one_step_and_only_through_the_check() {
+    let lab = Lab::new().await;
+    for _ in 0..3 {
+        lab.register("models:/m-1", None, Some("m-1")).await.unwrap();
+    }
+    let to = |version: u32, stage: Stage, archive: bool| {
+        lab.write(move |tx| transition_stage(tx, &check, "flights", version, stage, archive))
+    };
+    to(1, Stage::Production, false).await.unwrap();
+    to(2, Stage::Production, true).await.unwrap();
+    assert_eq!(lab.stages().await, "Archived Production None");
+    let bad = KeyValue { key: "bad".into(), value: String::new() };
+    lab.write(move |tx| versions::set_tag(tx, "flights", 3, &bad)).await.unwrap();
+    let refused = to(3, Stage::Production, true).await;
+    assert!(matches!(refused, Err(RegistryError::Refused(_))), "{refused:?}");
+    let refused = lab.write(|tx| set_alias(tx, &check, "flights", "champion", 3)).await;
+    assert!(matches!(refused, Err(RegistryError::Refused(_))), "{refused:?}");
+    lab.write(|tx| set_alias(tx, &check, "flights", "challenger", 3)).await.unwrap();
+    assert_eq!(lab.stages().await, "Archived Production None");
+    assert!(to(1, Stage::Archived, true).await.is_err(), "nothing is archived for an inactive stage");
+    let trail = lab.store.read(|tx| tx.audit_entries("model:flights/1", 10)).await.unwrap();
+    let [archived, produced, _] = trail.as_slice() else { panic!("{trail:?}") };
+    assert_eq!(archived.event.reason.as_deref(), Some("version 2 takes the stage"));
+    assert_eq!(produced.event.details["to"], "Production");
+}
+
+#[tokio::test]
+async fn aliases_follow_their_version() {
+    let lab = Lab::new().await;
+    for _ in 0..2 {
+        lab.register("models:/m-1", None, Some("m-1")).await.unwrap();
+    }
+    for (alias, message) in
+        [("latest", "reserved"), ("v12", "reserved"), ("a/b", "alphanumerics"), ("", "empty")]
+    {
+        let error = lab.write(move |tx| set_alias(tx, &check, "flights", alias, 1)).await.unwrap_err();
+        assert!(error.to_string().contains(message), "{error}");
+    }
+    lab.write(|tx| set_alias(tx, &check, "flights", "champion", 1)).await.unwrap();
+    lab.write(|tx| models::rename(tx, "flights", "planes")).await.unwrap();
+    let found = lab.store.read(|tx| aliases::resolve(tx, "planes", "champion")).await.unwrap();
+    assert_eq!((found.version, found.aliases), (1, vec!["champion".to_owned()]));
+    let newest = lab.store.read(|tx| aliases::resolve(tx, "planes", "latest")).await.unwrap();
+    assert_eq!(newest.version, 2);
+    lab.write(|tx| versions::delete(tx, "planes", 1)).await.unwrap();
+    let gone = lab.store.read(|tx| aliases::resolve(tx, "planes", "champion")).await;
+    assert!(matches!(gone, Err(RegistryError::NoAlias(_))), "{gone:?}");
+    lab.write(|tx| versions::delete(tx, "planes", 2)).await.unwrap();
+    let next = lab.write(|tx| {
+        let new = NewVersion { name: "planes".into(), source: "s3://b/x".into(), ..NewVersion::default() };
+        versions::create(tx, new)
+    });
+    assert_eq!(next.await.unwrap().version, 3, "a number is not given twice");
+}
+
+#[tokio::test]
+async fn prompts_are_found_only_by_who_asks_for_them() {
+    let lab = Lab::new().await;
+    lab.write(|tx| {
+        let tag = KeyValue { key: "mlflow.prompt.is_prompt".into(), value: "true".into() };
+        models::create(tx, "greeting", "", vec![tag])
+    })
+    .await
+    .unwrap();
+    for (filter, expected) in [
+        ("", "flights"),
+        ("tag.`mlflow.prompt.is_prompt` != 'true'", "flights"),
+        ("tags.`mlflow.prompt.is_prompt` = 'true'", "greeting"),
+        ("name LIKE 'fl%'", "flights"),
+    ] {
+        let query = Query { filter: filter.into(), limit: 10, ..Query::default() };
+        let page = lab.store.read(move |tx| search::models(tx, &query)).await.unwrap();
+        let names: Vec<_> = page.items.into_iter().map(|model| model.name).collect();
+        assert_eq!(names, [expected], "{filter}");
+    }
+}
