@@ -2,6 +2,7 @@
 
 use super::{ApiError, MlflowState};
 use axum::Router;
+use axum::extract::OriginalUri;
 use axum::http::{Method, Uri};
 use axum::routing::any;
 
@@ -47,22 +48,22 @@ fn not_offered(what: &str) -> ApiError {
 }
 
 /// Answers a path below the API's prefixes that has no route.
-pub(super) async fn answer(method: Method, uri: Uri) -> ApiError {
+pub(super) async fn answer(method: Method, uri: Uri, whole: OriginalUri) -> ApiError {
     let path = uri.path().trim_start_matches('/');
     let of_family =
         |family: &str| path.strip_prefix(family).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     match FAMILIES.iter().find(|(family, _)| of_family(family)) {
         Some((_, what)) => not_offered(what),
-        None => endpoint_not_found(method, uri).await,
+        None => endpoint_not_found(method, whole).await,
     }
 }
 
 /// The answer for a path that the API does not know, in the API's form.
-pub async fn endpoint_not_found(method: Method, uri: Uri) -> ApiError {
+pub async fn endpoint_not_found(method: Method, OriginalUri(uri): OriginalUri) -> ApiError {
     ApiError::endpoint_not_found(format!("No endpoint for {method} {}", uri.path()))
 }
 
 /// The answer for a known path with another method.
-pub(super) async fn method_not_allowed(method: Method, uri: Uri) -> ApiError {
+pub(super) async fn method_not_allowed(method: Method, OriginalUri(uri): OriginalUri) -> ApiError {
     ApiError::method_not_allowed(format!("{} does not take {method}", uri.path()))
 }

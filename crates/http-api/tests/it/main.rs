@@ -1,0 +1,5 @@
+//! The HTTP faces, asked as clients ask.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod mlflow;
+mod mlflow_client;

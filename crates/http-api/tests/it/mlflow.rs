@@ -1,0 +1,326 @@
+//! The MLflow API over its router.
+
+use axum::body::{Body, to_bytes};
+use axum::http::{Request, StatusCode, header};
+use axum::{Extension, Router};
+use mainspring_artifact_store::ArtifactStore;
+use mainspring_domain::registry::Stage;
+use mainspring_domain::{Actor, SystemClock};
+use mainspring_http_api::mlflow::{MlflowState, router};
+use mainspring_metadata_store::Store;
+use mainspring_registry::Refusal;
+use serde_json::{Value, json};
+use std::path::Path;
+use std::sync::Arc;
+use tempfile::TempDir;
+use tower::ServiceExt as _;
+
+/// The routes on a fresh store; nothing gets into production.
+pub(crate) fn routes(dir: &Path) -> Router {
+    let store = Store::open(dir, Arc::new(SystemClock)).unwrap();
+    let artifacts = ArtifactStore::local(&dir.join("artifacts")).unwrap();
+    let stage_check = Arc::new(|_: &dyn mainspring_metadata_store::ReadTx, version: &_, stage| {
+        let mainspring_domain::registry::ModelVersion { tags, .. } = version;
+        if stage == Stage::Production && tags.iter().any(|tag| tag.key == "bad") {
+            return Err(Refusal {
+                message: "It failed its tests.".into(),
+                hint: Some("Train again.".into()),
+            });
+        }
+        Ok(())
+    });
+    router(MlflowState { store, artifacts, stage_check }).layer(Extension(Actor::user("test")))
+}
+
+struct Lab {
+    _dir: TempDir,
+    routes: Router,
+}
+
+struct Reply {
+    status: StatusCode,
+    headers: axum::http::HeaderMap,
+    body: Vec<u8>,
+}
+
+impl Reply {
+    fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    #[track_caller]
+    fn refused(&self, status: u16, code: &str, message: &str) {
+        let body = self.json();
+        assert_eq!((self.status.as_u16(), &body["error_code"]), (status, &json!(code)), "{body}");
+        let text = body["message"].as_str().unwrap();
+        assert!(text.contains(message), "{text}");
+    }
+}
+
+impl Lab {
+    fn new() -> Self {
+        let dir = TempDir::new().unwrap();
+        let routes = routes(dir.path());
+        Self { _dir: dir, routes }
+    }
+
+    async fn send(&self, method: &str, path: &str, kind: Option<&str>, body: impl Into<Body>) -> Reply {
+        let mut request = Request::builder().method(method).uri(path);
+        if let Some(kind) = kind {
+            request = request.header(header::CONTENT_TYPE, kind);
+        }
+        let response = self.routes.clone().oneshot(request.body(body.into()).unwrap()).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = to_bytes(body, usize::MAX).await.unwrap().to_vec();
+        Reply { status: parts.status, headers: parts.headers, body }
+    }
+
+    async fn call(&self, method: &str, path: &str, body: Value) -> Reply {
+        let path = format!("/api/2.0/mlflow/{path}");
+        self.send(method, &path, Some("application/json"), body.to_string()).await
+    }
+
+    async fn post(&self, path: &str, body: Value) -> Value {
+        let reply = self.call("POST", path, body).await;
+        assert_eq!(reply.status, StatusCode::OK, "{}", String::from_utf8_lossy(&reply.body));
+        reply.json()
+    }
+
+    async fn get(&self, path: &str) -> Reply {
+        self.send("GET", path, None, Body::empty()).await
+    }
+
+    async fn run(&self) -> String {
+        let made = self.post("runs/create", json!({ "experiment_id": "0", "start_time": 1 })).await;
+        made["run"]["info"]["run_id"].as_str().unwrap().to_owned()
+    }
+}
+
+#[tokio::test]
+async fn every_prefix_and_form_reaches_the_same_routes() {
+    let lab = Lab::new();
+    for prefix in ["api/2.0", "api/3.0", "ajax-api/2.0", "ajax-api/3.0"] {
+        let reply = lab.get(&format!("/{prefix}/mlflow/experiments/get?experiment_id=0")).await;
+        assert_eq!(reply.json()["experiment"]["name"], "Default", "{prefix}");
+        assert_eq!(reply.headers[header::X_FRAME_OPTIONS], "SAMEORIGIN");
+        let reply = lab.get(&format!("/{prefix}/mlflow-artifacts/artifacts?path=x")).await;
+        assert_eq!(reply.json(), json!({}), "{prefix}");
+    }
+    assert_eq!(lab.get("/health").await.body, b"OK");
+    assert_eq!(lab.get("/version").await.body, b"3.18.0");
+    let info = lab.get("/api/3.0/mlflow/server-info").await.json();
+    assert_eq!(info["multipart_uploads_enabled"], false);
+}
+
+#[tokio::test]
+async fn a_run_is_shown_as_clients_read_it() {
+    let lab = Lab::new();
+    let run = lab.run().await;
+    for (value, timestamp) in
+        [(json!("NaN"), json!(1)), (json!("Infinity"), json!("2")), (json!(2), json!(3.0))]
+    {
+        let key = format!("m{timestamp}").replace('"', "");
+        let key = key.replace('.', "_");
+        let metric = json!({ "run_id": run, "key": key, "value": value, "timestamp": timestamp, "new": {} });
+        assert_eq!(lab.post("runs/log-metric", metric).await, json!({}));
+    }
+    lab.post("runs/update", json!({ "run_id": run, "status": "FINISHED", "end_time": 9 })).await;
+    let shown = lab.get(&format!("/api/2.0/mlflow/runs/get?run_uuid={run}")).await.json();
+    let info = &shown["run"]["info"];
+    assert_eq!((&info["run_uuid"], &info["run_id"]), (&json!(run), &json!(run)));
+    assert_eq!((&info["end_time"], &info["status"]), (&json!(9), &json!("FINISHED")));
+    let metrics = json!([
+        { "key": "m1", "value": "NaN", "timestamp": 1, "step": 0 },
+        { "key": "m2", "value": f64::MAX, "timestamp": 2, "step": 0 },
+        { "key": "m3_0", "value": 2.0, "timestamp": 3, "step": 0 },
+    ]);
+    assert_eq!(shown["run"]["data"]["metrics"], metrics);
+    assert!(shown["run"]["data"].get("params").is_none(), "an empty list is left out");
+    assert_eq!(lab.post("runs/search", json!({ "experiment_ids": ["7"] })).await, json!({}));
+}
+
+#[tokio::test]
+async fn mistakes_are_answered_in_the_words_that_clients_know() {
+    let lab = Lab::new();
+    let run = lab.run().await;
+    let cases = [
+        (
+            "runs/log-metric",
+            json!({ "run_id": run, "key": "k", "timestamp": 1 }),
+            "Missing value for required parameter 'value'",
+        ),
+        (
+            "runs/log-metric",
+            json!({ "run_id": run, "key": "k", "value": "x", "timestamp": 1 }),
+            "Invalid value \"x\" for parameter 'value' supplied:  Hint: Value was of type 'str'.",
+        ),
+        ("runs/log-metric", json!({ "key": "k" }), "Missing value for required parameter 'run_id'"),
+        ("runs/log-metric", json!({ "run_id": 5 }), "Invalid value 5 for parameter 'run_id' supplied"),
+        (
+            "runs/log-metric",
+            json!({ "run_id": run, "key": "k", "value": 1, "timestamp": 1.5 }),
+            "Invalid value 1.5 for parameter 'timestamp'",
+        ),
+        (
+            "runs/log-parameter",
+            json!({ "run_id": run, "key": "a//b", "value": "1" }),
+            "This name would resolve to 'a/b'",
+        ),
+        (
+            "runs/log-batch",
+            json!({ "run_id": run, "metrics": [{ "key": "k", "timestamp": 1 }] }),
+            "Missing value for required parameter 'metrics[0].value'",
+        ),
+        ("runs/log-batch", json!({ "run_id": run, "params": {} }), "Invalid value {} for parameter 'params'"),
+        (
+            "runs/search",
+            json!({ "experiment_ids": ["0"], "max_results": 60000 }),
+            "Invalid value 60000 for parameter 'max_results' supplied:  Hint: Value was of type 'int'.",
+        ),
+        (
+            "runs/search",
+            json!({ "experiment_ids": ["0"], "filter": "foo.x = 1" }),
+            "Invalid entity type 'foo'",
+        ),
+        ("runs/search", json!({ "experiment_ids": ["0"], "page_token": "%" }), "Invalid page token"),
+        ("runs/search", json!({ "experiment_ids": ["x"] }), "Experiment ID must be a valid integer"),
+        (
+            "runs/create",
+            json!({ "experiment_id": "0", "tags": [1] }),
+            "Invalid value [1] for parameter 'tags'",
+        ),
+        (
+            "runs/update",
+            json!({ "run_id": run, "status": "DONE" }),
+            "Invalid value \"DONE\" for parameter 'status'",
+        ),
+        ("experiments/create", json!({}), "Missing value for required parameter 'name'"),
+        (
+            "model-versions/transition-stage",
+            json!({ "name": "m", "version": "x" }),
+            "must be an integer, got 'x'",
+        ),
+    ];
+    for (path, body, message) in cases {
+        lab.call("POST", path, body).await.refused(400, "INVALID_PARAMETER_VALUE", message);
+    }
+    let missing = lab.get("/api/2.0/mlflow/runs/get?run_id=bad").await;
+    missing.refused(404, "RESOURCE_DOES_NOT_EXIST", "Run with id=bad not found");
+    let by_name = lab.get("/api/2.0/mlflow/experiments/get-by-name?experiment_name=x").await;
+    by_name.refused(404, "RESOURCE_DOES_NOT_EXIST", "Could not find experiment with name 'x'");
+    let taken = lab.call("POST", "experiments/create", json!({ "name": "Default" })).await;
+    taken.refused(400, "RESOURCE_ALREADY_EXISTS", "Experiment(name=Default) already exists.");
+}
+
+#[tokio::test]
+async fn what_is_no_request_is_refused_before_it_does_anything() {
+    let lab = Lab::new();
+    let path = "/api/2.0/mlflow/experiments/create";
+    let json = Some("application/json");
+    lab.send("POST", path, json, "{").await.refused(400, "BAD_REQUEST", "not valid JSON");
+    lab.send("POST", path, json, "[]").await.refused(400, "BAD_REQUEST", "must be a JSON object");
+    let foreign = lab.send("POST", path, Some("text/plain"), "{\"name\": \"x\"}").await;
+    foreign.refused(400, "INVALID_PARAMETER_VALUE", "Content-Type must be one of");
+    let twice = lab.send("POST", path, json, json!("{\"name\": \"twice\"}").to_string()).await;
+    assert_eq!(twice.status, StatusCode::OK);
+    let run = lab.run().await;
+    let long = json!({ "run_id": run, "tags": [{ "key": "k", "value": "x".repeat(1_000_000) }] });
+    lab.call("POST", "runs/log-batch", long).await.refused(400, "INVALID_PARAMETER_VALUE", "too large");
+    lab.call("PUT", "runs/create", json!({})).await.refused(405, "BAD_REQUEST", "does not take PUT");
+    let path = "/api/2.0/mlflow/runs/nothing";
+    lab.get(path).await.refused(404, "ENDPOINT_NOT_FOUND", path);
+    for (method, path) in [
+        ("POST", "/api/3.0/mlflow/traces"),
+        ("GET", "/api/2.0/mlflow/webhooks/1"),
+        ("POST", "/api/2.0/mlflow-artifacts/mpu/create/x"),
+        ("POST", "/v1/traces"),
+    ] {
+        let reply = lab.send(method, path, json, "{}").await;
+        reply.refused(501, "NOT_IMPLEMENTED", "not available in this server yet");
+    }
+}
+
+#[tokio::test]
+async fn artifacts_go_in_and_come_out_as_downloads() {
+    let lab = Lab::new();
+    let run = lab.run().await;
+    let base = "/api/2.0/mlflow-artifacts/artifacts";
+    let put = lab.send("PUT", &format!("{base}/0/{run}/artifacts/a%20b/MLmodel"), None, "flavors:").await;
+    assert_eq!((put.status, put.body.len()), (StatusCode::OK, 0));
+    let got = lab.get(&format!("{base}/0/{run}/artifacts/a%20b/MLmodel")).await;
+    assert_eq!(got.body, b"flavors:");
+    assert_eq!(got.headers[header::CONTENT_TYPE], "text/plain");
+    assert_eq!(got.headers[header::CONTENT_LENGTH], "8");
+    assert_eq!(got.headers[header::CONTENT_DISPOSITION], "attachment; filename=MLmodel");
+    assert_eq!(got.headers[header::X_CONTENT_TYPE_OPTIONS], "nosniff");
+    let listed = lab.get(&format!("{base}?path=0/{run}/artifacts")).await.json();
+    assert_eq!(listed, json!({ "files": [{ "path": "a b", "is_dir": true }] }));
+    let listed = lab.get(&format!("/api/2.0/mlflow/artifacts/list?run_id={run}&path=a%20b")).await.json();
+    assert_eq!(listed["files"], json!([{ "path": "a b/MLmodel", "is_dir": false, "file_size": 8 }]));
+    let shown = lab.get(&format!("/get-artifact?run_uuid={run}&path=a%20b/MLmodel")).await;
+    assert_eq!(shown.body, b"flavors:");
+    let none = lab.get(&format!("{base}/1/x")).await;
+    none.refused(404, "RESOURCE_DOES_NOT_EXIST", "No such artifact: '1/x'");
+    for path in
+        ["..%2f..%2fetc", "%2fetc%2fpasswd", "a/%252e%252e/b", "a%00", "a%5c..%5cb", "%2e%2e/x", "a%23b"]
+    {
+        for method in ["GET", "PUT", "DELETE"] {
+            let reply = lab.send(method, &format!("{base}/{path}"), None, "x").await;
+            reply.refused(400, "INVALID_PARAMETER_VALUE", "Invalid path");
+        }
+        let reply = lab.get(&format!("{base}?path={path}")).await;
+        reply.refused(400, "INVALID_PARAMETER_VALUE", "Invalid path");
+        let reply = lab.get(&format!("/get-artifact?run_id={run}&path={path}")).await;
+        reply.refused(400, "INVALID_PARAMETER_VALUE", "Invalid path");
+    }
+    let deleted = lab.send("DELETE", &format!("{base}/0/{run}"), None, "").await;
+    assert_eq!(deleted.json(), json!({}));
+    assert_eq!(
+        lab.get(&format!("{base}/0/{run}/artifacts/a%20b/MLmodel")).await.status,
+        StatusCode::NOT_FOUND
+    );
+}
+
+#[tokio::test]
+async fn a_version_gets_into_production_only_through_the_gate() {
+    let lab = Lab::new();
+    lab.post("registered-models/create", json!({ "name": "m" })).await;
+    let bad = json!({ "name": "m", "source": "s3://b/x", "tags": [{ "key": "bad", "value": "" }] });
+    let made = lab.post("model-versions/create", bad).await;
+    assert_eq!(made["model_version"]["version"], "1");
+    assert_eq!(made["model_version"]["current_stage"], "None");
+    let to = |stage: &str| json!({ "name": "m", "version": "1", "stage": stage, "archive_existing_versions": "True" });
+    let refused = lab.call("POST", "model-versions/transition-stage", to("production")).await;
+    refused.refused(403, "PERMISSION_DENIED", "It failed its tests. Train again.");
+    let alias = json!({ "name": "m", "alias": "champion", "version": "1" });
+    lab.call("POST", "registered-models/alias", alias).await.refused(403, "PERMISSION_DENIED", "failed");
+    let moved = lab.post("model-versions/transition-stage", to("staging")).await;
+    assert_eq!(moved["model_version"]["current_stage"], "Staging");
+    let alias = lab.get("/api/2.0/mlflow/registered-models/alias?name=m&alias=champion").await;
+    alias.refused(400, "INVALID_PARAMETER_VALUE", "Registered model alias champion not found.");
+    let deleted = lab.call("DELETE", "model-versions/delete", json!({ "name": "m", "version": "1" })).await;
+    assert_eq!(deleted.json(), json!({}));
+    let latest = lab.post("registered-models/get-latest-versions", json!({ "name": "m" })).await;
+    assert_eq!(latest, json!({}));
+}
+
+#[tokio::test]
+async fn histories_come_in_pages_or_at_once() {
+    let lab = Lab::new();
+    let run = lab.run().await;
+    let points: Vec<_> =
+        (0..30).map(|step| json!({ "key": "m", "value": step, "timestamp": 1, "step": step })).collect();
+    lab.post("runs/log-batch", json!({ "run_id": run, "metrics": points })).await;
+    let path = format!("/api/2.0/mlflow/metrics/get-history?run_id={run}&metric_key=m");
+    assert_eq!(lab.get(&path).await.json()["metrics"].as_array().unwrap().len(), 30);
+    let page = lab.get(&format!("{path}&max_results=20")).await.json();
+    let token = page["next_page_token"].as_str().unwrap();
+    let rest = lab.get(&format!("{path}&max_results=20&page_token={token}")).await.json();
+    assert_eq!(rest["metrics"].as_array().unwrap().len(), 10);
+    assert!(rest.get("next_page_token").is_none());
+    let bulk =
+        format!("/ajax-api/2.0/mlflow/metrics/get-history-bulk?run_id={run}&metric_key=m&max_results=5");
+    let bulk = lab.get(&bulk).await.json();
+    assert_eq!(bulk["metrics"].as_array().unwrap().len(), 5);
+    assert_eq!(bulk["metrics"][0]["run_id"], json!(run));
+}
