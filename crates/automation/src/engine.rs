@@ -103,6 +103,7 @@ impl Loop {
                 load_timeout: Duration::from_secs(120),
                 request_timeout: Duration::from_secs(30),
                 logs: data_dir.join("logs"),
+                role: "serving",
             },
         });
         let delivery = Delivery::new(

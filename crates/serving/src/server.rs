@@ -32,6 +32,8 @@ pub struct ServerSettings {
     pub request_timeout: Duration,
     /// Where the workers' output goes.
     pub logs: PathBuf,
+    /// What the workers find in `MAINSPRING_ROLE`: `serving` for live traffic, `testing` for a battery.
+    pub role: &'static str,
 }
 
 /// One version at work. Its processes end when it is dropped.

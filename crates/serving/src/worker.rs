@@ -85,7 +85,7 @@ impl Worker {
             .args(["-m", "mainspring.model_worker", "--model"])
             .arg(model)
             .env("PYTHONPATH", &settings.python_path)
-            .env("MAINSPRING_ROLE", "serving")
+            .env("MAINSPRING_ROLE", settings.role)
             // A worker is one of several; threads of numeric libraries would fight over the cores.
             .env("OMP_NUM_THREADS", "1")
             .stdin(Stdio::from(OwnedFd::from(theirs)))

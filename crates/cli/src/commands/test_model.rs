@@ -99,10 +99,11 @@ impl TestModel {
         if let (Some(reference), Some(run_id)) = (&self.reference, &candidate.run_id) {
             store_profile(&client, reference, run_id)?;
         }
-        self.print(&report)?;
+        let summary = summary(&report);
         if let Some(run_id) = &candidate.run_id {
-            tell_server(&client, run_id, &report)?;
+            tell_server(&client, run_id, &report, &summary)?;
         }
+        self.print(&report, &summary)?;
         Ok(if report.verdict == Verdict::Pass { ExitCode::Ok } else { ExitCode::No })
     }
 
@@ -123,6 +124,7 @@ impl TestModel {
             load_timeout: Duration::from_secs(120),
             request_timeout: Duration::from_secs(120),
             logs: scratch.join("logs"),
+            role: "testing",
         };
         let server = runtime
             .block_on(ModelServer::start(name, folder, settings))
@@ -132,7 +134,8 @@ impl TestModel {
         Ok(Worker { runtime, server, columns })
     }
 
-    fn print(&self, report: &BatteryReport) -> Result<(), CliError> {
+    /// The summary comes last: it is what a pipeline shows of a failed task.
+    fn print(&self, report: &BatteryReport, summary: &str) -> Result<(), CliError> {
         if let Some(path) = &self.junit {
             std::fs::write(path, to_junit(report))?;
         }
@@ -143,6 +146,7 @@ impl TestModel {
             say_json(&json!(report));
         } else {
             say(&render_text(report));
+            say(summary);
         }
         Ok(())
     }
@@ -224,8 +228,7 @@ fn store_profile(client: &Client, reference: &Path, run_id: &str) -> Result<(), 
     Ok(())
 }
 
-fn tell_server(client: &Client, run_id: &str, report: &BatteryReport) -> Result<(), CliError> {
-    let verdict = if report.verdict == Verdict::Pass { "pass" } else { "fail" };
+fn summary(report: &BatteryReport) -> String {
     let failed: Vec<String> = report
         .checks
         .iter()
@@ -233,11 +236,15 @@ fn tell_server(client: &Client, run_id: &str, report: &BatteryReport) -> Result<
         .take(3)
         .map(|check| format!("{}: {}", check.name, check.message))
         .collect();
-    let summary = if failed.is_empty() {
-        format!("{} checks on {} rows passed", report.checks.len(), report.rows)
+    if failed.is_empty() {
+        format!("{} checks on {} rows passed", report.count(Verdict::Pass), report.rows)
     } else {
         failed.join("; ")
-    };
+    }
+}
+
+fn tell_server(client: &Client, run_id: &str, report: &BatteryReport, summary: &str) -> Result<(), CliError> {
+    let verdict = if report.verdict == Verdict::Pass { "pass" } else { "fail" };
     let body = json!({
         "gate": "battery", "subject": format!("run:{run_id}"), "verdict": verdict,
         "summary": summary, "report": report,

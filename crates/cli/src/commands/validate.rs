@@ -2,7 +2,7 @@
 
 use crate::client::ServerOption;
 use crate::error::{CliError, ExitCode};
-use crate::terminal::{note, say, say_json};
+use crate::terminal::{say, say_json};
 use clap::Args;
 use mainspring_data_quality::{Contract, GateReport, Verdict, check, render_text, to_junit};
 use mainspring_data_versioning::md5_of;
@@ -41,21 +41,23 @@ impl Validate {
         if let Some(path) = &self.junit {
             std::fs::write(path, to_junit(&report))?;
         }
+        let summary = summary(&report);
+        if self.report.is_some() {
+            self.tell_server(&report, &summary)?;
+        }
         if self.json {
             say_json(&json!(report));
         } else {
             say(&render_text(&report));
-        }
-        if self.report.is_some() {
-            self.tell_server(&report)?;
+            // Last, because it is what a pipeline shows of a failed task.
+            say(&summary);
         }
         Ok(if report.verdict == Verdict::Fail { ExitCode::No } else { ExitCode::Ok })
     }
 
     /// One report for each file, by its content: that is how lineage finds it.
-    fn tell_server(&self, report: &GateReport) -> Result<(), CliError> {
+    fn tell_server(&self, report: &GateReport, summary: &str) -> Result<(), CliError> {
         let client = self.server.client()?;
-        let summary = summary(report);
         for file in &self.files {
             let md5 = md5_of(file).map_err(|error| CliError::outside(error.to_string()))?;
             let body = json!({
@@ -64,7 +66,6 @@ impl Validate {
             });
             client.post("/api/v1/gates", &body)?;
         }
-        note("the report was sent to the server");
         Ok(())
     }
 }
