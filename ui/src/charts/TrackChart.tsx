@@ -2,9 +2,10 @@ import { type ReactNode, useEffect, useLayoutEffect, useMemo, useRef, useState }
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import type { MonitorWindow } from '../api/types';
-import { drawLimit, drawMarks, drawPoints, type Scene } from './draw';
+import { axes } from './axes';
+import { drawLimit, drawMarks, drawPoints, labelRoom, type Scene } from './draw';
 import { timeRange, type Track, valueRange } from './series';
-import { type Theme, useTheme } from './theme';
+import { useTheme } from './theme';
 
 interface TrackChartProps {
   /** What it shows, for readers who do not see it. */
@@ -54,7 +55,7 @@ export function TrackChart(props: TrackChartProps) {
     const options: uPlot.Options = {
       width: element.clientWidth,
       height,
-      padding: [labels ? 44 : 10, 10, 0, 0],
+      padding: [() => (labels ? labelRoom(scene.current) : 10), 10, 0, 0],
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { show: false }, sync: { key: CURSORS.key, setSeries: false } },
       tzDate: (seconds) => (track.axis === 'event' ? uPlot.tzDate(new Date(seconds * 1000), 'Etc/UTC') : new Date(seconds * 1000)),
@@ -62,7 +63,7 @@ export function TrackChart(props: TrackChartProps) {
         x: { time: true, range: () => timeRange(scene.current.track) },
         y: { range: () => valueRange(scene.current.track, scene.current.limit, least) },
       },
-      axes: axes(theme, labels),
+      axes: axes(theme, track.axis, labels),
       series: [
         {},
         ...versions.split(',').map((version) => ({
@@ -110,12 +111,4 @@ function hovered(plot: uPlot): Hover | null {
   if (typeof idx !== 'number' || x === undefined || left === undefined || left < 0) return null;
   const at = plot.valToPos(x, 'x');
   return { index: idx, left: at + plot.bbox.left / devicePixelRatio, flip: at > plot.over.clientWidth / 2 };
-}
-
-function axes(theme: Theme, large: boolean): uPlot.Axis[] {
-  const common = { stroke: theme.muted, font: theme.font, ticks: { show: false }, border: { show: false } };
-  return [
-    { ...common, grid: { show: false }, space: large ? 70 : 60, size: 28, gap: 6 },
-    { ...common, grid: { stroke: theme.line, width: 1 }, space: large ? 40 : 30, size: 46, gap: 6 },
-  ];
 }

@@ -12,6 +12,12 @@ export interface Scene {
 }
 
 const ROW = 15;
+const ROWS = 3;
+
+/** The height above the plot that the marks' labels may need, in CSS pixels. */
+export function labelRoom(scene: Scene): number {
+  return 8 + ROW * Math.min(ROWS, scene.track.marks.length);
+}
 
 export function drawLimit(plot: uPlot, scene: Scene, theme: Theme): void {
   if (scene.limit === null) return;
@@ -27,8 +33,8 @@ export function drawLimit(plot: uPlot, scene: Scene, theme: Theme): void {
   ctx.globalAlpha = 1;
   ctx.fillStyle = theme.bad;
   ctx.font = scaled(theme.font, ratio);
-  ctx.textAlign = 'right';
-  ctx.fillText(scene.limitLabel, bbox.left + bbox.width - 2 * ratio, y - 5 * ratio);
+  ctx.textAlign = 'left';
+  ctx.fillText(scene.limitLabel, bbox.left + 4 * ratio, y - 5 * ratio);
   ctx.restore();
 }
 
@@ -67,7 +73,7 @@ function label(ctx: CanvasRenderingContext2D, text: string, { x, colour, bbox, r
   const start = Math.max(bbox.left, Math.min(x - width / 2, right - width));
   let row = rowEnds.findIndex((end) => end + 8 * ratio < start);
   if (row < 0) row = rowEnds.length;
-  if (row > 2) return;
+  if (row >= ROWS) return;
   rowEnds[row] = start + width;
   ctx.fillStyle = colour;
   ctx.textAlign = 'left';

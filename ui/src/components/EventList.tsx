@@ -3,6 +3,7 @@ import type { LoopEvent } from '../api/types';
 import { LEVEL_LOOK } from './Badge';
 import { actor } from './format';
 import { Icon } from './Icon';
+import { Prose } from './Prose';
 import { Ago } from './Time';
 
 /** Events, newest first. What arrives while one looks on slides in. */
@@ -18,10 +19,12 @@ export function EventList({ events }: { events: LoopEvent[] }) {
             <span className={`event-icon tone-${LEVEL_LOOK[event.level].tone}`}>
               <Icon name={LEVEL_LOOK[event.level].icon} size={12} />
             </span>
-            <div>
-              <p className="event-text">{event.text}</p>
+            <div className="event-said">
+              <p className="event-text">
+                <Prose text={event.text} />
+              </p>
               <p className="event-by">
-                {actor(event.actor)} · <Ago time={event.time} />
+                <span>{actor(event.actor)}</span> · <Ago time={event.time} />
               </p>
             </div>
           </div>

@@ -106,7 +106,7 @@ function why(loop: Loop): Lineage {
       name: 'flights', version: 2, stage: 'Production', aliases: ['champion'], registered_by: 'task:register', registered: loop.time - 320_000,
       promoted: { actor: 'task:promote', time: loop.time - 318_000, reason: 'better than v1 on the held-out weeks', audit_seq: 214 },
     },
-    rollout: last ? { id: last.id, requested_by: last.requested_by, reason: last.reason, phase: last.state.phase, message: last.state.message, history: last.state.history } : null,
+    rollout: last?.version === 2 ? { id: last.id, requested_by: last.requested_by, reason: last.reason, phase: last.state.phase, message: last.state.message, history: last.state.history } : null,
     run: { run_id: '8c1d7be2640b4a5fae0f2f6f0a9b3c77', name: 'bustling-gull-412', created_by: 'task:train', metrics: METRICS_OF[2], params: { learning_rate: '0.1', max_iter: '60' } },
     gates: [
       { gate: 'battery', subject: 'run:8c1d7be2', verdict: 'pass', summary: 'all 7 checks passed; AUC +0.022 against v1', time: loop.time - 324_000 },

@@ -1,12 +1,13 @@
 import type { AnalysisMetric, Assessment, Measurement, RolloutState } from '../../api/types';
 import { Badge, type Tone } from '../../components/Badge';
 import { compact } from '../../components/format';
+import { Prose } from '../../components/Prose';
 
 const TONE: Record<Assessment, Tone> = { successful: 'good', failed: 'bad', inconclusive: 'quiet', error: 'warn' };
 const WORD: Record<Assessment, string> = { successful: 'passed', failed: 'failed', inconclusive: 'undecided', error: 'no measurement' };
 
 /** What is measured on the canary before it gets more traffic. */
-export function Analysis({ analysis }: { analysis: RolloutState['analysis'] }) {
+export function Analysis({ analysis, over = false }: { analysis: RolloutState['analysis']; over?: boolean }) {
   if (!analysis) return <p className="analysis-none">Measurements of live requests appear here at the first analysis step.</p>;
   return (
     <table className="analysis">
@@ -21,14 +22,14 @@ export function Analysis({ analysis }: { analysis: RolloutState['analysis'] }) {
       </thead>
       <tbody>
         {analysis.metrics.map((metric) => (
-          <Row key={metric.name} metric={metric} />
+          <Row key={metric.name} metric={metric} over={over} />
         ))}
       </tbody>
     </table>
   );
 }
 
-function Row({ metric }: { metric: AnalysisMetric }) {
+function Row({ metric, over }: { metric: AnalysisMetric; over: boolean }) {
   const latest = metric.measurements.at(-1);
   return (
     <tr>
@@ -38,16 +39,25 @@ function Row({ metric }: { metric: AnalysisMetric }) {
           {metric.measurements.map((measurement) => (
             <Dot key={measurement.time} measurement={measurement} />
           ))}
-          {metric.assessment === null && <span className="dot dot-next" title="the next measurement is due" />}
+          {metric.assessment === null && !over && <span className="dot dot-next" title="the next measurement is due" />}
         </span>
       </td>
       <td className="analysis-latest">
         <strong className="num">{latest ? compact(latest.value) : '–'}</strong>
-        <Limit message={latest?.message ?? 'not measured yet'} />
+        <span className="limit" title={latest?.message}>
+          {latest ? <Prose text={withoutValue(latest)} /> : 'not measured yet'}
+        </span>
       </td>
-      <td>{metric.assessment ? <Badge tone={TONE[metric.assessment]}>{WORD[metric.assessment]}</Badge> : <Badge tone="active">measuring</Badge>}</td>
+      <td>
+        <Decision metric={metric} over={over} />
+      </td>
     </tr>
   );
+}
+
+function Decision({ metric, over }: { metric: AnalysisMetric; over: boolean }) {
+  if (metric.assessment) return <Badge tone={TONE[metric.assessment]}>{WORD[metric.assessment]}</Badge>;
+  return over ? <Badge tone="quiet">cut short</Badge> : <Badge tone="active">measuring</Badge>;
 }
 
 function Dot({ measurement }: { measurement: Measurement }) {
@@ -55,11 +65,7 @@ function Dot({ measurement }: { measurement: Measurement }) {
   return <span className={`dot tone-${TONE[measurement.assessment]}`} role="img" aria-label={said} title={said} />;
 }
 
-/** The message with its `condition` set as code. */
-function Limit({ message }: { message: string }) {
-  return (
-    <span className="limit" title={message}>
-      {message.split('`').map((part, index) => (index % 2 === 1 ? <code key={index}>{part}</code> : part))}
-    </span>
-  );
+/** The message without the number that stands beside it anyway. */
+function withoutValue(measurement: Measurement): string {
+  return measurement.value === null ? measurement.message : measurement.message.replace(/^[-+\d.e]+ /i, '');
 }

@@ -1,5 +1,6 @@
 import type { Loop, LoopModel } from '../../api/types';
 import { fixed, percent, whole } from '../../components/format';
+import { Prose } from '../../components/Prose';
 import { headline } from './headline';
 
 /** Where things stand, and the numbers of this moment. */
@@ -10,7 +11,9 @@ export function Hero({ loop }: { loop: Loop }) {
     <header className={`hero tone-${tone}`}>
       <div className="hero-text" role="status">
         <h1>{title}</h1>
-        <p>{detail}</p>
+        <p>
+          <Prose text={detail} />
+        </p>
       </div>
       {model && <Numbers model={model} />}
     </header>

@@ -1,5 +1,6 @@
 import type { Rollout } from '../../api/types';
 import { PhaseBadge } from '../../components/Badge';
+import { Prose } from '../../components/Prose';
 import { Ago, Took } from '../../components/Time';
 import { Analysis } from './Analysis';
 
@@ -13,13 +14,15 @@ export function LastRollout({ rollout }: { rollout: Rollout }) {
           <h3>
             Last rollout: v{rollout.version} <PhaseBadge phase={rollout.state.phase} />
           </h3>
-          <p className="rollout-message">{rollout.state.message}</p>
+          <p className="rollout-message">
+            <Prose text={rollout.state.message} />
+          </p>
           <p className="rollout-when">
             {rollout.ended !== null && <Ago time={rollout.ended} />} · took <Took started={rollout.created} ended={rollout.ended} /> · {rollout.reason}
           </p>
         </div>
       </div>
-      {rollout.state.analysis && <Analysis analysis={rollout.state.analysis} />}
+      {rollout.state.analysis && <Analysis analysis={rollout.state.analysis} over />}
     </div>
   );
 }

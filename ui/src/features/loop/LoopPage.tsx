@@ -18,23 +18,33 @@ export function LoopPage({ loop }: { loop: Loop }) {
       <Ring stages={stages} returning={models.some((model) => model.alert !== null)} />
       <div className="loop-columns">
         <div className="loop-main">
-          {models.length === 0 && (
-            <Card title="In production">
-              <Empty title="No model is configured">A section [model.NAME] in mainspring.toml names the model that this project releases.</Empty>
-            </Card>
-          )}
-          {models.map((model) => (
-            <Delivery key={model.name} model={model} />
-          ))}
-          {models.map((model) => (
-            <Quality key={model.name} model={model} />
-          ))}
-          <Pipeline run={run} gate={gate} />
+          <div id="delivery" className="stack">
+            {models.length === 0 && <NoModel />}
+            {models.map((model) => (
+              <Delivery key={model.name} model={model} />
+            ))}
+          </div>
+          <div id="quality" className="stack">
+            {models.map((model) => (
+              <Quality key={model.name} model={model} />
+            ))}
+          </div>
+          <div id="pipeline">
+            <Pipeline run={run} gate={gate} />
+          </div>
         </div>
         <Card title="Latest events" className="loop-events" aside={<Link href="/events">all events</Link>}>
           {events.length > 0 ? <EventList events={events} /> : <Empty title="Nothing has happened yet">Everything that happens is told here, with who did it and why.</Empty>}
         </Card>
       </div>
     </div>
+  );
+}
+
+function NoModel() {
+  return (
+    <Card title="In production">
+      <Empty title="No model is configured">A section [model.NAME] in mainspring.toml names the model that this project releases.</Empty>
+    </Card>
   );
 }

@@ -1,10 +1,22 @@
 import { memo } from 'react';
-import type { Stage, StageState } from '../../api/types';
+import type { Stage, StageId, StageState } from '../../api/types';
+import { Link } from '../../app/router';
 import { Icon, type IconName } from '../../components/Icon';
 import { Ago } from '../../components/Time';
 
 const WORD: Record<StageState, string> = { idle: 'nothing yet', active: 'at work', ok: 'all right', warn: 'warning', fail: 'stopped' };
 const SIGN: Partial<Record<StageState, IconName>> = { ok: 'ok', warn: 'warn', fail: 'fail' };
+
+/** Where more is told of a stage: a part of this page, or another one. */
+const MORE: Record<StageId, string> = {
+  data: '/data',
+  gate: '#pipeline',
+  train: '#pipeline',
+  test: '#pipeline',
+  registry: '/models',
+  rollout: '#delivery',
+  monitor: '#quality',
+};
 
 /** The stages from data to monitoring, on a track that leads back to where it began. */
 export const Ring = memo(function Ring({ stages, returning }: { stages: Stage[]; returning: boolean }) {
@@ -40,7 +52,7 @@ function Node({ stage }: { stage: Stage }) {
       </span>
       <div className="node-text">
         <h2>
-          {stage.title} <span className="sr-only">{WORD[stage.state]}</span>
+          <StageLink to={MORE[stage.id]}>{stage.title}</StageLink> <span className="sr-only">{WORD[stage.state]}</span>
         </h2>
         <p className="node-headline">{stage.headline}</p>
         <p className="node-detail" title={stage.detail}>
@@ -50,4 +62,8 @@ function Node({ stage }: { stage: Stage }) {
       </div>
     </li>
   );
+}
+
+function StageLink({ to, children }: { to: string; children: string }) {
+  return to.startsWith('#') ? <a href={to}>{children}</a> : <Link href={to}>{children}</Link>;
 }

@@ -2,6 +2,7 @@ import { useState } from 'react';
 import { post } from '../../api/client';
 import type { Rollout } from '../../api/types';
 import { ConfirmButton } from '../../components/ConfirmButton';
+import { Prose } from '../../components/Prose';
 import { Ago } from '../../components/Time';
 import { Analysis } from './Analysis';
 import { Steps } from './Steps';
@@ -30,7 +31,7 @@ export function RolloutPanel({ rollout }: { rollout: Rollout }) {
         <div>
           <h3>Rollout of v{rollout.version}</h3>
           <p className="rollout-message">
-            {rollout.state.message} · began <Ago time={rollout.created} />
+            <Prose text={rollout.state.message} /> · began <Ago time={rollout.created} />
           </p>
         </div>
         <div className="rollout-actions">

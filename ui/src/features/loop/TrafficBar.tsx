@@ -21,7 +21,7 @@ export function TrafficBar({ champion, candidate, weight }: TrafficBarProps) {
       </div>
       <div className="traffic-bar">
         <div className="traffic-stable" style={{ flexGrow: stable }} />
-        <div className="traffic-canary" style={{ flexGrow: share }} />
+        <div className="traffic-canary" style={{ flexGrow: share, marginLeft: share > 0 && stable > 0 ? 3 : 0 }} />
       </div>
     </div>
   );

@@ -5,6 +5,7 @@ import { AttemptBadge, Badge, PhaseBadge, VerdictBadge } from '../../components/
 import { actor, bytes, fixed, shortHash } from '../../components/format';
 import { Icon, type IconName } from '../../components/Icon';
 import { METRICS, valueOf } from '../../components/metrics';
+import { Prose } from '../../components/Prose';
 import { Ago, Took } from '../../components/Time';
 
 /** The lineage of one version as a chain: each link came from the one below it. */
@@ -82,7 +83,7 @@ function RolloutLink({ rollout }: { rollout: NonNullable<Lineage['rollout']> }) 
       }
     >
       <p>
-        {rollout.message} <span className="faint">Asked for by {actor(rollout.requested_by)}: {rollout.reason}</span>
+        <Prose text={rollout.message} /> <span className="faint">Asked for by {actor(rollout.requested_by)}: {rollout.reason}</span>
       </p>
       <ul className="story">
         {rollout.history.map((entry) => (
@@ -146,7 +147,7 @@ function PipelineLink({ pipeline }: { pipeline: NonNullable<Lineage['pipeline']>
           </>
         )}
       </p>
-      <ul className="story">
+      <ul className="story story-row">
         {pipeline.attempts.map((attempt) => (
           <li key={`${attempt.task}-${attempt.try_number}`}>
             <AttemptBadge state={attempt.state} /> <strong>{attempt.task}</strong>

@@ -6,6 +6,7 @@ import { Card, Empty } from '../../components/Card';
 import { actor, fixed, shortHash } from '../../components/format';
 import { METRICS, valueOf } from '../../components/metrics';
 import { Loaded, Page } from '../../components/Page';
+import { Prose } from '../../components/Prose';
 import { Ago, Took } from '../../components/Time';
 
 export default function ModelsPage() {
@@ -117,7 +118,9 @@ function Rollouts({ rollouts }: { rollouts: Rollout[] }) {
                 <td>
                   <PhaseBadge phase={rollout.state.phase} />
                 </td>
-                <td className="wide">{rollout.state.message}</td>
+                <td className="wide">
+                  <Prose text={rollout.state.message} />
+                </td>
                 <td className="wide">
                   {rollout.reason}
                   <span className="under">{actor(rollout.requested_by)}</span>
