@@ -39,6 +39,7 @@ export function TrackChart(props: TrackChartProps) {
   const plot = useRef<uPlot | null>(null);
   const scene = useRef<Scene>({ track, limit, limitLabel, labels });
   const [hover, setHover] = useState<Hover | null>(null);
+  const [pointed, setPointed] = useState(false);
   const versions = track.lines.map((line) => line.version).join();
   const data = useMemo<uPlot.AlignedData>(() => [track.xs, ...track.lines.map((line) => line.values)], [track]);
   const latest = useRef(data);
@@ -94,9 +95,9 @@ export function TrackChart(props: TrackChartProps) {
 
   const window = hover ? track.windows[hover.index] : undefined;
   return (
-    <div className="chart" role="img" aria-label={summary}>
+    <div className="chart" role="img" aria-label={summary} onPointerEnter={() => setPointed(true)} onPointerLeave={() => setPointed(false)}>
       <div ref={box} style={{ height }} />
-      {hover && window && (
+      {pointed && hover && window && (
         <div className={`tooltip ${hover.flip ? 'flip' : ''}`} style={{ left: hover.left }}>
           {props.tooltip(window)}
         </div>

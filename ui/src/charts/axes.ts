@@ -15,7 +15,7 @@ const CLOCK = new Intl.DateTimeFormat('en', { hour: '2-digit', minute: '2-digit'
 export function axes(theme: Theme, axis: Track['axis'], large: boolean): uPlot.Axis[] {
   const common = { stroke: theme.muted, font: theme.font, ticks: { show: false }, border: { show: false } };
   return [
-    { ...common, grid: { show: false }, space: large ? 64 : 56, size: 24, gap: 6, incrs: (_, __, from, to) => increments(axis, to - from), values: (_, splits, __, ___, step) => splits.map((at) => label(axis, at, step)) },
+    { ...common, grid: { show: false }, space: large ? 64 : 56, size: 24, gap: 6, incrs: (_, __, from, to) => increments(axis, to - from), values: (_, splits, __, ___, step) => splits.map((at, index) => label(axis, at, step, index === 0)) },
     { ...common, grid: { stroke: theme.line, width: 1 }, space: large ? 40 : 30, size: 46, gap: 6 },
   ];
 }
@@ -25,8 +25,11 @@ export function increments(axis: Track['axis'], span: number): number[] {
   return span > 50 * DAY ? MONTHS : DAYS;
 }
 
-export function label(axis: Track['axis'], at: number, step: number): string {
+/** What a tick is called; the first one, and every January, also tells the year. */
+export function label(axis: Track['axis'], at: number, step: number, first: boolean): string {
   const time = at * 1000;
   if (axis === 'wall') return CLOCK.format(time);
-  return step < 28 * DAY ? DATE.format(time) : MONTH.format(time) === 'Jan' ? `Jan ${new Date(time).getUTCFullYear()}` : MONTH.format(time);
+  if (step < 28 * DAY) return DATE.format(time);
+  const month = MONTH.format(time);
+  return first || month === 'Jan' ? `${month} ${new Date(time).getUTCFullYear()}` : month;
 }

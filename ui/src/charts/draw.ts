@@ -34,6 +34,10 @@ export function drawLimit(plot: uPlot, scene: Scene, theme: Theme): void {
   ctx.fillStyle = theme.bad;
   ctx.font = scaled(theme.font, ratio);
   ctx.textAlign = 'left';
+  ctx.setLineDash([]);
+  ctx.strokeStyle = theme.surface;
+  ctx.lineWidth = 4 * ratio;
+  ctx.strokeText(scene.limitLabel, bbox.left + 4 * ratio, y - 5 * ratio);
   ctx.fillText(scene.limitLabel, bbox.left + 4 * ratio, y - 5 * ratio);
   ctx.restore();
 }

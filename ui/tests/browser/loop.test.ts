@@ -70,8 +70,9 @@ describe.skipIf(process.env.MAINSPRING_URL)('the loop', () => {
     await charts.first().waitFor();
     expect(await charts.count()).toBe(3);
     await page.locator('.chart .u-over').first().hover();
-    const tooltip = page.locator('.tooltip').first();
+    const tooltip = page.locator('.tooltip');
     await tooltip.waitFor();
+    expect(await tooltip.count()).toBe(1);
     expect(await tooltip.innerText()).toMatch(/2013[\s\S]*2,000 labelled[\s\S]*AUC/);
     await page.context().close();
   });

@@ -45,6 +45,23 @@ describe.skipIf(!FOLDER)('pictures', () => {
     }
   }
 
+  it('dialog, tooltip and lost connection', async () => {
+    server.show('rolledBack');
+    const { page } = await open(browser, server.url, { width: 1280, height: 1300 });
+    await page.locator('.chart .u-over').first().hover();
+    await page.screenshot({ path: join(folder, 'tooltip.png') });
+    server.show('canary');
+    await page.getByRole('button', { name: 'Abort' }).click();
+    await page.screenshot({ path: join(folder, 'dialog.png') });
+    await page.keyboard.press('Escape');
+    await server.stop();
+    await page.getByText('Connection lost').waitFor();
+    await page.waitForTimeout(400);
+    await page.screenshot({ path: join(folder, 'lost.png') });
+    await page.context().close();
+    await server.start();
+  });
+
   for (const path of PAGES) {
     it(`${path}`, async () => {
       server.show(path === '/data' ? 'gateFailed' : 'rolledBack');

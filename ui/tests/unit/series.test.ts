@@ -76,10 +76,11 @@ describe('the axis of time', () => {
     expect(increments('wall', 180)[0]).toBe(1);
   });
 
-  it('names months, with the year in January', () => {
+  it('names months, and tells the year first and in January', () => {
     const at = (month: number) => Date.UTC(2013, month, 1) / 1000;
-    expect(label('event', at(0), 30 * 86_400)).toBe('Jan 2013');
-    expect(label('event', at(3), 30 * 86_400)).toBe('Apr');
-    expect(label('event', at(3), 7 * 86_400)).toBe('Apr 1');
+    expect(label('event', at(0), 30 * 86_400, false)).toBe('Jan 2013');
+    expect(label('event', at(3), 30 * 86_400, false)).toBe('Apr');
+    expect(label('event', at(3), 30 * 86_400, true)).toBe('Apr 2013');
+    expect(label('event', at(3), 7 * 86_400, true)).toBe('Apr 1');
   });
 });

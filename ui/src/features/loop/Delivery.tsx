@@ -1,5 +1,6 @@
 import { memo } from 'react';
 import type { LoopModel } from '../../api/types';
+import { below } from '../../charts/series';
 import { PhaseBadge } from '../../components/Badge';
 import { Card, Empty } from '../../components/Card';
 import { plural } from '../../components/format';
@@ -11,7 +12,6 @@ import { VersionCard } from './VersionCard';
 /** Who answers: the champion, the candidate on trial, and how the traffic is split. */
 export const Delivery = memo(function Delivery({ model }: { model: LoopModel }) {
   const { champion, candidate, rollout, last_rollout: last, traffic } = model;
-  const newest = model.windows.findLast((window) => window.version === champion?.version);
   return (
     <Card title="In production" className="delivery" aside={rollout ? <PhaseBadge phase={rollout.state.phase} /> : <span>{model.name}</span>}>
       <TrafficBar champion={champion?.version ?? null} candidate={candidate?.version ?? null} weight={traffic.weight} />
@@ -20,12 +20,12 @@ export const Delivery = memo(function Delivery({ model }: { model: LoopModel }) 
       </p>
       <div className="versions">
         {champion ? (
-          <VersionCard role="Champion" version={champion.version} metrics={champion.metrics} since={champion.since} reason={champion.reason} model={model.name} live={newest?.values.auc ?? null} />
+          <VersionCard role="Champion" version={champion.version} metrics={champion.metrics} since={champion.since} reason={champion.reason} model={model.name} live={liveAuc(model)} />
         ) : (
           <Vacant role="Champion" text="The first model that passes its tests is released here." />
         )}
         {candidate ? (
-          <VersionCard role="Candidate" version={candidate.version} metrics={candidate.metrics} against={champion?.metrics ?? null} since={rollout?.created ?? null} reason={rollout?.reason ?? null} model={model.name} live={null} />
+          <VersionCard role="Candidate" version={candidate.version} metrics={candidate.metrics} against={champion?.metrics ?? null} since={rollout?.created ?? null} reason={rollout?.reason ?? null} model={model.name} />
         ) : (
           <Vacant role="Candidate" text="None on trial. A tested version appears here when its rollout begins." />
         )}
@@ -34,6 +34,12 @@ export const Delivery = memo(function Delivery({ model }: { model: LoopModel }) 
     </Card>
   );
 });
+
+/** The champion's AUC on the latest labelled requests that it answered. */
+function liveAuc({ champion, windows, limits }: LoopModel): { auc: number; beyond: boolean } | null {
+  const auc = windows.findLast((window) => window.version === champion?.version)?.values.auc;
+  return typeof auc === 'number' ? { auc, beyond: below(limits?.min_auc)(auc) } : null;
+}
 
 function Vacant({ role, text }: { role: string; text: string }) {
   return (

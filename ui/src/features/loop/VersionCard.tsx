@@ -14,10 +14,10 @@ interface VersionCardProps {
   since: number | null;
   reason: string | null;
   /** The AUC on live requests, where labels have come. */
-  live: number | null;
+  live?: { auc: number; beyond: boolean } | null;
 }
 
-export function VersionCard({ role, model, version, metrics, against = null, since, reason, live }: VersionCardProps) {
+export function VersionCard({ role, model, version, metrics, against = null, since, reason, live = null }: VersionCardProps) {
   return (
     <article className={`version ${role.toLowerCase()}`}>
       <header>
@@ -34,7 +34,7 @@ export function VersionCard({ role, model, version, metrics, against = null, sin
         {live !== null && (
           <div>
             <dt title="On the latest labelled requests">live AUC</dt>
-            <dd className="num">{fixed(live)}</dd>
+            <dd className={live.beyond ? 'num beyond' : 'num'}>{fixed(live.auc)}</dd>
           </div>
         )}
       </dl>
