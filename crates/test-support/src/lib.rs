@@ -1,1 +1,7 @@
-//! Shared test fixtures: fake clock, temporary store, test server.
+//! Shared test fixtures: a clock that tests move and a store that goes away with them.
+
+mod clock;
+mod store;
+
+pub use clock::FakeClock;
+pub use store::TempStore;

@@ -1,0 +1,69 @@
+//! A store in a temporary directory.
+
+use mainspring_domain::Clock;
+use mainspring_metadata_store::{Store, StoreError};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// How long a store that was dropped may take to let go of its directory.
+const RELEASE: Duration = Duration::from_secs(10);
+
+/// A real store whose directory is removed with it.
+pub struct TempStore {
+    directory: TempDir,
+    store: Option<Store>,
+    clock: Arc<dyn Clock>,
+}
+
+impl TempStore {
+    /// Opens a new, empty store.
+    ///
+    /// # Panics
+    /// When it cannot be made: a test that has no store has failed.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "a test fails by panicking")]
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let store = Store::open(directory.path(), Arc::clone(&clock)).expect("a new store");
+        Self { directory, store: Some(store), clock }
+    }
+
+    /// The store; clones of it must be dropped before [`TempStore::reopen`].
+    ///
+    /// # Panics
+    /// Never: there is a store except within `reopen`.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "a test fails by panicking")]
+    pub fn store(&self) -> Store {
+        self.store.clone().expect("the store is open")
+    }
+
+    /// Closes the store and opens it again, as a restart of the server does.
+    ///
+    /// # Panics
+    /// When somebody still holds the old one.
+    #[expect(clippy::expect_used, reason = "a test fails by panicking")]
+    pub fn reopen(&mut self) -> Store {
+        self.store = None;
+        let since = Instant::now();
+        let clock = Arc::clone(&self.clock);
+        let store = loop {
+            match Store::open(self.directory.path(), Arc::clone(&clock)) {
+                Err(StoreError::Locked { .. }) if since.elapsed() < RELEASE => {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                other => break other.expect("the store opens again"),
+            }
+        };
+        self.store = Some(store.clone());
+        store
+    }
+
+    /// Its directory.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.directory.path()
+    }
+}
