@@ -74,11 +74,7 @@ impl AnalysisRun {
 
     /// The metrics whose measurement is due.
     pub(crate) fn due(&self, now: Timestamp) -> impl Iterator<Item = usize> {
-        self.metrics
-            .iter()
-            .enumerate()
-            .filter(move |(_, metric)| metric.assessment.is_none() && metric.next.is_some_and(|at| at <= now))
-            .map(|(index, _)| index)
+        self.metrics.iter().enumerate().filter(move |(_, metric)| metric.is_due(now)).map(|(index, _)| index)
     }
 
     /// The run's decision and its reason. A metric that ends badly decides at once; otherwise all
@@ -101,6 +97,11 @@ impl AnalysisRun {
 }
 
 impl MetricRun {
+    /// Whether a measurement is wanted now.
+    pub(crate) fn is_due(&self, now: Timestamp) -> bool {
+        self.assessment.is_none() && self.next.is_some_and(|at| at <= now)
+    }
+
     /// Takes in one measurement and decides, if it can.
     pub(crate) fn measured(&mut self, spec: &AnalysisMetric, value: Result<f64, String>, now: Timestamp) {
         let measurement = judge(spec, value, now);
@@ -138,13 +139,13 @@ impl MetricRun {
 
 fn judge(spec: &AnalysisMetric, value: Result<f64, String>, now: Timestamp) -> Measurement {
     let value = match value {
-        Ok(value) if !value.is_nan() => value,
+        Ok(value) if value.is_finite() => value,
         Ok(_) => {
             return Measurement {
                 time: now,
                 value: None,
                 assessment: Assessment::Error,
-                message: "the value is not a number".to_owned(),
+                message: "the value is not a finite number".to_owned(),
             };
         }
         Err(message) => {

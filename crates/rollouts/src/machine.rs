@@ -166,6 +166,7 @@ impl Machine<'_> {
                 if !self.state.ready {
                     self.state.ready = true;
                     self.state.note(self.now, "new version is ready");
+                    self.catch_up_weight();
                 }
                 self.progress();
             }
@@ -174,15 +175,16 @@ impl Machine<'_> {
             Event::Measured { metric, value } => {
                 self.measured(metric, value);
                 self.progress();
+                // The answer to one measurement asks for no other: those that are due were asked
+                // for together, and what comes next is asked for by time.
+                self.commands.retain(|command| !matches!(command, Command::Measure { .. }));
             }
             Event::Promote => self.promote(),
             Event::PromoteFull => {
-                if self.state.ready {
-                    self.state.note(self.now, "promoted in full");
-                    self.state.step = self.spec.steps.len();
-                    self.clear_pause();
-                    self.progress();
-                }
+                self.state.note(self.now, "promoted in full");
+                self.state.step = self.spec.steps.len();
+                self.clear_pause();
+                self.progress();
             }
             Event::Abort(reason) => self.abort(reason),
         }
@@ -220,6 +222,14 @@ impl Machine<'_> {
     fn clear_pause(&mut self) {
         self.state.pause = None;
         self.state.controller_pause = false;
+    }
+
+    /// Gives the weight of steps that a person stepped over before anything could answer.
+    fn catch_up_weight(&mut self) {
+        let weight = self.spec.weight_at(self.state.step.saturating_sub(1));
+        if (1..self.spec.steps.len()).contains(&self.state.step) && weight != self.state.weight {
+            self.set_weight(weight);
+        }
     }
 
     fn set_weight(&mut self, weight: u8) {
@@ -284,7 +294,8 @@ impl Machine<'_> {
         let Some(Step::Analysis { metrics, .. }) = self.spec.steps.get(self.state.step) else { return };
         let (Some(spec), Some(run)) = (metrics.get(index), &mut self.state.analysis) else { return };
         let Some(metric) = run.metrics.get_mut(index) else { return };
-        if metric.assessment.is_none() {
+        // An answer that comes twice, or before its time, must not use up the count.
+        if metric.is_due(self.now) {
             metric.measured(spec, value, self.now);
         }
     }

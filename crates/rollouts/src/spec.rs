@@ -272,7 +272,7 @@ impl RolloutSpec {
                     templates.push((template.metadata.name, metrics.collect::<Result<_, _>>()?));
                 }
                 other => {
-                    let (line, column) = probe.kind.as_ref().map_or((1, 1), |kind| place(kind));
+                    let (line, column) = probe.kind.as_ref().map_or((1, 1), place);
                     return Err(reader.error(
                         (line, column),
                         format!("a document of kind `{}` does not belong here", other.unwrap_or("(none)")),
@@ -362,7 +362,15 @@ impl Reader<'_> {
         serde_saphyr::from_str(document).map_err(|error| {
             let at = error.location().map_or((1, 1), |location| (location.line(), location.column()));
             let text = error.to_string();
-            let message = text.lines().next().unwrap_or("the YAML cannot be read").to_owned();
+            let message = text.lines().next().unwrap_or("the YAML cannot be read");
+            // The place is given apart.
+            let message = message.strip_prefix("error: ").unwrap_or(message);
+            let message =
+                message.strip_prefix(&format!("line {} column {}: ", at.0, at.1)).unwrap_or(message);
+            let message = match message {
+                "invalid i64" | "invalid u32" | "invalid u64" => "expected a whole number".to_owned(),
+                other => other.to_owned(),
+            };
             self.error(
                 at,
                 message,
@@ -373,11 +381,7 @@ impl Reader<'_> {
 
     fn duration(&self, text: &Spanned<String>) -> Result<Duration, SpecError> {
         duration::parse(&text.value).map_err(|error| {
-            self.error(
-                place(text),
-                format!("`{}` is not a duration: {error}", text.value),
-                "write for example `30s`, `5m` or `1h`",
-            )
+            self.error(place(text), error.to_string(), "write for example `30s`, `5m` or `1h`")
         })
     }
 
