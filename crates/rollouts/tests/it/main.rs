@@ -1,0 +1,8 @@
+//! The canary as a state machine, against the table of the controller it follows.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod driver;
+mod measuring;
+mod properties;
+mod specs;
+mod table;
