@@ -30,7 +30,7 @@ const TASKS: [&str; 9] = [
 ];
 
 /// Requests a second beside a rollout.
-const BACKGROUND: f64 = 60.0;
+const BACKGROUND: f64 = 90.0;
 
 /// Plays all steps; the first that fails ends the story.
 pub(crate) fn play(world: &mut World) -> Result<()> {

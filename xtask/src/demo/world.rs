@@ -132,7 +132,8 @@ impl World {
         self.bar.set_message(message.into());
     }
 
-    /// Runs a quick request again until the server is there; other failures are the caller's.
+    /// Runs a quick request again until the server is there and its model workers are up; other
+    /// failures are the caller's.
     fn patiently(
         &self,
         send: impl Fn() -> Result<ureq::http::Response<ureq::Body>, ureq::Error>,
@@ -140,6 +141,9 @@ impl World {
         let since = Instant::now();
         loop {
             match send() {
+                Ok(answer) if answer.status() == 503 && since.elapsed() < Duration::from_secs(40) => {
+                    std::thread::sleep(LOOK);
+                }
                 Ok(mut answer) => {
                     let status = answer.status().as_u16();
                     let text = answer.body_mut().with_config().limit(256 << 20).read_to_string()?;
