@@ -233,7 +233,7 @@ impl Config {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 let name =
                     project.file_name().map_or_else(|| "project".into(), |name| name.to_string_lossy());
-                format!("[project]\nname = {:?}\n", name)
+                format!("[project]\nname = {name:?}\n")
             }
             Err(error) => {
                 return Err(ConfigError {

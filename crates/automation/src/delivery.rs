@@ -178,12 +178,12 @@ fn completed(tx: &mut dyn WriteTx, rollout: &Rollout) -> Result<(), AutomationEr
 }
 
 fn rolled_back(tx: &mut dyn WriteTx, rollout: &Rollout, reason: &str) -> Result<(), AutomationError> {
-    if let Some(mut deployment) = tx.deployment(&rollout.model)? {
-        if deployment.active_rollout.as_deref() == Some(rollout.id.as_str()) {
-            deployment.active_rollout = None;
-            deployment.updated = tx.now();
-            tx.put_deployment(&deployment)?;
-        }
+    if let Some(mut deployment) = tx.deployment(&rollout.model)?
+        && deployment.active_rollout.as_deref() == Some(rollout.id.as_str())
+    {
+        deployment.active_rollout = None;
+        deployment.updated = tx.now();
+        tx.put_deployment(&deployment)?;
     }
     tx.record(
         Record::new("rollout.aborted", format!("rollout:{}", rollout.id)).because(reason).with(
@@ -241,7 +241,7 @@ impl Delivery {
 
     async fn start_server(&self, model: &str, version: u32) -> Result<ModelServer, String> {
         let workers = self.config.model.get(model).map_or(1, |rules| rules.workers);
-        self.models.serve(model, version, workers).await.map_err(|error| error.to_string())
+        self.models.serve(model, version, workers).await
     }
 
     /// Works until dropped.

@@ -18,7 +18,6 @@ use tower_http::catch_panic::CatchPanicLayer;
 const BODY_LIMIT: usize = 32 << 20;
 
 /// The whole application.
-#[must_use]
 pub fn application(
     store: Store,
     mlflow: MlflowState,
@@ -45,6 +44,7 @@ async fn protect(mut response: Response) -> Response {
 }
 
 /// A bug in one handler must not end the server.
+#[expect(clippy::needless_pass_by_value, reason = "the layer calls it with the box")]
 fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
     let message =
         panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());

@@ -4,7 +4,7 @@ use super::InferenceState;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse as _, Response};
 use mainspring_domain::Actor;
 use mainspring_metadata_store::StoreError;
 use serde::Deserialize;

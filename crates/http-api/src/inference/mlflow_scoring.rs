@@ -5,7 +5,7 @@ use super::serve::serve;
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse as _, Response};
 use mainspring_serving::Rows;
 use serde_json::{Map, Value, json};
 
@@ -25,19 +25,19 @@ pub(super) async fn invocations(
 ) -> Response {
     let model = match model(&state, &headers) {
         Ok(model) => model,
-        Err(message) => return error(StatusCode::BAD_REQUEST, message),
+        Err(message) => return error(StatusCode::BAD_REQUEST, &message),
     };
     let (rows, params) = match rows(body.0) {
         Ok(parsed) => parsed,
-        Err(message) => return error(StatusCode::BAD_REQUEST, message),
+        Err(message) => return error(StatusCode::BAD_REQUEST, &message),
     };
     match serve(&state, &model, None, &headers, rows, &params).await {
         Ok(answer) => (answer.headers(), Json(json!({ "predictions": answer.predictions }))).into_response(),
-        Err((status, message)) => error(status, message),
+        Err((status, message)) => error(status, &message),
     }
 }
 
-fn error(status: StatusCode, message: String) -> Response {
+fn error(status: StatusCode, message: &str) -> Response {
     let code = match status {
         StatusCode::BAD_REQUEST => "BAD_REQUEST",
         StatusCode::NOT_FOUND => "RESOURCE_DOES_NOT_EXIST",
@@ -78,7 +78,7 @@ fn rows(body: Value) -> Result<(Rows, Value), String> {
     };
     let value = body.remove(*form).unwrap_or(Value::Null);
     let rows = match *form {
-        "dataframe_split" => split(value),
+        "dataframe_split" => split(&value),
         "dataframe_records" => records(value),
         _ => instances(value),
     };
@@ -89,7 +89,7 @@ fn expected(problem: &str) -> String {
     format!("{problem}; send exactly one of dataframe_split, dataframe_records, instances, inputs")
 }
 
-fn split(value: Value) -> Result<Rows, String> {
+fn split(value: &Value) -> Result<Rows, String> {
     let data =
         value.get("data").and_then(Value::as_array).ok_or("dataframe_split needs `data`, a list of rows")?;
     let data: Option<Vec<Vec<Value>>> = data.iter().map(|row| row.as_array().cloned()).collect();

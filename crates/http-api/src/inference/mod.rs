@@ -24,7 +24,6 @@ pub struct InferenceState {
 }
 
 /// The routes.
-#[must_use]
 pub fn router(state: InferenceState) -> Router {
     Router::new()
         .route("/ping", get(mlflow_scoring::ping))

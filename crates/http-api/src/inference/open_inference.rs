@@ -5,7 +5,7 @@ use super::serve::serve;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse as _, Response};
 use mainspring_serving::Rows;
 use serde::Deserialize;
 use serde_json::{Value, json};

@@ -44,7 +44,6 @@ pub struct NativeState {
 }
 
 /// The routes.
-#[must_use]
 pub fn router(state: NativeState) -> Router {
     Router::new()
         .route("/api/v1/loop", get(overview::snapshot))
