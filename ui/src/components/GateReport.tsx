@@ -1,11 +1,12 @@
 import type { Gate, GateCheck, SampleRow } from '../api/types';
+import { Link } from '../app/router';
 import { VerdictBadge } from './Badge';
 import { compact, plural } from './format';
 import { Ago } from './Time';
 
 /** A gate's judgement: one line when all is well, the broken checks with failing rows when not. */
-export function GateReport({ gate }: { gate: Gate }) {
-  const broken = (gate.report.checks ?? []).filter((check) => check.verdict !== 'pass');
+export function GateReport({ gate, atMost = Infinity }: { gate: Gate; atMost?: number }) {
+  const broken = tellingFirst((gate.report.checks ?? []).filter((check) => check.verdict !== 'pass'));
   return (
     <div className="gate">
       <p className="gate-line">
@@ -16,13 +17,24 @@ export function GateReport({ gate }: { gate: Gate }) {
       <GateScope gate={gate} />
       {broken.length > 0 && (
         <ul className="checks">
-          {broken.map((check, index) => (
+          {broken.slice(0, atMost).map((check, index) => (
             <Check key={`${check.name}-${index}`} check={check} />
           ))}
         </ul>
       )}
+      {broken.length > atMost && (
+        <p className="gate-more">
+          <Link href="/data">and {plural(broken.length - atMost, 'more broken check')}</Link>
+        </p>
+      )}
     </div>
   );
+}
+
+/** Failures before warnings, and among them first those that can show rows. */
+function tellingFirst(checks: GateCheck[]): GateCheck[] {
+  const weight = (check: GateCheck) => (check.verdict === 'fail' ? 2 : 0) + (check.sample.length > 0 ? 1 : 0);
+  return checks.toSorted((a, b) => weight(b) - weight(a));
 }
 
 function GateScope({ gate }: { gate: Gate }) {

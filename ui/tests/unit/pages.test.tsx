@@ -55,6 +55,16 @@ describe('the pipeline', () => {
     expect(html).toContain('the data gate says fail');
   });
 
+  it('shows the telling ones of many broken checks', () => {
+    const { runs, gate } = loopAt('gateFailed', NOW);
+    const dumb = Array.from({ length: 4 }, (_, index) => ({ ...gate!.report.checks![0]!, name: `dumb_${index}`, sample: [] }));
+    const report = { ...gate!.report, checks: [...dumb, ...gate!.report.checks!] };
+    const html = renderToStaticMarkup(<Pipeline run={runs[0] ?? null} gate={{ ...gate!, report }} />);
+    expect(html).toContain('known_carrier');
+    expect(html).not.toContain('dumb_0');
+    expect(html).toContain('and 4 more broken checks');
+  });
+
   it('takes a report of another form', () => {
     const gate = { gate: 'data', subject: 's', verdict: 'fail' as const, time: NOW, summary: 'no contract', report: {} };
     expect(renderToStaticMarkup(<Pipeline run={loopAt('canary', NOW).runs[0] ?? null} gate={gate} />)).toContain('no contract');

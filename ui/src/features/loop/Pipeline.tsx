@@ -7,6 +7,9 @@ import { GateReport } from '../../components/GateReport';
 import { TaskPills } from '../../components/TaskPills';
 import { Ago, Took } from '../../components/Time';
 
+/** How many broken checks are shown here; the page of the data shows all. */
+const SHOWN_CHECKS = 3;
+
 /** The run at work, or the last one, and what the data gate said. */
 export const Pipeline = memo(function Pipeline({ run, gate }: { run: Run | null; gate: Gate | null }) {
   if (!run) {
@@ -37,7 +40,7 @@ export const Pipeline = memo(function Pipeline({ run, gate }: { run: Run | null;
       {gate && (
         <div className="pipeline-gate">
           <h3>Data gate</h3>
-          <GateReport gate={gate} />
+          <GateReport gate={gate} atMost={SHOWN_CHECKS} />
         </div>
       )}
     </Card>
