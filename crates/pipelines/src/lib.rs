@@ -28,9 +28,6 @@ pub enum PipelineError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The executor.
-    #[error("the executor failed: {0}")]
-    Executor(String),
     /// No such graph.
     #[error("there is no DAG `{0}`")]
     UnknownDag(String),

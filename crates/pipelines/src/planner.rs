@@ -65,7 +65,9 @@ pub fn plan(run: &mut DagRun, event: &Event, now: Timestamp) -> Vec<Command> {
     }
     fail_if_overdue(run, now);
     let commands = schedule(run, now);
-    finish(run, now);
+    if !end_deadlock(run, now) {
+        finish(run, now);
+    }
     commands
 }
 
@@ -84,7 +86,9 @@ fn ended(run: &mut DagRun, task_id: &str, result: &AttemptResult, now: Timestamp
         let (state, reason) = judge(result);
         instance.reason = reason;
         match state {
-            TaskState::Failed if may_retry(result) && instance.try_number <= task.retries + instance.lost => {
+            TaskState::Failed
+                if may_retry(result) && instance.try_number <= task.retries.saturating_add(instance.lost) =>
+            {
                 instance.state = TaskState::UpForRetry;
                 instance.retry_at = Some(now + retry_delay(&task, instance.try_number - instance.lost));
             }
@@ -237,6 +241,25 @@ fn schedule(run: &mut DagRun, now: Timestamp) -> Vec<Command> {
         }
     }
     commands
+}
+
+/// Ends a run in which nothing is at work, nothing waits to be repeated and nothing can begin: a
+/// graph that waits for itself or for a task that it does not have.
+fn end_deadlock(run: &mut DagRun, now: Timestamp) -> bool {
+    let unfinished = run.tasks.values().filter(|instance| !instance.state.is_final());
+    let states: Vec<TaskState> = unfinished.map(|instance| instance.state).collect();
+    if states.is_empty() || states.iter().any(|state| *state != TaskState::None) {
+        return false;
+    }
+    for instance in run.tasks.values_mut().filter(|instance| instance.state == TaskState::None) {
+        instance.state = TaskState::UpstreamFailed;
+        instance.ended = Some(now);
+        instance.reason =
+            Some("it can never begin: what it waits for waits for it, or is not in the graph".to_owned());
+    }
+    run.state = RunState::Failed;
+    run.ended = Some(now);
+    true
 }
 
 fn finish(run: &mut DagRun, now: Timestamp) {

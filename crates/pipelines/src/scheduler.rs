@@ -104,10 +104,20 @@ impl Scheduler {
         let open = self.store.read(|tx| tx.open_attempts()).await?;
         for attempt in open {
             let age = self.clock.now().since(attempt.started);
-            let event = match self.runner.poll(&attempt.id, age).map_err(PipelineError::Executor)? {
-                TaskStatus::Running => continue,
-                TaskStatus::Ended(result) => Event::Ended { task_id: attempt.task_id.clone(), result },
-                TaskStatus::Lost => Event::Lost { task_id: attempt.task_id.clone() },
+            let event = match self.runner.poll(&attempt.id, age) {
+                Ok(TaskStatus::Running) => continue,
+                Ok(TaskStatus::Ended(result)) => Event::Ended { task_id: attempt.task_id.clone(), result },
+                Ok(TaskStatus::Lost) => Event::Lost { task_id: attempt.task_id.clone() },
+                Err(reason) => {
+                    // One attempt that cannot be looked at must not hide the others.
+                    tracing::error!(
+                        attempt = attempt.id,
+                        task = attempt.task_id,
+                        reason,
+                        "cannot look at an attempt"
+                    );
+                    continue;
+                }
             };
             let revision = self.runner.revision();
             let started = self
@@ -116,7 +126,7 @@ impl Scheduler {
                     close_attempt(tx, attempt, &event, revision.as_deref())
                 })
                 .await?;
-            self.start(started).await?;
+            self.start(started).await;
         }
         Ok(())
     }
@@ -163,24 +173,27 @@ impl Scheduler {
                 .store
                 .write(Actor::system("scheduler"), move |tx| step(tx, &run_id, &event, revision.as_deref()))
                 .await?;
-            self.start(started).await?;
+            self.start(started).await;
         }
         Ok(())
     }
 
-    async fn start(&self, attempts: Vec<NewAttempt>) -> Result<(), PipelineError> {
+    async fn start(&self, attempts: Vec<NewAttempt>) {
         for mut attempt in attempts {
             let runner = Arc::clone(&self.runner);
             attempt.request.dag_file = self.settings.project.join(&attempt.request.dag_file);
             let project = self.settings.project.display().to_string();
             attempt.request.context["project_dir"] = json!(project);
             attempt.request.context["dag_file"] = json!(attempt.request.dag_file.display().to_string());
-            tokio::task::spawn_blocking(move || runner.start(&attempt.request))
+            let id = attempt.request.attempt_id.clone();
+            let started = tokio::task::spawn_blocking(move || runner.start(&attempt.request))
                 .await
-                .map_err(|error| PipelineError::Executor(error.to_string()))?
-                .map_err(PipelineError::Executor)?;
+                .unwrap_or_else(|error| Err(error.to_string()));
+            if let Err(reason) = started {
+                // It is recorded and will be found lost; those after it must not be lost with it.
+                tracing::error!(attempt = id, reason, "cannot start an attempt");
+            }
         }
-        Ok(())
     }
 }
 
