@@ -58,3 +58,26 @@ pub(crate) fn claim(folder: &Path) -> Result<bool, ExecutorError> {
         Err(error) => Err(ExecutorError::file(&path, &error)),
     }
 }
+
+/// Writes down which process group the task runs in.
+pub(crate) fn note_group(folder: &Path, leader: u32) -> Result<(), ExecutorError> {
+    match start_of(leader) {
+        Some(start) => write_json(&folder.join("group"), &(leader, start)),
+        None => Ok(()),
+    }
+}
+
+/// The task's process group, if its leader is still the process that was noted.
+pub(crate) fn living_group(folder: &Path) -> Option<i32> {
+    let (leader, start): (u32, u64) = read_json(&folder.join("group")).ok()?;
+    (start_of(leader) == Some(start)).then(|| i32::try_from(leader).ok()).flatten()
+}
+
+/// When a process began, in clock ticks since the machine did: with its number, what tells it from
+/// any other that had the number before or has it now.
+fn start_of(process: u32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The name in brackets may hold anything; the fields after it are plain.
+    let (_, fields) = stat.rsplit_once(')')?;
+    fields.split_whitespace().nth(19)?.parse().ok()
+}

@@ -8,6 +8,7 @@
 //! | `context.json` | server | what the task is told ([`mainspring.run_task`]'s input) |
 //! | `claim` | supervisor, or the server that gives up on it | whoever creates it decides whether the attempt runs |
 //! | `lock` | supervisor | locked while it lives |
+//! | `group` | supervisor | the task's process group, to end it if the supervisor is killed |
 //! | `log` | supervisor | what the task printed, cut at the limit |
 //! | `outcome.json` | task | what the task says of itself |
 //! | `result.json` | supervisor | how it ended; its presence ends the attempt |

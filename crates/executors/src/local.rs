@@ -3,6 +3,8 @@
 use crate::ExecutorError;
 use crate::files::{self, AttemptSpec};
 use mainspring_domain::pipelines::AttemptResult;
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 use std::fs::{DirBuilder, File, TryLockError};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::os::unix::process::CommandExt as _;
@@ -89,7 +91,11 @@ impl LocalExecutor {
                 return Ok(AttemptStatus::Running);
             }
             // It may have written its result between the two looks.
-            return Ok(ended(&folder)?.map_or(AttemptStatus::Lost, AttemptStatus::Ended));
+            if let Some(result) = ended(&folder)? {
+                return Ok(AttemptStatus::Ended(result));
+            }
+            end_orphans(&folder);
+            return Ok(AttemptStatus::Lost);
         }
         if age < SUPERVISOR_START {
             return Ok(AttemptStatus::Running);
@@ -123,9 +129,24 @@ impl LocalExecutor {
     }
 }
 
+/// The result, if there is one. What is no result (a task can write into its folder) counts as none:
+/// the supervisor replaces it, or the attempt is lost.
 fn ended(folder: &Path) -> Result<Option<AttemptResult>, ExecutorError> {
     let path = folder.join("result.json");
-    if path.exists() { files::read_json(&path).map(Some) } else { Ok(None) }
+    match std::fs::read(&path) {
+        Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(ExecutorError::file(&path, &error)),
+    }
+}
+
+/// Ends a task whose supervisor was killed: it must not go on beside the attempt that follows.
+fn end_orphans(folder: &Path) {
+    if let Some(group) = files::living_group(folder) {
+        tracing::warn!(folder = %folder.display(), group, "ending a task whose supervisor is gone");
+        // A group that is gone already is what we want.
+        let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
+    }
 }
 
 fn is_locked(folder: &Path) -> Result<bool, ExecutorError> {

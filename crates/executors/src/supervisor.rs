@@ -72,6 +72,8 @@ fn run(folder: &Path, spec: &AttemptSpec) -> Result<AttemptResult, ExecutorError
     let mut child = command
         .spawn()
         .map_err(|error| ExecutorError::file(&spec.program, &format!("cannot be started: {error}")))?;
+    // Without it the attempt runs all the same; only its end is less sure if this process is killed.
+    let _ = files::note_group(folder, child.id());
     // The command holds our copies of the pipe's writing end; without them the log ends with the child.
     drop(command);
     let limit = spec.log_limit;
@@ -155,7 +157,13 @@ fn finish(drain: JoinHandle<(u64, bool)>) -> (u64, bool) {
 
 fn read_outcome(folder: &Path) -> Option<TaskOutcome> {
     let path = folder.join("outcome.json");
-    let size = std::fs::metadata(&path).ok()?.len();
+    let metadata = std::fs::metadata(&path).ok()?;
+    if !metadata.is_file() {
+        // A pipe or a device might never end.
+        append_to_log(folder, "outcome.json is not a file\n");
+        return None;
+    }
+    let size = metadata.len();
     if size > OUTCOME_LIMIT {
         append_to_log(folder, &format!("outcome.json has {size} bytes, more than {OUTCOME_LIMIT}\n"));
         return None;
