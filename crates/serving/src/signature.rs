@@ -146,26 +146,26 @@ mod tests {
         vec![column("carrier", "string"), column("hour", "long"), column("temp", "double")]
     }
 
-    fn rows(columns: &[&str], row: serde_json::Value) -> Rows {
+    fn rows(columns: &[&str], row: &serde_json::Value) -> Rows {
         let columns = columns.iter().map(ToString::to_string).collect();
         Rows { columns: Some(columns), data: vec![row.as_array().unwrap().clone()] }
     }
 
     #[test]
     fn columns_are_put_in_order_and_unknown_ones_dropped() {
-        let given = rows(&["temp", "extra", "hour", "carrier"], json!([50.5, 1, 9, "UA"]));
+        let given = rows(&["temp", "extra", "hour", "carrier"], &json!([50.5, 1, 9, "UA"]));
         let fitted = enforce(Some(&inputs()), given).unwrap();
         assert_eq!(fitted.data, [vec![json!("UA"), json!(9), json!(50.5)]]);
     }
 
     #[test]
     fn what_does_not_fit_is_named() {
-        let missing = enforce(Some(&inputs()), rows(&["temp"], json!([1.0])));
+        let missing = enforce(Some(&inputs()), rows(&["temp"], &json!([1.0])));
         assert_eq!(
             missing.unwrap_err().to_string(),
             "missing columns: carrier, hour; the model takes: carrier, hour, temp"
         );
-        let wrong = enforce(Some(&inputs()), rows(&["carrier", "hour", "temp"], json!(["UA", "nine", 1.0])));
+        let wrong = enforce(Some(&inputs()), rows(&["carrier", "hour", "temp"], &json!(["UA", "nine", 1.0])));
         assert_eq!(wrong.unwrap_err().to_string(), "column `hour`, row 0: expected long, found \"nine\"");
         let nothing = enforce(Some(&inputs()), Rows { columns: None, data: Vec::new() });
         assert_eq!(nothing, Err(SignatureError::Empty));

@@ -42,7 +42,7 @@ impl Audit {
             match &verdict.first_bad {
                 None => say(&format!("{} entries, chain unbroken, head {}", verdict.entries, verdict.head)),
                 Some((seq, problem)) => {
-                    say(&format!("entry {seq}: {problem} ({} entries before it are good)", verdict.entries))
+                    say(&format!("entry {seq}: {problem} ({} entries before it are good)", verdict.entries));
                 }
             }
         }

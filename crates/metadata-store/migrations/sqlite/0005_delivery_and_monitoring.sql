@@ -33,6 +33,7 @@ CREATE TABLE predictions (
 CREATE INDEX predictions_time ON predictions (model, time);
 -- The order in which labels came, which is the order in which the monitor reads them.
 CREATE UNIQUE INDEX predictions_label ON predictions (label_num) WHERE label_num IS NOT NULL;
+CREATE INDEX predictions_labelled ON predictions (model, label_num) WHERE label_num IS NOT NULL;
 
 -- Feedback that names no known request.
 CREATE TABLE feedback_orphans (

@@ -31,7 +31,7 @@ pub trait MonitoringRead {
     fn labelled_after(&self, model: &str, after: i64, limit: u32) -> Result<Vec<(i64, Prediction)>>;
     /// Requests and errors of a model since a moment.
     fn traffic_since(&self, model: &str, since: Timestamp) -> Result<(u64, u64)>;
-    /// The number of a model's answered predictions, and of its labelled ones.
+    /// The number of a model's predictions, failed ones included, and of its labelled ones.
     fn prediction_counts(&self, model: &str) -> Result<(u64, u64)>;
     /// Feedback that named no known request.
     fn orphan_count(&self) -> Result<u64>;
