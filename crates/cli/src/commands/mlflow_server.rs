@@ -8,7 +8,9 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 /// The options of `mlflow server`. Those that make no sense here are taken with a note.
+// `-h` is the host there, so help has the long form only.
 #[derive(Args)]
+#[command(disable_help_flag = true)]
 pub(crate) struct MlflowServer {
     /// The address to listen on.
     #[arg(long, short = 'h', default_value = "127.0.0.1", env = "MLFLOW_HOST")]

@@ -1,0 +1,91 @@
+//! The server's start and its refusals.
+
+use crate::support::{BINARY, Project, Server};
+use std::process::Command;
+
+#[test]
+fn health_version_and_pages() {
+    let project = Project::new();
+    let server = Server::start(&project);
+    let text = |path: &str| {
+        ureq::get(format!("{}{path}", server.url)).call().unwrap().body_mut().read_to_string().unwrap()
+    };
+    assert_eq!(text("/health"), "OK");
+    assert!(text("/").starts_with("<!doctype html>"));
+    assert!(server.get("/api/v1/loop")["stages"].as_array().is_some_and(|stages| stages.len() == 7));
+}
+
+#[test]
+fn a_second_server_on_the_same_folder_is_refused() {
+    let project = Project::new();
+    let _server = Server::start(&project);
+    let ended = project.run(&["server", "--port", "0"]);
+    assert_eq!(ended.code, 3);
+    assert!(ended.err.contains("is in use by another server"), "{}", ended.err);
+}
+
+#[test]
+fn mistakes_in_the_project_are_refused_with_their_place() {
+    let project = Project::new();
+    project.write("mainspring.toml", "[project]\nname = \"x\"\n\n[model.m]\nrollout = \"rollout.yaml\"\n");
+    project.write(
+        "rollout.yaml",
+        "kind: Rollout\nspec:\n  strategy:\n    canary:\n      steps:\n        - setWeight: 120\n",
+    );
+    let ended = project.run(&["server", "--port", "0"]);
+    assert_eq!(ended.code, 2);
+    insta::assert_snapshot!(ended.err, @r"
+    error: rollout.yaml:6:22: setWeight 120 is outside 0 to 100
+      hint: write the canary's share of the traffic in percent
+    ");
+    project.write("mainspring.toml", "[project]\nname = \"x\"\ndag = \"dags\"\n");
+    let ended = project.run(&["server", "--port", "0"]);
+    assert_eq!(ended.code, 2);
+    assert!(ended.err.contains("mainspring.toml:3:1"), "{}", ended.err);
+}
+
+#[test]
+fn called_mlflow_it_takes_that_command_line() {
+    let project = Project::new();
+    let link = project.path().join("mlflow");
+    std::os::unix::fs::symlink(BINARY, &link).unwrap();
+    let ended = Command::new(&link)
+        .args(["server", "--host", "127.0.0.1", "--port", "not-a-port"])
+        .current_dir(project.path())
+        .output()
+        .unwrap();
+    assert_eq!(ended.status.code(), Some(2));
+    let help = Command::new(&link).args(["server", "--help"]).output().unwrap();
+    let help = String::from_utf8_lossy(&help.stdout).into_owned();
+    assert!(help.contains("--backend-store-uri") && help.contains("--workers"), "{help}");
+}
+
+#[test]
+fn inference_without_a_model_is_explained() {
+    let project = Project::new();
+    let server = Server::start(&project);
+    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let mut answer = agent
+        .post(format!("{}/v2/models/nope/infer", server.url))
+        .send_json(serde_json::json!({ "inputs": [{ "name": "x", "shape": [1], "datatype": "FP64", "data": [1.0] }] }))
+        .unwrap();
+    assert_eq!(answer.status(), 404);
+    let body: serde_json::Value = answer.body_mut().read_json().unwrap();
+    assert!(body["error"].as_str().is_some_and(|text| text.contains("mainspring deploy")), "{body}");
+    for bad in ["", "{", "[]", "{\"inputs\": 3}"] {
+        let answer = agent.post(format!("{}/v2/models/nope/infer", server.url)).send(bad).unwrap();
+        assert_eq!(answer.status(), 400, "{bad}");
+    }
+}
+
+#[test]
+fn feedback_for_unknown_requests_is_kept_aside() {
+    let project = Project::new();
+    let server = Server::start(&project);
+    let mut answer = ureq::post(format!("{}/v2/models/m/feedback", server.url))
+        .send_json(serde_json::json!({ "request_id": "nobody", "label": 1 }))
+        .unwrap();
+    let body: serde_json::Value = answer.body_mut().read_json().unwrap();
+    assert_eq!(body, serde_json::json!({ "matched": 0, "unknown": 1 }));
+    assert_eq!(server.get("/api/v1/monitors/m")["feedback_without_request"], 1);
+}
