@@ -1,5 +1,6 @@
 //! The demonstration: the whole loop on real data.
 
+mod breaking;
 mod checks;
 mod server;
 mod story;
@@ -33,6 +34,9 @@ pub(crate) struct Options {
     /// Kill the server (SIGKILL) every so many seconds of the story and start it again.
     #[arg(long, value_name = "SECONDS")]
     chaos: Option<u64>,
+    /// Break a part on purpose; the story must then fail.
+    #[arg(long = "break", value_name = "PART")]
+    broken: Option<breaking::Part>,
     /// A real `dvc` to ask whether it agrees.
     #[arg(long, value_name = "PROGRAM")]
     dvc: Option<PathBuf>,
@@ -57,6 +61,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let dir = dir.canonicalize()?;
     println!("setting up {}", dir.display());
     let project = set_up(&binary, &dir)?;
+    if let Some(part) = options.broken {
+        breaking::break_part(part, &project)?;
+        println!("broke {part:?} on purpose");
+    }
     println!("set up after {:.0} s\n", began.elapsed().as_secs_f64());
     let mut world = World::start(binary, dir, project, options)?;
     let told = story::play(&mut world);
