@@ -1,0 +1,239 @@
+//! Requests spread over versions.
+
+use crate::model::{Model, answering, rows};
+use mainspring_domain::Timestamp;
+use mainspring_domain::delivery::Arm;
+use mainspring_serving::{Gateway, RouteView, ServeError, Served, ServedVersion};
+use mainspring_test_support::FakeClock;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+const MODEL: &str = "flights";
+
+/// Keys are numbers; the last two digits decide.
+fn by_number(_salt: &str, key: &str, weight: u8) -> Arm {
+    let number: u64 = key.parse().unwrap_or(99);
+    if number % 100 < u64::from(weight) { Arm::Canary } else { Arm::Stable }
+}
+
+fn gateway() -> Arc<Gateway> {
+    Arc::new(Gateway::new(by_number, FakeClock::new()))
+}
+
+/// A version that answers with its own number.
+async fn version(number: u32) -> (Model, ServedVersion) {
+    let (model, server) = answering(f64::from(number)).await;
+    (model, ServedVersion { version: number, rollout: Some(format!("r{number}")), server: Arc::new(server) })
+}
+
+async fn ask(gateway: &Gateway, id: &str) -> Result<Served, ServeError> {
+    gateway.predict(MODEL, id, None, None, rows(1), &Value::Null).await
+}
+
+/// The version that answered, checked against the answer itself.
+async fn answered_by(gateway: &Gateway, id: &str) -> u32 {
+    let served = ask(gateway, id).await.unwrap();
+    assert_eq!(
+        served.outcome.unwrap(),
+        [json!(f64::from(served.version))],
+        "the record says who really answered"
+    );
+    served.version
+}
+
+#[tokio::test]
+async fn nothing_answers_before_something_is_deployed() {
+    let gateway = gateway();
+    assert_eq!(ask(&gateway, "1").await.unwrap_err(), ServeError::NotDeployed(MODEL.into()));
+    gateway.set_loading(MODEL);
+    assert_eq!(ask(&gateway, "1").await.unwrap_err(), ServeError::NotReady);
+}
+
+#[tokio::test]
+async fn a_first_version_on_trial_answers_nothing_until_it_is_in_charge() {
+    let gateway = gateway();
+    let (_model, first) = version(1).await;
+    gateway.set_canary(MODEL, first.clone());
+    gateway.set_weight(MODEL, 100);
+    assert!(matches!(ask(&gateway, "1").await, Err(ServeError::NotDeployed(_))));
+    gateway.set_stable(MODEL, first);
+    assert_eq!(answered_by(&gateway, "1").await, 1);
+}
+
+#[tokio::test]
+async fn traffic_is_really_split_by_weight() {
+    let gateway = gateway();
+    let (_one, stable) = version(1).await;
+    let (_two, canary) = version(2).await;
+    gateway.set_stable(MODEL, stable);
+    gateway.set_canary(MODEL, canary);
+    for (weight, expected) in [(None, 0), (Some(10), 10), (Some(50), 50), (Some(100), 100), (Some(0), 0)] {
+        if let Some(weight) = weight {
+            gateway.set_weight(MODEL, weight);
+        }
+        let mut canaries = 0;
+        for n in 0..100 {
+            canaries += usize::from(answered_by(&gateway, &n.to_string()).await == 2);
+        }
+        assert_eq!(canaries, expected, "weight {weight:?}");
+    }
+    gateway.set_weight(MODEL, 60);
+    gateway.drop_canary(MODEL);
+    for n in 0..20 {
+        assert_eq!(answered_by(&gateway, &n.to_string()).await, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_new_version_on_trial_begins_without_traffic() {
+    let gateway = gateway();
+    let (_one, stable) = version(1).await;
+    let (_two, second) = version(2).await;
+    let (_three, third) = version(3).await;
+    gateway.set_stable(MODEL, stable);
+    gateway.set_canary(MODEL, second);
+    gateway.set_weight(MODEL, 100);
+    gateway.set_canary(MODEL, third);
+    assert_eq!(answered_by(&gateway, "0").await, 1);
+}
+
+#[tokio::test]
+async fn a_client_with_a_key_stays_on_its_version() {
+    let gateway = gateway();
+    let (_one, stable) = version(1).await;
+    let (_two, canary) = version(2).await;
+    gateway.set_stable(MODEL, stable);
+    gateway.set_canary(MODEL, canary);
+    gateway.set_weight(MODEL, 10);
+    for n in 0..30 {
+        let served =
+            gateway.predict(MODEL, &n.to_string(), Some("5"), None, rows(1), &Value::Null).await.unwrap();
+        assert_eq!(served.version, 2);
+    }
+}
+
+#[tokio::test]
+async fn the_record_of_a_request_names_all_that_lineage_needs() {
+    let gateway = gateway();
+    let (_one, stable) = version(1).await;
+    let (_two, canary) = version(2).await;
+    gateway.set_stable(MODEL, stable);
+    gateway.set_canary(MODEL, canary);
+    gateway.set_weight(MODEL, 10);
+    let at = Timestamp::parse("2013-04-01T10:00:00Z");
+    let served = gateway.predict(MODEL, "105", None, at, rows(2), &Value::Null).await.unwrap();
+    let [first, second] = served.predictions.as_slice() else { panic!("{:?}", served.predictions) };
+    assert_eq!((first.id.as_str(), second.id.as_str()), ("105", "105.1"));
+    assert_eq!((first.version, first.arm, first.canary_weight), (2, Arm::Canary, 10));
+    assert_eq!((first.rollout.as_deref(), first.event_time), (Some("r2"), at));
+    assert_eq!((first.score, first.error.as_deref(), first.label), (Some(2.0), None, None));
+    assert_eq!(Value::Object(second.features.clone()), json!({ "x": 1 }));
+    assert!(first.latency_us > 0);
+}
+
+#[tokio::test]
+async fn a_failed_request_is_part_of_the_record() {
+    let gateway = gateway();
+    let (_one, stable) = version(1).await;
+    gateway.set_stable(MODEL, stable);
+    let served = gateway.predict(MODEL, "7", None, None, rows(1), &json!({ "raise": "no" })).await.unwrap();
+    assert_eq!(served.outcome, Err(ServeError::Model("ValueError: no".into())));
+    let prediction = &served.predictions[0];
+    assert_eq!(
+        (prediction.score, prediction.error.as_deref()),
+        (None, Some("the model failed: ValueError: no"))
+    );
+}
+
+#[tokio::test]
+async fn a_request_that_does_not_fit_reaches_no_model_and_no_record() {
+    let gateway = gateway();
+    let (_one, stable) = version(1).await;
+    gateway.set_stable(MODEL, stable);
+    let wrong = mainspring_serving::Rows { columns: Some(vec!["y".into()]), data: vec![vec![json!(1)]] };
+    let refused = gateway.predict(MODEL, "7", None, None, wrong, &Value::Null).await;
+    assert!(matches!(refused, Err(ServeError::Signature(_))), "{refused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_switch_under_load_loses_no_request() {
+    let gateway = gateway();
+    let (_one, stable) = version(1).await;
+    gateway.set_stable(MODEL, stable);
+    let (stop, errors, count) = (Arc::new(AtomicBool::new(false)), Arc::default(), Arc::default());
+    let clients: Vec<_> = (0..8)
+        .map(|client| {
+            let (gateway, stop) = (Arc::clone(&gateway), Arc::clone(&stop));
+            let (errors, count): (Arc<AtomicUsize>, Arc<AtomicUsize>) =
+                (Arc::clone(&errors), Arc::clone(&count));
+            tokio::spawn(async move {
+                let mut newest = 0;
+                let mut number = client;
+                while !stop.load(Ordering::Relaxed) {
+                    number += 8;
+                    count.fetch_add(1, Ordering::Relaxed);
+                    // A key that is never on the canary: it sees the versions in charge only.
+                    let id = number.to_string();
+                    let asked = gateway.predict(MODEL, &id, Some("99"), None, rows(1), &Value::Null);
+                    match asked.await {
+                        Ok(served) if served.outcome.is_ok() => {
+                            assert!(
+                                served.version >= newest,
+                                "it went back from {newest} to {}",
+                                served.version
+                            );
+                            newest = served.version;
+                        }
+                        _ => {
+                            errors.fetch_add(1, Ordering::Relaxed);
+                        }
+                    }
+                }
+            })
+        })
+        .collect();
+    let mut models = Vec::new();
+    for number in 2..6 {
+        let (model, next) = version(number).await;
+        models.push(model);
+        gateway.set_canary(MODEL, next.clone());
+        gateway.set_weight(MODEL, 50);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        gateway.set_stable(MODEL, next);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    stop.store(true, Ordering::Relaxed);
+    for client in clients {
+        client.await.unwrap();
+    }
+    assert_eq!(errors.load(Ordering::Relaxed), 0);
+    assert!(count.load(Ordering::Relaxed) > 200, "{count:?} requests are no load");
+}
+
+#[tokio::test]
+async fn after_a_restart_the_version_in_charge_comes_back_beside_a_trial() {
+    let gateway = gateway();
+    gateway.set_loading(MODEL);
+    let (_one, stable) = version(1).await;
+    let (_two, canary) = version(2).await;
+    gateway.set_canary(MODEL, canary);
+    gateway.set_weight(MODEL, 10);
+    gateway.restore_stable(MODEL, stable);
+    assert_eq!((answered_by(&gateway, "5").await, answered_by(&gateway, "50").await), (2, 1));
+    assert_eq!(
+        gateway.views(),
+        [RouteView { model: MODEL.into(), stable: Some(1), canary: Some(2), weight: 10, ready: true }]
+    );
+}
+
+#[tokio::test]
+async fn a_weight_without_a_version_on_trial_changes_nothing() {
+    let gateway = gateway();
+    let (_one, stable) = version(1).await;
+    gateway.set_stable(MODEL, stable);
+    gateway.set_weight(MODEL, 100);
+    let served = ask(&gateway, "5").await.unwrap();
+    assert_eq!((served.version, served.predictions[0].canary_weight), (1, 0));
+}
