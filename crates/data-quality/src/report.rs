@@ -98,6 +98,19 @@ pub struct SampleRow {
 }
 
 impl GateReport {
+    /// The part of the report that is about one of its files. A file that was not judged has failed.
+    #[must_use]
+    pub fn of_file(&self, path: &str) -> Self {
+        let checks: Vec<CheckReport> =
+            self.checks.iter().filter(|check| check.file == path).cloned().collect();
+        Self {
+            files: self.files.iter().filter(|file| file.path == path).cloned().collect(),
+            verdict: checks.iter().map(|check| check.verdict).max().unwrap_or(Verdict::Fail),
+            checks,
+            ..self.clone()
+        }
+    }
+
     /// The checks that did not pass, worst first.
     #[must_use]
     pub fn broken(&self) -> Vec<&CheckReport> {

@@ -58,7 +58,8 @@ pub(crate) fn each_task_ran_once(run: &Value) -> Result<()> {
 pub(crate) fn versioned(world: &World, name: &str) -> Result<String> {
     let file = world.project.join("data").join(name);
     let md5 = md5(&file)?;
-    let pointer = std::fs::read_to_string(file.with_file_name(format!("{name}.dvc")))?;
+    let pointer = std::fs::read_to_string(file.with_file_name(format!("{name}.dvc")))
+        .with_context(|| format!("data/{name} is not under version control"))?;
     let size = file.metadata()?.len();
     let expected = format!("outs:\n- md5: {md5}\n  size: {size}\n  hash: md5\n  path: {name}\n");
     ensure!(pointer == expected, "data/{name}.dvc is not as DVC writes it:\n{pointer}");

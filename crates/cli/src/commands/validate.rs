@@ -41,28 +41,28 @@ impl Validate {
         if let Some(path) = &self.junit {
             std::fs::write(path, to_junit(&report))?;
         }
-        let summary = summary(&report);
         if self.report.is_some() {
-            self.tell_server(&report, &summary)?;
+            self.tell_server(&report)?;
         }
         if self.json {
             say_json(&json!(report));
         } else {
             say(&render_text(&report));
             // Last, because it is what a pipeline shows of a failed task.
-            say(&summary);
+            say(&summary(&report));
         }
         Ok(if report.verdict == Verdict::Fail { ExitCode::No } else { ExitCode::Ok })
     }
 
     /// One report for each file, by its content: that is how lineage finds it.
-    fn tell_server(&self, report: &GateReport, summary: &str) -> Result<(), CliError> {
+    fn tell_server(&self, report: &GateReport) -> Result<(), CliError> {
         let client = self.server.client()?;
         for file in &self.files {
             let md5 = md5_of(file).map_err(|error| CliError::outside(error.to_string()))?;
+            let report = report.of_file(&file.display().to_string());
             let body = json!({
                 "gate": "data", "subject": format!("md5:{md5}"), "verdict": report.verdict,
-                "summary": summary, "report": report,
+                "summary": summary(&report), "report": report,
             });
             client.post("/api/v1/gates", &body)?;
         }
