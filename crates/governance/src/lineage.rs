@@ -256,14 +256,17 @@ fn follow(
 
 fn model_link(tx: &dyn ReadTx, version: &ModelVersion) -> Result<ModelLink, StoreError> {
     let subject = format!("model:{}/{}", version.name, version.version);
-    let promoted = tx
-        .audit_entries(&subject, 200)?
-        .into_iter()
-        .filter(|entry| entry.event.subject == subject)
-        .find(|entry| {
-            entry.event.action == "model_version.stage_changed" && entry.event.details["to"] == "Production"
-        })
-        .map(decision);
+    let mut promoted = None;
+    // Entries come by prefix, so those of version 12 lie among those of version 1: a first look takes
+    // the newest, and only if it is full, a second one takes all.
+    for limit in [200, u32::MAX] {
+        let entries = tx.audit_entries(&subject, limit)?;
+        let is_all = entries.len() < limit as usize;
+        promoted = entries.into_iter().find(|entry| is_promotion(entry, &subject)).map(decision);
+        if promoted.is_some() || is_all {
+            break;
+        }
+    }
     Ok(ModelLink {
         name: version.name.clone(),
         version: version.version,
@@ -273,6 +276,13 @@ fn model_link(tx: &dyn ReadTx, version: &ModelVersion) -> Result<ModelLink, Stor
         registered: version.created,
         promoted,
     })
+}
+
+fn is_promotion(entry: &AuditEntry, subject: &str) -> bool {
+    let event = &entry.event;
+    event.subject == subject
+        && event.action == "model_version.stage_changed"
+        && event.details["to"] == "Production"
 }
 
 fn decision(entry: AuditEntry) -> Decision {
