@@ -201,6 +201,22 @@ impl Config {
                 ));
             }
         }
+        if config.trigger.len() > 1 {
+            return Err(error(
+                text.rfind("[[trigger]]").map(|start| start..start),
+                "several triggers for one event are not supported yet".to_owned(),
+                "keep one [[trigger]]; its graph can branch",
+            ));
+        }
+        for (name, rules) in &config.model {
+            if let Some(gate) = rules.require.iter().find(|gate| *gate != "battery") {
+                return Err(error(
+                    place("require"),
+                    format!("model.{name}: there is no gate `{gate}` that judges models"),
+                    "use `require = [\"battery\"]`, or leave it out",
+                ));
+            }
+        }
         for watch in &config.watch {
             if watch.pattern.contains('/') || watch.pattern.is_empty() {
                 return Err(error(

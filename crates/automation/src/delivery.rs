@@ -256,7 +256,9 @@ impl Delivery {
     }
 
     async fn tick(&self, loading: &mut HashMap<String, Loading>) -> Result<(), AutomationError> {
-        let open = self.store.read(|tx| tx.open_rollouts()).await?;
+        let (open, deployments) =
+            self.store.read(|tx| Ok::<_, StoreError>((tx.open_rollouts()?, tx.deployments()?))).await?;
+        self.reconcile(&open, &deployments).await;
         loading.retain(|id, handle| {
             let keep = open.iter().any(|rollout| rollout.id == *id);
             if !keep {
@@ -265,30 +267,68 @@ impl Delivery {
             keep
         });
         for rollout in open {
-            let served = self.gateway.canary(&rollout.model).and_then(|canary| canary.rollout);
-            if served.as_deref() == Some(rollout.id.as_str()) {
-                self.feed(&rollout, Event::Tick).await?;
+            // One rollout's trouble is not that of the others.
+            if let Err(error) = self.advance_one(&rollout, loading).await {
+                tracing::error!(rollout = rollout.id, %error, "rollout");
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings the gateway in line with the store: a trial whose rollout has ended gets no more
+    /// requests, and what a rollout completed is in charge. Whoever changed the store may have been
+    /// interrupted before it told the gateway.
+    async fn reconcile(&self, open: &[Rollout], deployments: &[Deployment]) {
+        let _turn = self.turn.lock().await;
+        for view in self.gateway.views() {
+            let deployment = deployments.iter().find(|deployment| deployment.model == view.model);
+            let Some(canary) = self.gateway.canary(&view.model) else { continue };
+            let under_way = open.iter().any(|rollout| Some(&rollout.id) == canary.rollout.as_ref());
+            if under_way {
                 continue;
             }
-            // After a restart the version in charge comes first: without it there is nothing to
-            // compare with and nothing to fall back to.
-            if rollout.previous.is_some() && self.gateway.stable(&rollout.model).is_none() {
+            // The lists may be older than the gateway's state; ask again before acting on them.
+            let id = canary.rollout.clone().unwrap_or_default();
+            let fresh: Result<_, StoreError> = self.store.read(move |tx| tx.rollout(&id)).await;
+            let Ok(Some(fresh)) = fresh else { continue };
+            if fresh.ended.is_none() {
                 continue;
             }
-            match loading.get(&rollout.id) {
-                None => {
-                    let this = self.clone();
-                    let (model, version) = (rollout.model.clone(), rollout.version);
-                    let handle = tokio::spawn(async move { this.start_server(&model, version).await });
-                    loading.insert(rollout.id.clone(), handle);
-                }
-                Some(handle) if handle.is_finished() => {
-                    let Some(handle) = loading.remove(&rollout.id) else { continue };
-                    let loaded = handle.await.unwrap_or_else(|error| Err(error.to_string()));
-                    self.loaded(&rollout, loaded).await?;
-                }
-                Some(_) => {}
+            if deployment.and_then(|found| found.stable_rollout.as_ref()) == canary.rollout.as_ref() {
+                self.gateway.set_stable(&view.model, canary);
+            } else {
+                self.gateway.drop_canary(&view.model);
             }
+        }
+    }
+
+    async fn advance_one(
+        &self,
+        rollout: &Rollout,
+        loading: &mut HashMap<String, Loading>,
+    ) -> Result<(), AutomationError> {
+        let served = self.gateway.canary(&rollout.model).and_then(|canary| canary.rollout);
+        if served.as_deref() == Some(rollout.id.as_str()) {
+            return self.feed(rollout, Event::Tick).await;
+        }
+        // After a restart the version in charge comes first: without it there is nothing to
+        // compare with and nothing to fall back to.
+        if rollout.previous.is_some() && self.gateway.stable(&rollout.model).is_none() {
+            return Ok(());
+        }
+        match loading.get(&rollout.id) {
+            None => {
+                let this = self.clone();
+                let (model, version) = (rollout.model.clone(), rollout.version);
+                let handle = tokio::spawn(async move { this.start_server(&model, version).await });
+                loading.insert(rollout.id.clone(), handle);
+            }
+            Some(handle) if handle.is_finished() => {
+                let Some(handle) = loading.remove(&rollout.id) else { return Ok(()) };
+                let loaded = handle.await.unwrap_or_else(|error| Err(error.to_string()));
+                self.loaded(rollout, loaded).await?;
+            }
+            Some(_) => {}
         }
         Ok(())
     }
@@ -363,7 +403,8 @@ impl Delivery {
         Ok(None)
     }
 
-    /// A person's word on a rollout: `promote`, `promote-full` or `abort`. Gives its phase after.
+    /// A person's word on a rollout. Gives its phase after; `None` when there is no such rollout
+    /// under way. Runs to its end even when the one who asked goes away.
     ///
     /// # Errors
     /// When the store refuses.
@@ -373,9 +414,23 @@ impl Delivery {
         actor: Actor,
         event: Event,
     ) -> Result<Option<Phase>, AutomationError> {
+        let (this, id) = (self.clone(), id.to_owned());
+        let work = tokio::spawn(async move { this.carry_word(id, actor, event).await });
+        work.await
+            .unwrap_or_else(|error| Err(AutomationError::StoredRollout("command".into(), error.to_string())))
+    }
+
+    async fn carry_word(
+        &self,
+        id: String,
+        actor: Actor,
+        event: Event,
+    ) -> Result<Option<Phase>, AutomationError> {
         let _turn = self.turn.lock().await;
-        let (wanted, owned) = (id.to_owned(), id.to_owned());
-        let Some(rollout) = self.store.read(move |tx| tx.rollout(&wanted)).await? else { return Ok(None) };
+        let wanted = id.clone();
+        let found = self.store.read(move |tx| tx.rollout(&wanted)).await?;
+        let Some(rollout) = found.filter(|rollout| rollout.ended.is_none()) else { return Ok(None) };
+        let owned = id.clone();
         let commands = self.store.write(actor, move |tx| step(tx, &owned, event)).await?;
         for command in commands {
             // Measurements are taken by the next tick.
@@ -383,7 +438,6 @@ impl Delivery {
                 self.carry_out(&rollout, command).await?;
             }
         }
-        let id = rollout.id.clone();
         let fresh = self.store.read(move |tx| tx.rollout(&id)).await?;
         fresh.map(|fresh| Ok(read(&fresh)?.1.phase)).transpose()
     }

@@ -4,7 +4,7 @@ use crate::AutomationError;
 use crate::config::Config;
 use crate::models::ModelFiles;
 use mainspring_domain::Actor;
-use mainspring_metadata_store::{Store, StoreError};
+use mainspring_metadata_store::Store;
 use mainspring_monitoring::{Limits, MonitorError, evaluate_next};
 use mainspring_tables::Profile;
 use std::collections::HashMap;
@@ -47,14 +47,11 @@ impl Monitors {
     async fn look(&self, model: &str, limits: &Limits, profiles: &Profiles) -> Result<(), AutomationError> {
         loop {
             let (name, window) = (model.to_owned(), limits.window);
-            let waiting = self
+            let waiting: Vec<u32> = self
                 .store
                 .read(move |tx| {
                     let after = tx.cursor(&format!("monitor:{name}"))?;
-                    let labelled = tx.labelled_after(&name, after, window)?;
-                    let versions: Vec<u32> =
-                        labelled.iter().map(|(_, prediction)| prediction.version).collect();
-                    Ok::<_, StoreError>(versions)
+                    tx.labelled_versions_after(&name, after, window)
                 })
                 .await?;
             if waiting.len() < window as usize {

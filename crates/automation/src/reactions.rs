@@ -137,7 +137,8 @@ impl Reactions {
         }
         let runs = tx.dag_runs(Some(dag), 20)?;
         let previous = runs.iter().find(|run| run.run_type == "alert_triggered");
-        let busy = runs.iter().any(|run| !run.state.is_final() && run.run_type == "alert_triggered");
+        let busy =
+            runs.iter().any(|run| !run.state.is_final() && run.conf.get("train") == Some(&json!(true)));
         let too_soon = previous.is_some_and(|run| tx.now().since(run.created) < monitor.cooldown);
         if busy || too_soon {
             return Ok(());

@@ -6,7 +6,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use std::io::Read as _;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Bytes of one downloaded file that are accepted.
 const FILE_LIMIT: u64 = 16 << 30;
@@ -22,11 +22,14 @@ pub(crate) struct ServerOption {
     token: Option<String>,
 }
 
+type Answer = Result<ureq::http::Response<ureq::Body>, ureq::Error>;
+
 /// A connection to the server.
 pub(crate) struct Client {
     agent: ureq::Agent,
     url: String,
     token: Option<String>,
+    patience: Duration,
 }
 
 /// Encodes one path segment or query value.
@@ -46,7 +49,9 @@ impl ServerOption {
             .http_status_as_error(false)
             .build();
         let url = self.url.trim_end_matches('/').to_owned();
-        Ok(Client { agent: config.into(), url, token: self.token.clone() })
+        // A task outlives a restart of the server, so it waits for it; a person is told at once.
+        let patience = if self.token.is_some() { Duration::from_secs(60) } else { Duration::ZERO };
+        Ok(Client { agent: config.into(), url, token: self.token.clone(), patience })
     }
 }
 
@@ -56,26 +61,47 @@ impl Client {
         &self.url
     }
 
+    /// Sends again while there is no server or it is not ready. Every call that tasks make may be
+    /// repeated: a report or a version that is sent twice says the same twice.
+    fn patiently(&self, send: impl Fn() -> Answer) -> Answer {
+        let since = Instant::now();
+        loop {
+            let answer = send();
+            let absent = match &answer {
+                Ok(answer) => answer.status() == 503,
+                Err(_) => true,
+            };
+            if !absent || since.elapsed() >= self.patience {
+                return answer;
+            }
+            std::thread::sleep(Duration::from_millis(250));
+        }
+    }
+
     fn authorization(&self) -> String {
         self.token.as_ref().map(|token| format!("Bearer {token}")).unwrap_or_default()
     }
 
     pub(crate) fn get(&self, path: &str) -> Result<Value, CliError> {
         let url = format!("{}{path}", self.url);
-        let answer = self.agent.get(&url).header("authorization", self.authorization()).call();
+        let answer =
+            self.patiently(|| self.agent.get(&url).header("authorization", self.authorization()).call());
         self.json(answer)
     }
 
     pub(crate) fn get_text(&self, path: &str) -> Result<String, CliError> {
         let url = format!("{}{path}", self.url);
-        let answer = self.agent.get(&url).header("authorization", self.authorization()).call();
+        let answer =
+            self.patiently(|| self.agent.get(&url).header("authorization", self.authorization()).call());
         let mut answer = self.answered(answer)?;
         answer.body_mut().read_to_string().map_err(|error| CliError::outside(error.to_string()))
     }
 
     pub(crate) fn post(&self, path: &str, body: &Value) -> Result<Value, CliError> {
         let url = format!("{}{path}", self.url);
-        let answer = self.agent.post(&url).header("authorization", self.authorization()).send_json(body);
+        let answer = self.patiently(|| {
+            self.agent.post(&url).header("authorization", self.authorization()).send_json(body)
+        });
         self.json(answer)
     }
 
@@ -83,12 +109,13 @@ impl Client {
     pub(crate) fn put_artifact(&self, path: &str, bytes: &[u8]) -> Result<(), CliError> {
         let path: Vec<String> = path.split('/').map(encode).collect();
         let url = format!("{}/api/2.0/mlflow-artifacts/artifacts/{}", self.url, path.join("/"));
-        let answer = self
-            .agent
-            .put(&url)
-            .header("authorization", self.authorization())
-            .header("content-type", "application/octet-stream")
-            .send(bytes);
+        let answer = self.patiently(|| {
+            self.agent
+                .put(&url)
+                .header("authorization", self.authorization())
+                .header("content-type", "application/octet-stream")
+                .send(bytes)
+        });
         self.answered(answer).map(|_| ())
     }
 
@@ -116,7 +143,8 @@ impl Client {
     fn download_file(&self, path: &str, to: &Path) -> Result<(), CliError> {
         let path: Vec<String> = path.split('/').map(encode).collect();
         let url = format!("{}/api/2.0/mlflow-artifacts/artifacts/{}", self.url, path.join("/"));
-        let answer = self.agent.get(&url).header("authorization", self.authorization()).call();
+        let answer =
+            self.patiently(|| self.agent.get(&url).header("authorization", self.authorization()).call());
         let mut body = self.answered(answer)?.into_body();
         let mut file = std::fs::File::create(to)?;
         let mut reader = body.with_config().limit(FILE_LIMIT).reader();
@@ -124,10 +152,7 @@ impl Client {
         Ok(())
     }
 
-    fn answered(
-        &self,
-        answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
-    ) -> Result<ureq::http::Response<ureq::Body>, CliError> {
+    fn answered(&self, answer: Answer) -> Result<ureq::http::Response<ureq::Body>, CliError> {
         let mut answer = answer.map_err(|error| {
             CliError::outside(format!("no answer from {}: {error}", self.url)).hint(
                 "start the server with `mainspring server`, or name another with --url or MAINSPRING_URL",
@@ -153,7 +178,7 @@ impl Client {
         })
     }
 
-    fn json(&self, answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<Value, CliError> {
+    fn json(&self, answer: Answer) -> Result<Value, CliError> {
         let mut answer = self.answered(answer)?;
         answer
             .body_mut()

@@ -215,6 +215,20 @@ async fn save(
                 }
                 Ok(specs) => {
                     tx.delete_import_error(&file)?;
+                    let described = |id: &str| specs.iter().any(|spec| spec.dag_id == id);
+                    let gone: Vec<String> = tx
+                        .dags()?
+                        .into_iter()
+                        .filter(|dag| dag.file == file && !described(&dag.spec.dag_id))
+                        .map(|dag| dag.spec.dag_id)
+                        .collect();
+                    for dag_id in gone {
+                        tx.delete_dag(&dag_id)?;
+                        tx.record(
+                            Record::new("dag.removed", format!("dag:{dag_id}"))
+                                .because(format!("`{file}` no longer describes it")),
+                        )?;
+                    }
                     for spec in specs {
                         let before = tx.dag(&spec.dag_id)?;
                         let changed =

@@ -78,7 +78,13 @@ impl Scheduler {
             .store
             .read(move |tx| {
                 let mut due = Vec::new();
+                let open = tx.open_dag_runs()?;
                 for dag in tx.dags()?.into_iter().filter(|dag| !dag.paused && dag.spec.schedule.is_some()) {
+                    // Runs that are made up for wait their turn here, not in the store.
+                    let active = open.iter().filter(|run| run.dag.dag_id == dag.spec.dag_id).count();
+                    if active >= dag.spec.max_active_runs as usize {
+                        continue;
+                    }
                     let last = tx.last_scheduled_run(&dag.spec.dag_id)?.map(|run| run.interval_end);
                     if let Some(interval) = timetable::due(&dag.spec, last, now) {
                         due.push((dag.spec.dag_id, interval));

@@ -122,9 +122,14 @@ impl ModelServer {
         };
         let worker = worker.ok_or(ServeError::NotReady)?;
         let limit = self.settings.request_timeout;
-        tokio::time::timeout(limit, worker.predict(rows, params))
-            .await
-            .unwrap_or(Err(ServeError::Timeout(limit.as_secs())))
+        match tokio::time::timeout(limit, worker.predict(rows, params)).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                // A worker that hangs would make everybody after this request wait as well.
+                worker.abandon();
+                Err(ServeError::Timeout(limit.as_secs()))
+            }
+        }
     }
 }
 

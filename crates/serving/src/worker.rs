@@ -134,6 +134,14 @@ impl Worker {
         self.alive.load(Ordering::Acquire)
     }
 
+    /// Gives up on a worker that does not answer: it gets no more requests and will be replaced.
+    pub(crate) fn abandon(&self) {
+        self.alive.store(false, Ordering::Release);
+        for (_, send) in lock(&self.waiting).drain() {
+            let _ = send.send(Err(ServeError::WorkerDied));
+        }
+    }
+
     /// Requests that this worker has not answered yet.
     pub(crate) fn load(&self) -> usize {
         self.in_flight.load(Ordering::Relaxed)
@@ -144,6 +152,9 @@ impl Worker {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let body = json!({ "id": id, "columns": rows.columns, "data": rows.data, "params": params });
         let body = serde_json::to_vec(&body).map_err(|error| ServeError::Input(error.to_string()))?;
+        if body.len() > frames::LIMIT {
+            return Err(ServeError::Input(format!("the request has more than {} bytes", frames::LIMIT)));
+        }
         let (send, receive) = oneshot::channel();
         lock(&self.waiting).insert(id, send);
         let guard = InFlight::enter(&self.in_flight, &self.waiting, id);

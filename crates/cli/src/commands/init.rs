@@ -109,7 +109,11 @@ fn write(path: &Path, content: &[u8]) -> Result<(), CliError> {
 /// The server's folder holds state and tokens; it never belongs into Git.
 fn ignore_server_folder(root: &Path) -> Result<(), CliError> {
     let path = root.join(".gitignore");
-    let mut text = std::fs::read_to_string(&path).unwrap_or_default();
+    let mut text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(CliError::outside(format!("cannot read `{}`: {error}", path.display()))),
+    };
     if text.lines().any(|line| line.trim() == "/.mainspring") {
         return Ok(());
     }

@@ -1,6 +1,6 @@
 //! `mlflow server`, when the binary is called by that name.
 
-use crate::commands::server::Server;
+use crate::commands::server::{Server, host};
 use crate::error::{CliError, ExitCode};
 use crate::terminal::note;
 use clap::Args;
@@ -13,7 +13,7 @@ use std::path::PathBuf;
 #[command(disable_help_flag = true)]
 pub(crate) struct MlflowServer {
     /// The address to listen on.
-    #[arg(long, short = 'h', default_value = "127.0.0.1", env = "MLFLOW_HOST")]
+    #[arg(long, short = 'h', default_value = "127.0.0.1", env = "MLFLOW_HOST", value_parser = host)]
     host: IpAddr,
     /// The port to listen on.
     #[arg(long, short = 'p', default_value_t = 5000, env = "MLFLOW_PORT")]

@@ -135,7 +135,7 @@ fn show(client: &Client, run_id: &str, task: &Value, state: &str) -> Result<(), 
     let reason = task["reason"].as_str().map(|reason| format!("  {reason}")).unwrap_or_default();
     let id = cell(&task["task_id"]);
     note(&format!("  {} {id}{seconds}{reason}", paint(&format!("{state:<15}"), colour)));
-    if state == "failed" {
+    if state == "failed" && task["try_number"].as_u64() > Some(0) {
         let log = client.get_text(&format!(
             "/api/v1/runs/{}/tasks/{}/{}/log",
             encode(run_id),

@@ -14,7 +14,7 @@ use mainspring_http_api::mlflow::MlflowState;
 use mainspring_http_api::native::NativeState;
 use mainspring_metadata_store::{ReadTx, Store, StoreError};
 use mainspring_registry::Refusal;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -28,7 +28,7 @@ const GRACE: Duration = Duration::from_secs(5);
 #[derive(Args)]
 pub(crate) struct Server {
     /// The address to listen on.
-    #[arg(long, default_value = "127.0.0.1")]
+    #[arg(long, default_value = "127.0.0.1", value_parser = host)]
     pub(crate) host: IpAddr,
     /// The port to listen on.
     #[arg(long, default_value_t = 5000)]
@@ -36,6 +36,11 @@ pub(crate) struct Server {
     /// The folder that holds the server's state; relative to the project.
     #[arg(long, default_value = ".mainspring")]
     pub(crate) data_dir: PathBuf,
+}
+
+/// An address, or `localhost`.
+pub(crate) fn host(text: &str) -> Result<IpAddr, std::net::AddrParseError> {
+    if text == "localhost" { Ok(IpAddr::V4(Ipv4Addr::LOCALHOST)) } else { text.parse() }
 }
 
 impl Server {
@@ -106,11 +111,15 @@ async fn assemble(
         .map_err(|error| CliError::outside(error.to_string()))?;
     let config = Arc::new(config);
     // Tasks reach the server on this machine, whatever address it shows to others.
-    let host = if address.ip().is_unspecified() { "127.0.0.1".to_owned() } else { address.ip().to_string() };
+    let local = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
     let parts = Loop::start(LoopSettings {
         project: root.to_path_buf(),
         data_dir: data_dir.to_path_buf(),
-        url: format!("http://{host}:{}", address.port()),
+        url: format!("http://{}", SocketAddr::new(local, address.port())),
         binary: std::env::current_exe()?,
         config: Arc::clone(&config),
         store: store.clone(),

@@ -85,6 +85,7 @@ impl TestModel {
             None => None,
         };
         if let (Some(uri), None) = (&self.against, &champion) {
+            refuse_if_something_serves(&client, uri)?;
             note(&format!("there is no `{uri}` yet: nothing to compare with"));
         }
         let start = |found: &Found, name: &str| {
@@ -200,6 +201,23 @@ fn find(client: &Client, uri: &str) -> Result<Option<Found>, CliError> {
     ))?;
     let run_id = version["run_id"].as_str().filter(|id| !id.is_empty()).map(str::to_owned);
     Ok(Some(Found { artifact_path: artifact_path(&download["artifact_uri"], uri)?, run_id }))
+}
+
+/// A comparison may only be left out while there is nothing to compare with: a misspelt name must not
+/// let a candidate through.
+fn refuse_if_something_serves(client: &Client, uri: &str) -> Result<(), CliError> {
+    let name = uri.strip_prefix("models:/").unwrap_or(uri);
+    let name = name.split(['@', '/']).next().unwrap_or(name);
+    let models = client.get("/api/v1/models")?;
+    let known = models["models"].as_array().into_iter().flatten().find(|model| model["name"] == name);
+    match known {
+        Some(model) if !model["serving"].is_null() => Err(CliError::no(format!(
+            "there is no model `{uri}`, but version {} of `{name}` is in charge",
+            model["serving"]
+        ))
+        .hint("name the version in charge, for example models:/NAME@champion")),
+        _ => Ok(()),
+    }
 }
 
 fn odd(uri: &str) -> CliError {

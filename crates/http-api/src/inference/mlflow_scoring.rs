@@ -8,7 +8,10 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use mainspring_serving::Rows;
 use serde_json::{Map, Value, json};
+use std::collections::HashSet;
 
+/// Values in one request at most.
+const MAX_CELLS: usize = 4_000_000;
 /// Names the model when several are deployed.
 const MODEL: &str = "x-mainspring-model";
 
@@ -117,10 +120,19 @@ fn records(value: Value) -> Result<Rows, String> {
         .collect();
     let records = records.ok_or(bad)?;
     let mut columns: Vec<String> = Vec::new();
+    let mut known = HashSet::new();
     for name in records.iter().flat_map(|record| record.keys()) {
-        if !columns.contains(name) {
+        if known.insert(name.as_str()) {
             columns.push(name.clone());
         }
+    }
+    // Records may each bring names of their own, so few bytes can ask for a large table.
+    if columns.len().saturating_mul(records.len()) > MAX_CELLS {
+        return Err(format!(
+            "{} records with {} columns are more than {MAX_CELLS} values",
+            records.len(),
+            columns.len()
+        ));
     }
     let row = |record: &Map<String, Value>| {
         columns.iter().map(|name| record.get(name).cloned().unwrap_or(Value::Null)).collect()

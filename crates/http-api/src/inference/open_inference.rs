@@ -137,7 +137,10 @@ fn rows(inputs: &[Tensor]) -> Result<Rows, String> {
     for tensor in inputs {
         let values = values(tensor)?;
         let height = tensor.shape.first().copied().unwrap_or(1);
-        let width = tensor.shape.iter().skip(1).product::<usize>();
+        let width = values.len() / height.max(1);
+        if tensor.shape.contains(&0) {
+            return Err(format!("tensor `{}` has no values: its shape is {:?}", tensor.name, tensor.shape));
+        }
         if width == 1 {
             columns.push((tensor.name.clone(), values));
         } else if inputs.len() == 1 && height > 0 {

@@ -62,11 +62,37 @@ pub(super) async fn serve(
             (StatusCode::BAD_REQUEST, format!("`{time}` in {EVENT_TIME} is not an RFC 3339 time"))
         })?),
     };
+    // A task of its own: a client that gives up must not keep a slow model out of the record.
+    let work = tokio::spawn(predict_and_record(
+        state.clone(),
+        model.to_owned(),
+        request_id,
+        text(&KEY).map(str::to_owned),
+        event_time,
+        rows,
+        params.clone(),
+    ));
+    work.await.unwrap_or_else(|error| Err((StatusCode::INTERNAL_SERVER_ERROR, error.to_string())))
+}
+
+async fn predict_and_record(
+    state: InferenceState,
+    model: String,
+    request_id: String,
+    key: Option<String>,
+    event_time: Option<Timestamp>,
+    rows: Rows,
+    params: Value,
+) -> Result<Answer, Refusal> {
     let served = state
         .gateway
-        .predict(model, &request_id, text(&KEY), event_time, rows, params)
+        .predict(&model, &request_id, key.as_deref(), event_time, rows, &params)
         .await
         .map_err(|error| refusal(&error))?;
+    if let Err(error @ ServeError::Input(_)) = &served.outcome {
+        // The client's mistake says nothing of the model.
+        return Err(refusal(error));
+    }
     let predictions = served.predictions;
     state
         .store
@@ -83,7 +109,7 @@ pub(super) async fn serve(
     }
 }
 
-fn is_acceptable(id: &str) -> bool {
+pub(super) fn is_acceptable(id: &str) -> bool {
     (1..=128).contains(&id.len())
         && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte))
 }

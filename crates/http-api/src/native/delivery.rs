@@ -2,6 +2,7 @@
 
 use super::{ApiError, NativeState};
 use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
 use axum::{Extension, Json};
 use mainspring_automation::{AutomationError, request_rollout};
 use mainspring_domain::Actor;
@@ -134,7 +135,10 @@ pub(super) async fn command(
         }
     };
     let phase = state.delivery.command(&id, actor, event).await?;
-    let phase = phase.ok_or_else(|| ApiError::not_found(format!("there is no rollout `{id}`")))?;
+    let phase = phase.ok_or_else(|| {
+        ApiError::new(StatusCode::CONFLICT, format!("no rollout `{id}` is under way"))
+            .hint("`mainspring rollouts` lists rollouts and how they ended")
+    })?;
     Ok(Json(json!({ "phase": phase })))
 }
 

@@ -76,6 +76,14 @@ impl MonitoringRead for SqliteTx<'_> {
         )
     }
 
+    fn labelled_versions_after(&self, model: &str, after: i64, limit: u32) -> Result<Vec<u32>> {
+        self.rows(
+            "SELECT version FROM predictions WHERE label_num > ?2 AND model = ?1 ORDER BY label_num LIMIT ?3",
+            params![model, after, limit],
+            |row| row.get(0),
+        )
+    }
+
     fn traffic_since(&self, model: &str, since: Timestamp) -> Result<(u64, u64)> {
         let counts = self.row(
             "SELECT COUNT(*), COUNT(error) FROM predictions WHERE model = ?1 AND time >= ?2",
@@ -125,7 +133,12 @@ impl MonitoringWrite for SqliteTx<'_> {
             self.execute(
                 "INSERT INTO predictions (id, time, event_time, model, version, arm, rollout, canary_weight,
                      features, score, error, latency_us)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT (id) DO NOTHING",
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+                 ON CONFLICT (id) DO UPDATE SET time = excluded.time, version = excluded.version,
+                     arm = excluded.arm, rollout = excluded.rollout, canary_weight = excluded.canary_weight,
+                     features = excluded.features, score = excluded.score, error = excluded.error,
+                     latency_us = excluded.latency_us
+                 WHERE predictions.error IS NOT NULL AND predictions.label IS NULL",
                 params![
                     prediction.id,
                     prediction.time.as_millis(),

@@ -90,9 +90,14 @@ fn work(
         };
         let outcome = begun.and_then(|()| {
             answers.push(first(conn, &mut head, clock));
-            while answers.len() < BATCH {
+            while answers.len() < BATCH && !conn.is_autocommit() {
                 let Ok(job) = waiting.try_recv() else { break };
                 answers.push(job(conn, &mut head, clock));
+            }
+            if conn.is_autocommit() {
+                // Some errors (disk full, out of memory) make the engine roll everything back by
+                // itself; what ran before in this batch is gone with it.
+                return Err("the database rolled the changes back".to_owned());
             }
             conn.execute_batch("COMMIT").map_err(|error| {
                 if !is_harmless(&error) {

@@ -29,6 +29,9 @@ pub trait MonitoringRead {
     /// Predictions of a model that were labelled after label number `after`, in the order of their
     /// labels, with that number.
     fn labelled_after(&self, model: &str, after: i64, limit: u32) -> Result<Vec<(i64, Prediction)>>;
+    /// The versions alone of what [`MonitoringRead::labelled_after`] gives: a cheap look at how much
+    /// waits.
+    fn labelled_versions_after(&self, model: &str, after: i64, limit: u32) -> Result<Vec<u32>>;
     /// Requests and errors of a model since a moment.
     fn traffic_since(&self, model: &str, since: Timestamp) -> Result<(u64, u64)>;
     /// The number of a model's predictions, failed ones included, and of its labelled ones.
@@ -45,7 +48,8 @@ pub trait MonitoringRead {
 
 /// Writing what is watched.
 pub trait MonitoringWrite {
-    /// Adds predictions. A request id that is already known is left as it is.
+    /// Adds predictions. A failed one is replaced by a later try of the same request id; an answered
+    /// one is left as it is.
     fn add_predictions(&mut self, predictions: &[Prediction]) -> Result<()>;
     /// Attaches a label to a request; `false` when the request is unknown, in which case the label
     /// is kept aside. A second label for the same request is ignored.
