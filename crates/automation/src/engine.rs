@@ -20,7 +20,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 /// How often folders of data and of DAG files are looked at.
@@ -57,8 +57,8 @@ pub struct Loop {
     pub policy: Arc<StagePolicy>,
     /// The executor, for logs.
     pub executor: LocalExecutor,
-    /// Wakes the importer of DAG files.
-    pub import: Arc<Notify>,
+    /// The importer of DAG files.
+    pub import: Importer,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -127,7 +127,8 @@ impl Loop {
             Arc::clone(&clock),
             SchedulerSettings { project: project.clone() },
         );
-        let import = Arc::new(Notify::new());
+        let (passes, passed) = watch::channel(0);
+        let import = Importer { wake: Arc::new(Notify::new()), passed };
         let importing = ImportSettings {
             project: project.clone(),
             dags: config.project.dags.clone(),
@@ -148,25 +149,53 @@ impl Loop {
             tokio::spawn(delivery.clone().run()),
             tokio::spawn(reactions.run()),
             tokio::spawn(monitors.run()),
-            tokio::spawn(import_changes(store.clone(), importing, Arc::clone(&import))),
-            tokio::spawn(watch(watcher, store, config, clock)),
+            tokio::spawn(import_changes(store.clone(), importing, Arc::clone(&import.wake), passes)),
+            tokio::spawn(look_and_trigger(watcher, store, config, clock)),
         ];
         Ok(Self { gateway, delivery, policy, executor, import, tasks })
     }
 }
 
-async fn import_changes(store: Store, settings: ImportSettings, wake: Arc<Notify>) {
+/// A way to have changed DAG files read now.
+#[derive(Clone, Debug)]
+pub struct Importer {
+    wake: Arc<Notify>,
+    passed: watch::Receiver<u64>,
+}
+
+impl Importer {
+    /// Waits until every file has been read as it is now.
+    pub async fn read_now(&self) {
+        let mut passed = self.passed.clone();
+        // The pass under way may have read a file before it changed; the one after it has not.
+        let wanted = *passed.borrow() + 2;
+        while *passed.borrow() < wanted {
+            self.wake.notify_one();
+            if passed.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+async fn import_changes(
+    store: Store,
+    settings: ImportSettings,
+    wake: Arc<Notify>,
+    passes: watch::Sender<u64>,
+) {
     let mut seen = HashMap::new();
     loop {
         if let Err(error) = import_folder(&store, &settings, &mut seen).await {
             tracing::error!(%error, "reading DAG files");
         }
+        passes.send_modify(|passes| *passes += 1);
         // Woken or not, the next look is the same.
         let _ = tokio::time::timeout(LOOK, wake.notified()).await;
     }
 }
 
-async fn watch(mut watcher: Watcher, store: Store, config: Arc<Config>, clock: Arc<dyn Clock>) {
+async fn look_and_trigger(mut watcher: Watcher, store: Store, config: Arc<Config>, clock: Arc<dyn Clock>) {
     loop {
         if let Err(error) = watcher.look().await {
             tracing::error!(%error, "watched folders");

@@ -18,7 +18,7 @@ mod watch;
 
 pub use config::{Config, ConfigError};
 pub use delivery::{Delivery, request_rollout};
-pub use engine::{Loop, LoopSettings};
+pub use engine::{Importer, Loop, LoopSettings};
 
 use mainspring_metadata_store::StoreError;
 use mainspring_pipelines::PipelineError;

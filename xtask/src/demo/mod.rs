@@ -9,7 +9,7 @@ mod world;
 
 use crate::shell::{quietly, root, target};
 use crate::{build, environment};
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -56,6 +56,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             build::binary()?
         }
     };
+    server::ensure_free(options.port)?;
     let dir = options.dir.clone().unwrap_or_else(|| target().join("demo"));
     std::fs::create_dir_all(&dir)?;
     let dir = dir.canonicalize()?;
@@ -85,9 +86,17 @@ fn set_up(binary: &Path, dir: &Path) -> Result<PathBuf> {
     let requirements = std::fs::read_to_string(root().join("examples/flights/requirements.txt"))?;
     let python = environment::venv(&dir.join("venv"), &requirements)?;
     let project = dir.join("flights");
+    // Only what an earlier demonstration made is cleared away.
+    let marker = dir.join(".demonstration");
     if project.exists() {
+        ensure!(
+            marker.exists(),
+            "{} exists and is not of a demonstration; choose another --dir",
+            project.display()
+        );
         std::fs::remove_dir_all(&project)?;
     }
+    std::fs::write(marker, "")?;
     std::fs::create_dir_all(&project)?;
     let git = |arguments: &[&str]| quietly(Command::new("git").args(arguments).current_dir(&project));
     git(&["init", "--quiet", "--initial-branch", "main"])?;

@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, Result, bail};
 use std::fs::File;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -11,6 +12,14 @@ use std::time::{Duration, Instant};
 
 /// How long the server may take to become ready.
 const READY: Duration = Duration::from_secs(30);
+
+/// That nobody listens on a port: a second demonstration must not clear away the first one's files.
+pub(crate) fn ensure_free(port: u16) -> Result<()> {
+    if TcpListener::bind(("127.0.0.1", port)).is_err() {
+        bail!("something runs on port {port} already; stop it or choose another with --port");
+    }
+    Ok(())
+}
 
 /// A running server.
 pub(crate) struct Server {
@@ -73,9 +82,6 @@ impl Server {
         port: u16,
         chaos: Option<u64>,
     ) -> Result<(Self, Duration)> {
-        if ureq::get(&format!("http://127.0.0.1:{port}/health")).call().is_ok() {
-            bail!("a server runs on port {port} already; stop it or choose another with --port");
-        }
         let mut child = spawn(binary, project, log, port)?;
         let ready = wait_until_ready(port, &mut child)?;
         let shared = Arc::new(Shared {

@@ -148,7 +148,7 @@ async fn assemble(
             gateway: Arc::clone(&parts.gateway),
             delivery: parts.delivery.clone(),
             executor: parts.executor.clone(),
-            import: Arc::clone(&parts.import),
+            import: parts.import.clone(),
         },
     );
     Ok((app, parts))

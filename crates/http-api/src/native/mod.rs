@@ -11,14 +11,13 @@ mod stages;
 
 use axum::Router;
 use axum::routing::{get, post};
-use mainspring_automation::{Config, Delivery};
+use mainspring_automation::{Config, Delivery, Importer};
 use mainspring_executors::LocalExecutor;
 use mainspring_governance::policy::StagePolicy;
 use mainspring_metadata_store::Store;
 use mainspring_serving::Gateway;
 use std::path::PathBuf;
 use std::sync::Arc;
-use tokio::sync::Notify;
 
 pub(crate) use error::ApiError;
 
@@ -39,8 +38,8 @@ pub struct NativeState {
     pub delivery: Delivery,
     /// The executor, for logs.
     pub executor: LocalExecutor,
-    /// Wakes the importer of DAG files.
-    pub import: Arc<Notify>,
+    /// The importer of DAG files.
+    pub import: Importer,
 }
 
 /// The routes.

@@ -34,9 +34,9 @@ pub(super) async fn dags(State(state): State<NativeState>) -> Result<Json<Value>
     Ok(Json(json!({ "dags": dags, "import_errors": errors })))
 }
 
-/// `POST /api/v1/dags/import`: reads changed DAG files now.
+/// `POST /api/v1/dags/import`: reads changed DAG files now; answers when that is done.
 pub(super) async fn import(State(state): State<NativeState>) -> Json<Value> {
-    state.import.notify_one();
+    state.import.read_now().await;
     Json(json!({}))
 }
 
