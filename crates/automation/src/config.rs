@@ -191,11 +191,14 @@ impl Config {
                 "compare with the file that `mainspring init --example flights` writes",
             )
         })?;
-        let place = |needle: &str| text.find(needle).map(|start| start..start);
+        let place = |table: &str, number: usize, key: &str| {
+            let start = setting(text, table, number, key)?;
+            Some(start..start)
+        };
         for (name, monitor) in &config.monitor {
             if monitor.window < 50 {
                 return Err(error(
-                    place("window"),
+                    place(&format!("[monitor.{name}]"), 0, "window"),
                     format!("monitor.{name}: a window of {} labels says nothing", monitor.window),
                     "use at least 50, better 1000",
                 ));
@@ -203,7 +206,7 @@ impl Config {
         }
         if config.trigger.len() > 1 {
             return Err(error(
-                text.rfind("[[trigger]]").map(|start| start..start),
+                place("[[trigger]]", 1, "on"),
                 "several triggers for one event are not supported yet".to_owned(),
                 "keep one [[trigger]]; its graph can branch",
             ));
@@ -211,16 +214,16 @@ impl Config {
         for (name, rules) in &config.model {
             if let Some(gate) = rules.require.iter().find(|gate| *gate != "battery") {
                 return Err(error(
-                    place("require"),
+                    place(&format!("[model.{name}]"), 0, "require"),
                     format!("model.{name}: there is no gate `{gate}` that judges models"),
                     "use `require = [\"battery\"]`, or leave it out",
                 ));
             }
         }
-        for watch in &config.watch {
+        for (number, watch) in config.watch.iter().enumerate() {
             if watch.pattern.contains('/') || watch.pattern.is_empty() {
                 return Err(error(
-                    place("pattern"),
+                    place("[[watch]]", number, "pattern"),
                     format!("the pattern `{}` is not a file name", watch.pattern),
                     "write for example `pattern = \"flights-*.csv\"` and the folder in `path`",
                 ));
@@ -229,7 +232,7 @@ impl Config {
         if let Some((name, rules)) = config.model.iter().find(|(_, rules)| !(1..=16).contains(&rules.workers))
         {
             return Err(error(
-                place("workers"),
+                place(&format!("[model.{name}]"), 0, "workers"),
                 format!("model.{name}: {} workers are not possible", rules.workers),
                 "use 1 to 16",
             ));
@@ -273,6 +276,25 @@ impl Config {
             self.project.python.clone()
         }
     }
+}
+
+/// Where a key is set: within the table of that header, of several alike the one of that number.
+fn setting(text: &str, table: &str, number: usize, key: &str) -> Option<usize> {
+    let mut offset = 0;
+    let mut found = 0;
+    let mut inside = false;
+    for line in text.split_inclusive('\n') {
+        let content = line.trim_start();
+        if content.starts_with('[') {
+            let is_table = content.split('#').next().is_some_and(|header| header.trim_end() == table);
+            inside = is_table && found == number;
+            found += usize::from(is_table);
+        } else if inside && content.strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with('=')) {
+            return Some(offset + line.len() - content.len());
+        }
+        offset += line.len();
+    }
+    None
 }
 
 fn position(text: &str, offset: usize) -> (usize, usize) {
