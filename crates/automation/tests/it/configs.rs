@@ -14,69 +14,105 @@ fn refused(text: &str) -> String {
 fn a_missing_project() {
     let error = Config::parse("[[watch]]\npath = \"in\"\npattern = \"*\"\n", Path::new("mainspring.toml"))
         .unwrap_err();
-    insta::assert_snapshot!(error.to_string(), @"");
+    insta::assert_snapshot!(error.to_string(), @r"
+    mainspring.toml:1:1: missing field `project`
+      hint: compare with the file that `mainspring init --example flights` writes
+    ");
 }
 
 #[test]
 fn no_toml() {
-    insta::assert_snapshot!(refused("[[watch\n"), @"");
+    insta::assert_snapshot!(refused("[[watch\n"), @r"
+    mainspring.toml:3:8: unclosed array table, expected `]]`
+      hint: compare with the file that `mainspring init --example flights` writes
+    ");
 }
 
 #[test]
 fn an_unknown_table() {
-    insta::assert_snapshot!(refused("[[watches]]\npath = \"in\"\n"), @"");
+    insta::assert_snapshot!(refused("[[watches]]\npath = \"in\"\n"), @r"
+    mainspring.toml:3:3: unknown field `watches`, expected one of `project`, `watch`, `trigger`, `model`, `monitor`
+      hint: compare with the file that `mainspring init --example flights` writes
+    ");
 }
 
 #[test]
 fn an_unknown_event() {
-    insta::assert_snapshot!(refused("[[trigger]]\non = \"data.arives\"\ndag = \"d\"\n"), @"");
+    insta::assert_snapshot!(refused("[[trigger]]\non = \"data.arives\"\ndag = \"d\"\n"), @r"
+    mainspring.toml:4:6: unknown variant `data.arives`, expected `data.arrived`
+      hint: compare with the file that `mainspring init --example flights` writes
+    ");
 }
 
 #[test]
 fn a_bad_duration() {
-    insta::assert_snapshot!(refused("[[watch]]\npath = \"in\"\npattern = \"*\"\nsettle = \"soon\"\n"), @"");
+    insta::assert_snapshot!(refused("[[watch]]\npath = \"in\"\npattern = \"*\"\nsettle = \"soon\"\n"), @r"
+    mainspring.toml:6:10: `soon` is not a duration like `30s`, `5m`, `1h30m`, `500ms`
+      hint: compare with the file that `mainspring init --example flights` writes
+    ");
 }
 
 #[test]
 fn a_number_for_a_duration() {
-    insta::assert_snapshot!(refused("[[watch]]\npath = \"in\"\npattern = \"*\"\nsettle = 2\n"), @"");
+    insta::assert_snapshot!(refused("[[watch]]\npath = \"in\"\npattern = \"*\"\nsettle = 2\n"), @r"
+    mainspring.toml:6:10: invalid type: integer `2`, expected a string
+      hint: compare with the file that `mainspring init --example flights` writes
+    ");
 }
 
 #[test]
 fn a_folder_outside() {
-    insta::assert_snapshot!(refused("[[watch]]\npath = \"/etc\"\npattern = \"*\"\n"), @"");
+    insta::assert_snapshot!(refused("[[watch]]\npath = \"/etc\"\npattern = \"*\"\n"), @r"
+    mainspring.toml:4:8: `/etc` must be a path inside the project
+      hint: compare with the file that `mainspring init --example flights` writes
+    ");
 }
 
 #[test]
 fn a_pattern_with_a_folder() {
     insta::assert_snapshot!(
         refused("[[watch]]\npath = \"in\"\npattern = \"*.csv\"\n[[watch]]\npath = \"in\"\npattern = \"a/*.csv\"\n"),
-        @""
+        @r#"
+    mainspring.toml:8:1: the pattern `a/*.csv` is not a file name
+      hint: write for example `pattern = "flights-*.csv"` and the folder in `path`
+    "#
     );
 }
 
 #[test]
 fn a_window_that_says_nothing() {
     let text = "# the window is below\n[monitor.a]\nlabel = \"y\"\nwindow = 500\n[monitor.b]\nlabel = \"y\"\nwindow = 3\n";
-    insta::assert_snapshot!(refused(text), @"");
+    insta::assert_snapshot!(refused(text), @r"
+    mainspring.toml:9:1: monitor.b: a window of 3 labels says nothing
+      hint: use at least 50, better 1000
+    ");
 }
 
 #[test]
 fn too_many_workers() {
     let text = "[model.a]\nrollout = \"r.yaml\"\nworkers = 2\n[model.b]\nrollout = \"r.yaml\"\nworkers = 0\n";
-    insta::assert_snapshot!(refused(text), @"");
+    insta::assert_snapshot!(refused(text), @r"
+    mainspring.toml:8:1: model.b: 0 workers are not possible
+      hint: use 1 to 16
+    ");
 }
 
 #[test]
 fn a_model_without_rollout() {
-    insta::assert_snapshot!(refused("[model.a]\nrequire = [\"battery\"]\n"), @"");
+    insta::assert_snapshot!(refused("[model.a]\nrequire = [\"battery\"]\n"), @r"
+    mainspring.toml:3:1: missing field `rollout`
+      hint: compare with the file that `mainspring init --example flights` writes
+    ");
 }
 
 #[test]
 fn two_triggers_on_one_event() {
     let text =
         "[[trigger]]\non = \"data.arrived\"\ndag = \"a\"\n[[trigger]]\non = \"data.arrived\"\ndag = \"b\"\n";
-    insta::assert_snapshot!(refused(text), @"");
+    insta::assert_snapshot!(refused(text), @r"
+    mainspring.toml:7:1: several triggers for one event are not supported yet
+      hint: keep one [[trigger]]; its graph can branch
+    ");
 }
 
 #[test]

@@ -184,10 +184,11 @@ impl Project {
         actor: Actor,
         change: impl FnOnce(&mut dyn WriteTx) -> Result<T, StoreError> + Send + 'static,
     ) -> T {
-        let written = self.store().write(actor, move |tx| {
+        let store = self.store();
+        let written = store.write(actor, move |tx| {
             let value = change(tx)?;
             tx.bookkeeping();
-            Ok(value)
+            Ok::<T, StoreError>(value)
         });
         written.await.unwrap()
     }
@@ -261,7 +262,8 @@ impl Project {
 
     /// Asks for production as a client does.
     pub(crate) async fn promote(&self, number: u32) {
-        let asked = self.store().write(Actor::user("ada"), move |tx| {
+        let store = self.store();
+        let asked = store.write(Actor::user("ada"), move |tx| {
             transition_stage(tx, &|_, _, _| Ok(()), MODEL, number, Stage::Production, false).map(|_| ())
         });
         asked.await.map_err(|error: RegistryError| error.to_string()).unwrap();
