@@ -3,6 +3,7 @@
 
 mod conformance;
 mod graphs;
+mod importing;
 mod planning;
 mod properties;
 mod runner;
