@@ -108,7 +108,7 @@ pub(crate) fn manifest(config: &Config, project: &Path, model: &str) -> Result<S
     let path: PathBuf = project.join(&rules.rollout);
     let text = std::fs::read_to_string(&path).map_err(|error| AutomationError::File {
         path: rules.rollout.display().to_string(),
-        reason: error.to_string(),
+        reason: format!("{error}; `model.{model}.rollout` in mainspring.toml names it"),
     })?;
     RolloutSpec::parse(&text, &rules.rollout)?;
     Ok(text)

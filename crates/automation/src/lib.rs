@@ -44,7 +44,7 @@ pub enum AutomationError {
     #[error("the stored rollout {0} cannot be read: {1}")]
     StoredRollout(String, String),
     /// A model without rules.
-    #[error("`mainspring.toml` has no [model.{0}] with a `rollout`")]
+    #[error("`mainspring.toml` has no [model.{0}] with a `rollout`; add it and restart the server")]
     NoRules(String),
     /// A version that does not exist.
     #[error("there is no version {1} of model `{0}`")]

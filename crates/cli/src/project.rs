@@ -13,6 +13,11 @@ pub(crate) fn root() -> Result<PathBuf, CliError> {
     Ok(found.map_or_else(|| here.clone(), Path::to_path_buf))
 }
 
+/// Whether this command runs within a pipeline's task, which tells the server what it found.
+pub(crate) fn is_task() -> bool {
+    std::env::var_os("MAINSPRING_ATTEMPT_ID").is_some()
+}
+
 /// An interpreter's path as it can be started: relative ones with a folder are taken from `root`.
 pub(crate) fn absolute(root: &Path, path: &Path) -> PathBuf {
     if path.is_absolute() { path.to_path_buf() } else { root.join(path) }

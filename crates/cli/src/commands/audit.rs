@@ -1,6 +1,7 @@
 //! `mainspring audit verify`: check the hash chain, with or without a running server.
 
 use crate::error::{CliError, ExitCode};
+use crate::project;
 use crate::terminal::{say, say_json};
 use clap::{Args, Subcommand};
 use mainspring_metadata_store::verify_audit;
@@ -18,7 +19,7 @@ pub(crate) struct Audit {
 enum AuditCommand {
     /// Check that no entry was changed, removed or put in between. Exit code 1 when one was.
     Verify {
-        /// The server's folder.
+        /// The server's folder; relative to the project.
         #[arg(long, default_value = ".mainspring")]
         data_dir: PathBuf,
         /// Print JSON.
@@ -30,6 +31,7 @@ enum AuditCommand {
 impl Audit {
     pub(crate) fn run(self) -> Result<ExitCode, CliError> {
         let AuditCommand::Verify { data_dir, json } = self.command;
+        let data_dir = project::absolute(&project::root()?, &data_dir);
         let verdict = verify_audit(&data_dir).map_err(|error| {
             CliError::outside(format!("the audit trail in `{}` cannot be read: {error}", data_dir.display()))
                 .hint("name the server's folder with --data-dir")

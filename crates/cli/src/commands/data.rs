@@ -30,8 +30,8 @@ enum DataCommand {
         #[arg(short, long)]
         message: Option<String>,
         /// Tell the server (done by itself within a pipeline).
-        #[arg(long, env = "MAINSPRING_ATTEMPT_ID", hide_env_values = true, num_args = 0..=1, default_missing_value = "asked")]
-        report: Option<String>,
+        #[arg(long)]
+        report: bool,
         #[command(flatten)]
         server: ServerOption,
     },
@@ -81,7 +81,7 @@ impl Data {
                 for file in &tracked {
                     say(&format!("{}  {}  {} bytes", file.md5, file.path.display(), file.size));
                 }
-                if report.is_some() {
+                if report || project::is_task() {
                     let client = server.client()?;
                     for file in &tracked {
                         let body = json!({

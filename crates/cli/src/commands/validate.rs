@@ -2,6 +2,7 @@
 
 use crate::client::ServerOption;
 use crate::error::{CliError, ExitCode};
+use crate::project;
 use crate::terminal::{say, say_json};
 use clap::Args;
 use mainspring_data_quality::{Contract, GateReport, Verdict, check, render_text, to_junit};
@@ -24,8 +25,8 @@ pub(crate) struct Validate {
     #[arg(long)]
     json: bool,
     /// Tell the server (done by itself within a pipeline).
-    #[arg(long, env = "MAINSPRING_ATTEMPT_ID", hide_env_values = true, num_args = 0..=1, default_missing_value = "asked")]
-    report: Option<String>,
+    #[arg(long)]
+    report: bool,
     #[command(flatten)]
     server: ServerOption,
 }
@@ -41,7 +42,7 @@ impl Validate {
         if let Some(path) = &self.junit {
             std::fs::write(path, to_junit(&report))?;
         }
-        if self.report.is_some() {
+        if self.report || project::is_task() {
             self.tell_server(&report)?;
         }
         if self.json {

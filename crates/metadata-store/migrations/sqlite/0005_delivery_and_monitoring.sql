@@ -25,6 +25,8 @@ CREATE TABLE predictions (
     features      TEXT    NOT NULL,
     score         REAL,
     error         TEXT,
+    -- Tries of the same request that failed before this one.
+    failures      INTEGER NOT NULL DEFAULT 0,
     latency_us    INTEGER NOT NULL,
     label         REAL,
     label_time    INTEGER,

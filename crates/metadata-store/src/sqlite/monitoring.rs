@@ -49,14 +49,17 @@ impl MonitoringRead for SqliteTx<'_> {
     }
 
     fn arm_statistics(&self, model: &str, arm: Arm, version: u32, since: Timestamp) -> Result<ArmStatistics> {
-        let rows: Vec<(Option<f64>, bool, i64)> = self.rows(
-            "SELECT score, error IS NOT NULL, latency_us FROM predictions
+        let rows: Vec<(Option<f64>, bool, i64, i64)> = self.rows(
+            "SELECT score, error IS NOT NULL, latency_us, failures FROM predictions
              WHERE model = ?1 AND time >= ?2 AND arm = ?3 AND version = ?4 ORDER BY time DESC LIMIT ?5",
             params![model, since.as_millis(), arm.as_str(), version, ARM_LIMIT],
-            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
         )?;
-        let mut statistics = ArmStatistics { requests: rows.len() as u64, ..ArmStatistics::default() };
-        for (score, failed, latency) in rows {
+        let mut statistics = ArmStatistics::default();
+        for (score, failed, latency, failures) in rows {
+            // A client that tries again must not take its failures out of the account.
+            statistics.requests += 1 + to_u64(failures);
+            statistics.errors += to_u64(failures);
             if failed {
                 statistics.errors += 1;
             } else {
@@ -86,7 +89,7 @@ impl MonitoringRead for SqliteTx<'_> {
 
     fn traffic_since(&self, model: &str, since: Timestamp) -> Result<(u64, u64)> {
         let counts = self.row(
-            "SELECT COUNT(*), COUNT(error) FROM predictions WHERE model = ?1 AND time >= ?2",
+            "SELECT COUNT(*) + COALESCE(SUM(failures), 0), COUNT(error) + COALESCE(SUM(failures), 0) FROM predictions WHERE model = ?1 AND time >= ?2",
             params![model, since.as_millis()],
             |row| Ok((to_u64(row.get(0)?), to_u64(row.get(1)?))),
         )?;
@@ -137,7 +140,7 @@ impl MonitoringWrite for SqliteTx<'_> {
                  ON CONFLICT (id) DO UPDATE SET time = excluded.time, version = excluded.version,
                      arm = excluded.arm, rollout = excluded.rollout, canary_weight = excluded.canary_weight,
                      features = excluded.features, score = excluded.score, error = excluded.error,
-                     latency_us = excluded.latency_us
+                     latency_us = excluded.latency_us, failures = failures + 1
                  WHERE predictions.error IS NOT NULL AND predictions.label IS NULL",
                 params![
                     prediction.id,

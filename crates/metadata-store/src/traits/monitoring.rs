@@ -48,8 +48,8 @@ pub trait MonitoringRead {
 
 /// Writing what is watched.
 pub trait MonitoringWrite {
-    /// Adds predictions. A failed one is replaced by a later try of the same request id; an answered
-    /// one is left as it is.
+    /// Adds predictions. A failed one is replaced by a later try of the same request id, and the
+    /// failure stays counted; an answered one is left as it is.
     fn add_predictions(&mut self, predictions: &[Prediction]) -> Result<()>;
     /// Attaches a label to a request; `false` when the request is unknown, in which case the label
     /// is kept aside. A second label for the same request is ignored.

@@ -3,6 +3,7 @@
 
 mod audit;
 mod crash;
+mod predictions;
 mod search;
 mod transactions;
 
