@@ -47,7 +47,7 @@ impl FakeRunner {
         Self::scripted(length, |_, _| ended("success"))
     }
 
-    /// Tasks that end as the script says, by task and try.
+    /// Tasks that end as the script says, by task and how often it has really run, this time included.
     pub(crate) fn scripted(
         length: u32,
         script: impl Fn(&str, u32) -> AttemptResult + Send + Sync + 'static,
@@ -91,14 +91,15 @@ impl TaskRunner for FakeRunner {
 
     fn poll(&self, attempt_id: &str, age: Duration) -> Result<TaskStatus, String> {
         let mut world = self.world();
-        let Some((_, task, number)) = world.started.iter().find(|(id, _, _)| id == attempt_id).cloned()
-        else {
+        let Some(place) = world.started.iter().position(|(id, _, _)| id == attempt_id) else {
             if age < GIVE_UP {
                 return Ok(TaskStatus::Running);
             }
             world.given_up.push(attempt_id.to_owned());
             return Ok(TaskStatus::Lost);
         };
+        let task = world.started[place].1.clone();
+        let number = world.started[..=place].iter().filter(|(_, other, _)| *other == task).count();
         let looks = world.looks.entry(attempt_id.to_owned()).or_insert(0);
         *looks += 1;
         if task == "damaged" {
@@ -107,7 +108,7 @@ impl TaskRunner for FakeRunner {
         if *looks <= self.length {
             Ok(TaskStatus::Running)
         } else {
-            Ok(TaskStatus::Ended((self.script)(&task, number)))
+            Ok(TaskStatus::Ended((self.script)(&task, u32::try_from(number).unwrap())))
         }
     }
 
