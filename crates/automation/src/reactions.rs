@@ -3,7 +3,7 @@
 use crate::AutomationError;
 use crate::config::Config;
 use crate::delivery::request_rollout;
-use crate::triggers::launch;
+use crate::triggers::{launch, may_retrain};
 use mainspring_domain::Actor;
 use mainspring_domain::events::{Event, Record};
 use mainspring_governance::policy::StagePolicy;
@@ -135,12 +135,7 @@ impl Reactions {
         if tx.dag(dag)?.is_none_or(|dag| dag.paused) {
             return Ok(());
         }
-        let runs = tx.dag_runs(Some(dag), 20)?;
-        let previous = runs.iter().find(|run| run.run_type == "alert_triggered");
-        let busy =
-            runs.iter().any(|run| !run.state.is_final() && run.conf.get("train") == Some(&json!(true)));
-        let too_soon = previous.is_some_and(|run| tx.now().since(run.created) < monitor.cooldown);
-        if busy || too_soon {
+        if !may_retrain(tx, dag, monitor.cooldown)? {
             return Ok(());
         }
         let arrivals = tx.open_arrivals()?;

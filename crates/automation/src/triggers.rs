@@ -4,10 +4,11 @@ use crate::AutomationError;
 use crate::config::{Config, Trigger, TriggerEvent};
 use mainspring_domain::data::Arrival;
 use mainspring_domain::{Actor, Timestamp};
-use mainspring_metadata_store::{ReadTx, Store, StoreError, WriteTx};
+use mainspring_metadata_store::{Store, StoreError, WriteTx};
 use mainspring_pipelines::{CreateRun, create_run};
 use serde_json::{Map, json};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Starts a run for arrivals that have waited long enough for others to join them.
 pub(crate) async fn start_for_arrivals(
@@ -59,9 +60,20 @@ fn start(tx: &mut dyn WriteTx, config: &Config, trigger: &Trigger) -> Result<(),
     Ok(())
 }
 
-/// Why new data should be trained on at once: nothing serves yet, or an alert is open.
+/// Whether an alert may start a training now: none is under way, and the last one that an alert
+/// started is longer ago than the cooldown. Alerts and arrivals both ask here.
+pub(crate) fn may_retrain(tx: &dyn WriteTx, dag: &str, cooldown: Duration) -> Result<bool, StoreError> {
+    let runs = tx.dag_runs(Some(dag), 50)?;
+    let busy = runs.iter().any(|run| !run.state.is_final() && run.conf.get("train") == Some(&json!(true)));
+    let previous = runs.iter().find(|run| run.conf.get("reason") == Some(&json!("alert")));
+    let too_soon = previous.is_some_and(|run| tx.now().since(run.created) < cooldown);
+    Ok(!busy && !too_soon)
+}
+
+/// Why new data should be trained on at once: nothing serves yet, or an alert is open and its last
+/// training is not too recent.
 fn reason_to_train(
-    tx: &dyn ReadTx,
+    tx: &dyn WriteTx,
     config: &Config,
     dag: &str,
 ) -> Result<Option<(&'static str, String)>, StoreError> {
@@ -70,8 +82,9 @@ fn reason_to_train(
         if deployment.is_none_or(|deployment| deployment.stable.is_none()) {
             return Ok(Some(("no_champion", format!("no version of `{name}` is deployed"))));
         }
-        let retrains = config.monitor.get(name).and_then(|monitor| monitor.retrain.as_deref());
-        if retrains == Some(dag) && tx.open_alert(name)?.is_some() {
+        let monitor = config.monitor.get(name).filter(|monitor| monitor.retrain.as_deref() == Some(dag));
+        let Some(monitor) = monitor else { continue };
+        if tx.open_alert(name)?.is_some() && may_retrain(tx, dag, monitor.cooldown)? {
             return Ok(Some(("alert", format!("an alert on `{name}` is open"))));
         }
     }

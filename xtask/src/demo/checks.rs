@@ -182,3 +182,24 @@ pub(crate) fn training_runs(world: &World) -> Result<usize> {
     ensure!(status == 200, "searching runs answered {status}: {runs}");
     Ok(runs["runs"].as_array().map_or(0, Vec::len))
 }
+
+/// The area under the ROC curve, by the rank sum with tied scores shared: the probability that a
+/// positive has the higher score. `None` when a class or a score is missing.
+pub(crate) fn auc(scores: &[f64], labels: &[bool]) -> Option<f64> {
+    if scores.len() != labels.len() {
+        return None;
+    }
+    let mut pairs: Vec<(f64, bool)> = scores.iter().copied().zip(labels.iter().copied()).collect();
+    pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let positives = labels.iter().filter(|label| **label).count() as f64;
+    let negatives = labels.len() as f64 - positives;
+    let (mut rank_sum, mut passed) = (0.0, 0.0);
+    for tied in pairs.chunk_by(|a, b| a.0 == b.0) {
+        let size = tied.len() as f64;
+        let rank = passed + (size + 1.0) / 2.0;
+        rank_sum += rank * tied.iter().filter(|pair| pair.1).count() as f64;
+        passed += size;
+    }
+    let pairs_won = rank_sum - positives * (positives + 1.0) / 2.0;
+    (positives > 0.0 && negatives > 0.0).then(|| pairs_won / (positives * negatives))
+}

@@ -6,6 +6,7 @@ mod server;
 mod story;
 mod traffic;
 mod world;
+mod year;
 
 use crate::shell::{quietly, root, target};
 use crate::{build, environment};
@@ -130,7 +131,7 @@ fn set_up(binary: &Path, dir: &Path) -> Result<PathBuf> {
                 .current_dir(&project),
         )?;
     }
-    for month in 4..=7 {
+    for month in 4..=12 {
         let requests = dir.join(format!("requests-{month:02}.jsonl"));
         if !requests.exists() {
             quietly(

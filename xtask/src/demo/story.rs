@@ -7,6 +7,7 @@ use super::checks::{
 };
 use super::traffic::{Background, replay, send_labels};
 use super::world::World;
+use super::year;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use std::io::Write as _;
@@ -14,7 +15,7 @@ use std::process::Command;
 use std::time::Duration;
 
 /// The number of steps.
-pub(crate) const STEPS: usize = 8;
+pub(crate) const STEPS: usize = 9;
 
 /// All tasks of the DAG, in order.
 const TASKS: [&str; 9] = [
@@ -41,6 +42,7 @@ pub(crate) fn play(world: &mut World) -> Result<()> {
     world.step("A damaged month is stopped by the data gate", damaged_month)?;
     world.step("A worse model is stopped by the model gate", worse_model)?;
     world.step("A model that fails in production is rolled back by the canary", faulty_model)?;
+    world.step("The rest of the year is served; the loop retrains when it must", year::play)?;
     world.step("Every prediction can be traced back to its data", lineage)?;
     summary(world)
 }

@@ -26,6 +26,8 @@ pub(crate) struct Answered {
     pub(crate) version: Option<u32>,
     /// When, in milliseconds since the epoch.
     pub(crate) time: i64,
+    /// The probability that it was told.
+    pub(crate) score: Option<f64>,
 }
 
 /// One line of a request file.
@@ -37,6 +39,13 @@ pub(crate) struct Request {
     pub(crate) features: Value,
     /// What time told.
     late: f64,
+}
+
+impl Request {
+    /// Whether the flight was late in the end.
+    pub(crate) fn is_late(&self) -> bool {
+        self.late > 0.5
+    }
 }
 
 /// Reads a request file.
@@ -87,8 +96,10 @@ fn send(agent: &ureq::Agent, url: &str, id: &str, request: &Request) -> Result<A
                     .get("x-mainspring-model-version")
                     .and_then(|value| value.to_str().ok()?.parse().ok());
                 let status = answer.status().as_u16();
-                answer.body_mut().read_to_string()?;
-                return Ok(Answered { id: id.to_owned(), status, version, time: now_millis() });
+                let body = answer.body_mut().read_to_string()?;
+                let body: Value = serde_json::from_str(&body).unwrap_or_default();
+                let score = body["predictions"][0][1].as_f64();
+                return Ok(Answered { id: id.to_owned(), status, version, time: now_millis(), score });
             }
             _ if since.elapsed() > PATIENCE => bail!("request {id} found no server for {PATIENCE:?}"),
             _ => std::thread::sleep(Duration::from_millis(50)),

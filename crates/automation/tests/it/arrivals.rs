@@ -153,7 +153,13 @@ async fn new_data_is_only_trained_on_for_a_reason() {
     settle(&project).await;
     project.clock.advance(DEBOUNCE);
     until("the third run", async || project.runs().await.len() == 3).await;
-    let conf = &project.runs().await[2].conf;
+    assert_eq!(project.runs().await[2].conf["train"], false, "the alert was just answered");
+    project.clock.advance(Duration::from_secs(3600));
+    project.file("incoming/flights-03.csv", "c\n");
+    settle(&project).await;
+    project.clock.advance(DEBOUNCE);
+    until("the fourth run", async || project.runs().await.len() == 4).await;
+    let conf = &project.runs().await[3].conf;
     assert_eq!((&conf["train"], &conf["reason"]), (&true.into(), &"alert".into()));
 }
 
