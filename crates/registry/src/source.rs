@@ -143,7 +143,8 @@ fn from_run(tx: &dyn ReadTx, mut origin: Origin, rest: &str) -> Result<Origin> {
     if origin.run_id.as_deref() != Some(run_id) {
         return contained(&source, "run_id");
     }
-    let run = run(tx, run_id, &source)?;
+    // A run that this server does not know may be kept elsewhere: the source stays as it is.
+    let Some(run) = tx.run_info(run_id)? else { return Ok(origin) };
     let found = logged_model_of_run(tx, &run, path)?;
     if let (Some(given), Some(model)) = (&origin.model_id, &found)
         && *given != model.id

@@ -6,7 +6,10 @@ use mainspring_domain::events::Record;
 use mainspring_domain::registry::{ModelVersion, Stage};
 use mainspring_domain::tracking::KeyValue;
 use mainspring_metadata_store::{ReadTx, WriteTx};
-use serde_json::json;
+use serde_json::{Value, json};
+
+/// The tag in which a logged model lists its registered versions, as JSON.
+const VERSIONS_TAG: &str = "mlflow.modelVersions";
 
 /// What a client says of a version that it registers.
 #[derive(Clone, Debug, Default)]
@@ -85,10 +88,33 @@ pub fn create(tx: &mut dyn WriteTx, new: NewVersion) -> Result<ModelVersion> {
         aliases: Vec::new(),
     };
     tx.insert_model_version(&version)?;
+    if let Some(model) = &version.model_id {
+        note_in_logged_model(tx, model, &version)?;
+    }
     models::touch_named(tx, &version.name)?;
     let details = json!({ "run_id": version.run_id, "model_id": version.model_id, "source": version.source });
     tx.record(Record::new("model_version.created", subject(&version)).with(details))?;
     Ok(version)
+}
+
+/// Notes a version in the tag in which a logged model lists its versions.
+fn note_in_logged_model(tx: &mut dyn WriteTx, model: &str, version: &ModelVersion) -> Result<()> {
+    let Some(model) = tx.logged_model(model)? else { return Ok(()) };
+    let held = model.tags.iter().find(|tag| tag.key == VERSIONS_TAG);
+    let mut versions: Vec<Value> =
+        held.and_then(|tag| serde_json::from_str(&tag.value).ok()).unwrap_or_default();
+    let entry = json!({ "name": version.name, "version": version.version });
+    if !versions.contains(&entry) {
+        versions.push(entry);
+    }
+    // Clients compare the text: a space after each comma and colon, as Python writes JSON.
+    let entries: Vec<String> = versions
+        .iter()
+        .map(|entry| format!("{{\"name\": {}, \"version\": {}}}", entry["name"], entry["version"]))
+        .collect();
+    let tag = KeyValue { key: VERSIONS_TAG.to_owned(), value: format!("[{}]", entries.join(", ")) };
+    tx.set_logged_model_tags(&model.id, &[tag])?;
+    Ok(())
 }
 
 /// One version.

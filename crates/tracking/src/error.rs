@@ -34,6 +34,14 @@ pub enum TrackingError {
     /// There is no such logged model.
     #[error("Logged model with ID '{0}' not found.")]
     NoLoggedModel(String),
+    /// There is no such tag of a logged model.
+    #[error("No tag with key '{key}' found for model with ID '{model}'.")]
+    NoModelTag {
+        /// The tag.
+        key: String,
+        /// The model.
+        model: String,
+    },
     /// There is no such tag.
     #[error("No tag with name: {key} in {owner}")]
     NoTag {

@@ -118,8 +118,7 @@ pub fn set_tags(tx: &mut dyn WriteTx, id: &str, tags: &[KeyValue]) -> Result<Log
 pub fn delete_tag(tx: &mut dyn WriteTx, id: &str, key: &str) -> Result<()> {
     get(tx, id)?;
     if !tx.delete_logged_model_tag(id, key)? {
-        let owner = format!("logged model with ID '{id}'");
-        return Err(TrackingError::NoTag { key: key.to_owned(), owner });
+        return Err(TrackingError::NoModelTag { key: key.to_owned(), model: id.to_owned() });
     }
     updated(tx, id, json!({ "tag_removed": key }))
 }

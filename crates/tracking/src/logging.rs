@@ -247,6 +247,28 @@ pub fn metric_history(
     Ok((points, more))
 }
 
+/// A sample of one metric's points in each of the runs, for a chart.
+///
+/// # Errors
+/// When there is no such run, or the range of steps runs backwards.
+pub fn sample_histories(
+    tx: &dyn ReadTx,
+    runs: &[String],
+    key: &str,
+    steps: Option<(i64, i64)>,
+    points: usize,
+) -> Result<Vec<(String, Vec<Metric>)>> {
+    if let Some((start, end)) = steps
+        && start > end
+    {
+        return validation::invalid(format!(
+            "end_step must be greater than start_step. Found start_step={start} and end_step={end}."
+        ));
+    }
+    runs.iter().try_for_each(|run| runs::info(tx, run).map(drop))?;
+    runs.iter().map(|run| Ok((run.clone(), tx.sample_metric_history(run, key, steps, points)?))).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::latest;

@@ -18,12 +18,19 @@ pub struct Query {
     pub limit: usize,
     /// How many to skip.
     pub offset: usize,
+    /// For logged models: the data sets, by name and perhaps digest, whose metrics count.
+    pub measured_on: Vec<(String, Option<String>)>,
 }
 
 impl Query {
     fn search(&self, kind: EntityKind) -> Result<Search> {
         let unknown = || TrackingError::Invalid("The search names an unknown attribute.".to_owned());
-        let mut search = Search { limit: self.limit, offset: self.offset, ..Search::default() };
+        let mut search = Search {
+            limit: self.limit,
+            offset: self.offset,
+            measured_on: self.measured_on.clone(),
+            ..Search::default()
+        };
         for comparison in parse_filter(&self.filter, kind)? {
             let condition = Condition::of(comparison, |key| attribute(kind, key)).ok_or_else(unknown)?;
             search.conditions.push(condition);

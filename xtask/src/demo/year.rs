@@ -20,6 +20,7 @@ const REST: Duration = Duration::from_secs(1);
 /// Plays the months, each once the loop has come to rest after the one before.
 pub(crate) fn play(world: &mut World) -> Result<String> {
     let mut months = Vec::new();
+    let before = ids(&alerted(world)?);
     for month in MONTHS {
         at_rest(world)?;
         let window = served(world, month)?;
@@ -44,10 +45,15 @@ pub(crate) fn play(world: &mut World) -> Result<String> {
         .map(|month| format!("{:.3} (v{})", month["auc"].as_f64().unwrap_or(f64::NAN), month["version"]))
         .collect();
     world.fact("months", &months);
+    let trainings: Vec<Value> =
+        alerted(world)?.into_iter().filter(|run| !before.contains(&run["run_id"])).collect();
+    let released = trainings.iter().filter(|run| run["state"] == "success").count();
     let champion = champion(world)?.context("no version is in charge")?;
     Ok(format!(
-        "AUC from June on {}; {alerts} months beyond the limits, version {champion} in charge at the end",
-        aucs.join(", ")
+        "AUC from June on {}; {alerts} months beyond the limits, {} retrainings, {released} of them passed the \
+         gates; version {champion} in charge at the end",
+        aucs.join(", "),
+        trainings.len()
     ))
 }
 
@@ -105,13 +111,16 @@ fn retraining_follows(world: &World, window: &Value) -> Result<()> {
     );
     let judged = window["time"].as_i64().context("the window has no time")?;
     world.until("the retraining", |world| {
-        let runs = world.get("/api/v1/runs?limit=50")?;
-        let found =
-            runs["runs"].as_array().into_iter().flatten().any(|run| {
-                run["conf"]["reason"] == "alert" && run["created"].as_i64() > Some(judged - COOLDOWN)
-            });
+        let found = alerted(world)?.iter().any(|run| run["created"].as_i64() > Some(judged - COOLDOWN));
         Ok(found.then_some(()))
     })
+}
+
+/// The runs that an alert started.
+fn alerted(world: &World) -> Result<Vec<Value>> {
+    let runs = world.get("/api/v1/runs?limit=50")?;
+    let caused = |run: &&Value| run["conf"]["reason"] == "alert";
+    Ok(runs["runs"].as_array().into_iter().flatten().filter(caused).cloned().collect())
 }
 
 /// The month's file arrives, is checked and put under version control.

@@ -3,21 +3,28 @@
 use super::request::Call;
 use super::{ApiError, MlflowState, downloads};
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use futures_util::StreamExt as _;
 use mainspring_artifact_store::{ArtifactError, ArtifactPath};
 use mainspring_tracking::runs;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 type Answer<T> = Result<Json<T>, ApiError>;
 
+/// Bytes of a file that comes through `upload-artifact`.
+const UPLOAD_LIMIT: usize = 10 << 20;
+
 /// `artifacts/list` of the tracking API.
 pub(super) fn run_routes() -> Router<MlflowState> {
-    Router::new().route("/artifacts/list", get(list_of_run))
+    Router::new()
+        .route("/artifacts/list", get(list_of_run))
+        .route("/upload-artifact", post(upload_one).layer(DefaultBodyLimit::max(UPLOAD_LIMIT)))
 }
 
 /// Routes below `mlflow-artifacts`.
@@ -110,4 +117,35 @@ async fn remove(
 ) -> Result<Json<super::wire::Void>, ApiError> {
     state.artifacts.delete(&ArtifactPath::parse(&path)?).await?;
     Ok(Json(super::wire::Void {}))
+}
+
+/// What `upload-artifact` takes in its query.
+#[derive(Deserialize)]
+struct Target {
+    run_id: Option<String>,
+    run_uuid: Option<String>,
+    path: Option<String>,
+}
+
+/// A small file as a whole, into a run's artifacts.
+async fn upload_one(
+    State(state): State<MlflowState>,
+    Query(target): Query<Target>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<StatusCode, ApiError> {
+    let given = |text: Option<String>| text.filter(|text| !text.is_empty());
+    let run_id = given(target.run_id).or_else(|| given(target.run_uuid));
+    let run_id = run_id.ok_or_else(|| ApiError::invalid("Request must specify run_id or run_uuid."))?;
+    let path = given(target.path).ok_or_else(|| ApiError::invalid("Request must specify path."))?;
+    ArtifactPath::parse(&path)?;
+    let body = body.map_err(|_| ApiError::invalid("Artifact size is too large. Max size is 10MB."))?;
+    if body.is_empty() {
+        return Err(ApiError::invalid("Request must specify data."));
+    }
+    let run = state.read(move |tx| runs::info(tx, &run_id)).await?;
+    let path = own_path(&run.artifact_uri)?.join(&path)?;
+    let mut upload = state.artifacts.upload().await?;
+    upload.write(body).await?;
+    upload.commit(&path).await?;
+    Ok(StatusCode::OK)
 }

@@ -83,6 +83,7 @@ impl From<TrackingError> for ApiError {
             | TrackingError::NoExperimentNamed(_)
             | TrackingError::NoRun(_)
             | TrackingError::NoLoggedModel(_)
+            | TrackingError::NoModelTag { .. }
             | TrackingError::NoTag { .. } => Self::missing(message),
             TrackingError::ExperimentExists { .. } => Self::exists(message),
             TrackingError::Store(error) => error.into(),

@@ -6,6 +6,7 @@ use super::{ApiError, MlflowState, page_token, runs};
 use axum::extract::State;
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use mainspring_metadata_store::traits::DatasetSummary;
 use mainspring_tracking::experiments::{self, parse_id};
 use mainspring_tracking::{TrackingError, search};
 use serde::Serialize;
@@ -13,12 +14,18 @@ use serde_json::{Value, json};
 
 type Answer<T> = Result<Json<T>, ApiError>;
 
+/// Experiments whose data sets one request may ask for.
+const DATASET_EXPERIMENTS: usize = 20;
+/// Data sets in one answer.
+const DATASETS: usize = 1000;
+
 pub(super) fn routes() -> Router<MlflowState> {
     Router::new()
         .route("/experiments/create", post(create))
         .route("/experiments/get", get(by_id))
         .route("/experiments/get-by-name", get(by_name))
         .route("/experiments/search", get(find).post(find))
+        .route("/experiments/search-datasets", post(find_datasets))
         .route("/experiments/update", post(update))
         .route("/experiments/delete", post(delete))
         .route("/experiments/restore", post(restore))
@@ -71,6 +78,7 @@ async fn find(State(state): State<MlflowState>, call: Call) -> Answer<Many> {
         order_by: call.params.texts("order_by")?,
         limit: call.params.max_results(1000, 50_000)?,
         offset: page_token::offset(&call.params)?,
+        ..search::Query::default()
     };
     let page = state.read(move |tx| search::experiments(tx, view, &query)).await?;
     Ok(Json(Many {
@@ -112,4 +120,43 @@ async fn delete_tag(State(state): State<MlflowState>, call: Call) -> Answer<Void
 /// Reads the experiments that a search covers.
 pub(super) fn ids(texts: &[String]) -> Result<Vec<i64>, TrackingError> {
     texts.iter().map(|text| parse_id(text)).collect()
+}
+
+#[derive(Serialize)]
+struct DatasetSummaryWire {
+    experiment_id: String,
+    name: String,
+    digest: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    context: Option<String>,
+}
+
+#[derive(Serialize)]
+struct DatasetSummaries {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    dataset_summaries: Vec<DatasetSummaryWire>,
+}
+
+async fn find_datasets(State(state): State<MlflowState>, call: Call) -> Answer<DatasetSummaries> {
+    let texts = call.params.texts("experiment_ids")?;
+    if texts.is_empty() {
+        return Err(ApiError::invalid("SearchDatasets request must specify at least one experiment_id."));
+    }
+    if texts.len() > DATASET_EXPERIMENTS {
+        return Err(ApiError::invalid(format!(
+            "SearchDatasets request cannot specify more than {DATASET_EXPERIMENTS} experiment_ids. \
+             Received {} experiment_ids.",
+            texts.len()
+        )));
+    }
+    let ids = ids(&texts)?;
+    let found: Result<_, TrackingError> =
+        state.store.read(move |tx| Ok(tx.dataset_summaries(&ids, DATASETS)?)).await;
+    let wire = |summary: DatasetSummary| DatasetSummaryWire {
+        experiment_id: summary.experiment.to_string(),
+        name: summary.name,
+        digest: summary.digest,
+        context: summary.context,
+    };
+    Ok(Json(DatasetSummaries { dataset_summaries: found?.into_iter().map(wire).collect() }))
 }

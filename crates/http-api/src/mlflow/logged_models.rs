@@ -2,8 +2,9 @@
 
 use super::request::{Call, Params};
 use super::wire::{LoggedModelWire, Void};
-use super::{ApiError, MlflowState, artifacts, experiments, page_token};
+use super::{ApiError, MlflowState, artifacts, downloads, experiments, page_token};
 use axum::extract::{Path, State};
+use axum::response::Response;
 use axum::routing::{delete, get, patch, post};
 use axum::{Json, Router};
 use mainspring_domain::tracking::{LoggedModel, LoggedModelStatus};
@@ -26,6 +27,7 @@ pub(super) fn routes() -> Router<MlflowState> {
         .route("/logged-models/{id}/tags/{key}", delete(delete_tag))
         .route("/logged-models/{id}/params", post(log_params))
         .route("/logged-models/{id}/artifacts/directories", get(list_artifacts))
+        .route("/logged-models/{id}/artifacts/files", get(artifact))
 }
 
 #[derive(Serialize)]
@@ -134,17 +136,16 @@ fn order_by(params: &Params) -> Result<Vec<String>, ApiError> {
 
 async fn find(State(state): State<MlflowState>, call: Call) -> Answer<Many> {
     let params = &call.params;
-    if !params.objects("datasets")?.is_empty() {
-        return Err(ApiError::not_implemented(
-            "Searching logged models by data set is not available in this server yet.",
-        ));
-    }
+    let datasets = params.objects("datasets")?;
+    let dataset = |dataset: &Params| Ok((dataset.required("dataset_name")?, dataset.text("dataset_digest")?));
+    let measured_on = datasets.iter().map(dataset).collect::<Result<_, ApiError>>()?;
     let ids = experiments::ids(&params.texts("experiment_ids")?)?;
     let query = search::Query {
         filter: params.text("filter")?.unwrap_or_default(),
         order_by: order_by(params)?,
         limit: params.max_results(100, 1000)?,
         offset: page_token::offset(params)?,
+        measured_on,
     };
     let (models, next) = state
         .read(move |tx| {
@@ -166,4 +167,14 @@ async fn list_artifacts(
     let model = state.read(move |tx| logged_models::get(tx, &id)).await?;
     let path = call.params.text("artifact_directory_path")?.unwrap_or_default();
     artifacts::list_below(&state, model.artifact_uri, &path).await
+}
+
+async fn artifact(
+    State(state): State<MlflowState>,
+    Path(id): Path<String>,
+    call: Call,
+) -> Result<Response, ApiError> {
+    let path = call.params.required("artifact_file_path")?;
+    let model = state.read(move |tx| logged_models::get(tx, &id)).await?;
+    downloads::attachment(&state, &artifacts::own_path(&model.artifact_uri)?.join(&path)?).await
 }

@@ -21,6 +21,8 @@ const BATCH_LIMIT: usize = 1_000_000;
 const HISTORY_PAGE: usize = 25_000;
 /// Runs in one request for many histories.
 const BULK_RUNS: usize = 100;
+/// Points of one run in a sample, unless told and at most.
+const SAMPLE: (usize, usize) = (320, 2500);
 
 pub(super) fn routes() -> Router<MlflowState> {
     Router::new()
@@ -32,6 +34,7 @@ pub(super) fn routes() -> Router<MlflowState> {
         .route("/runs/outputs", post(log_outputs))
         .route("/metrics/get-history", get(history))
         .route("/metrics/get-history-bulk", get(history_bulk))
+        .route("/metrics/get-history-bulk-interval", get(history_bulk_interval))
 }
 
 fn metric(params: &Params) -> Result<LoggedMetric, ApiError> {
@@ -147,7 +150,6 @@ struct Histories {
 async fn history_bulk(State(state): State<MlflowState>, call: Call) -> Answer<Histories> {
     let mut ids = call.params.texts("run_id")?;
     ids.extend(call.params.texts("run_ids")?);
-    let key = call.params.required("metric_key")?;
     if ids.is_empty() {
         return Err(ApiError::invalid("GetMetricHistoryBulk request must specify at least one run_id."));
     }
@@ -157,6 +159,9 @@ async fn history_bulk(State(state): State<MlflowState>, call: Call) -> Answer<Hi
             ids.len()
         )));
     }
+    let Some(key) = call.params.text("metric_key")? else {
+        return Err(ApiError::invalid("GetMetricHistoryBulk request must specify a metric_key."));
+    };
     let limit = call.params.max_results(HISTORY_PAGE, HISTORY_PAGE)?;
     ids.sort();
     let metrics = state
@@ -172,5 +177,44 @@ async fn history_bulk(State(state): State<MlflowState>, call: Call) -> Answer<Hi
             Ok::<_, TrackingError>(metrics)
         })
         .await?;
+    Ok(Json(Histories { metrics }))
+}
+
+async fn history_bulk_interval(State(state): State<MlflowState>, call: Call) -> Answer<Histories> {
+    let params = &call.params;
+    let ids = params.texts("run_ids")?;
+    if ids.is_empty() {
+        return Err(params.missing("run_ids"));
+    }
+    if ids.len() > BULK_RUNS {
+        return Err(ApiError::invalid(format!(
+            "GetMetricHistoryBulkInterval request must specify at most {BULK_RUNS} run_ids. Received {} \
+             run_ids.",
+            ids.len()
+        )));
+    }
+    let key = params.required("metric_key")?;
+    let (default, most) = SAMPLE;
+    let wanted = params.integer("max_results")?.map_or(Ok(default), usize::try_from);
+    let points = wanted
+        .ok()
+        .filter(|wanted| (1..=most).contains(wanted))
+        .ok_or_else(|| ApiError::invalid(format!("max_results must be between 1 and {most}.")))?;
+    let steps = match (params.integer("start_step")?, params.integer("end_step")?) {
+        (Some(start), Some(end)) => Some((start, end)),
+        (None, None) => None,
+        _ => {
+            return Err(ApiError::invalid(
+                "If either start step or end step are specified, both must be specified.",
+            ));
+        }
+    };
+    let histories = state.read(move |tx| logging::sample_histories(tx, &ids, &key, steps, points)).await?;
+    let metrics = histories
+        .into_iter()
+        .flat_map(|(run, points)| {
+            points.into_iter().map(move |point| OwnedMetricWire::of_run(run.clone(), point))
+        })
+        .collect();
     Ok(Json(Histories { metrics }))
 }

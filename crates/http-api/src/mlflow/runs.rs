@@ -148,6 +148,7 @@ async fn find(State(state): State<MlflowState>, call: Call) -> Answer<Many> {
         order_by: params.texts("order_by")?,
         limit: params.max_results(1000, 50_000)?,
         offset: page_token::offset(params)?,
+        ..search::Query::default()
     };
     let page = state.read(move |tx| search::runs(tx, &ids, view, &query)).await?;
     Ok(Json(Many {

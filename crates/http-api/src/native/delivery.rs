@@ -67,7 +67,7 @@ pub(super) async fn models(State(state): State<NativeState>) -> Result<Json<Valu
 
 /// The registered models that one answer shows.
 fn all_models() -> Search {
-    Search { conditions: Vec::new(), order: Vec::new(), limit: 1000, offset: 0 }
+    Search { limit: 1000, ..Search::default() }
 }
 
 /// `POST /api/v1/deployments/{model}`: asks for a version to go to production.

@@ -324,3 +324,71 @@ async fn histories_come_in_pages_or_at_once() {
     assert_eq!(bulk["metrics"].as_array().unwrap().len(), 5);
     assert_eq!(bulk["metrics"][0]["run_id"], json!(run));
 }
+
+#[tokio::test]
+async fn a_sample_of_a_history_keeps_its_ends_and_its_bounds() {
+    let lab = Lab::new();
+    let run = lab.run().await;
+    let mut points: Vec<_> =
+        (0..30).map(|step| json!({ "key": "m", "value": step, "timestamp": 1, "step": step })).collect();
+    // Points of one step are points all the same.
+    points.extend((0..30).map(|time| json!({ "key": "flat", "value": "NaN", "timestamp": time })));
+    lab.post("runs/log-batch", json!({ "run_id": run, "metrics": points })).await;
+    let path = format!("/ajax-api/2.0/mlflow/metrics/get-history-bulk-interval?run_ids={run}");
+    for (query, expected) in [
+        ("metric_key=m&max_results=5", vec![0, 6, 12, 18, 29]),
+        ("metric_key=m&max_results=1", vec![29]),
+        ("metric_key=m&max_results=5&start_step=3&end_step=6", vec![3, 4, 5, 6]),
+        ("metric_key=m&max_results=5&start_step=40&end_step=60", vec![]),
+    ] {
+        let sample = lab.get(&format!("{path}&{query}")).await.json();
+        let steps: Vec<_> =
+            sample["metrics"].as_array().unwrap().iter().map(|m| m["step"].as_i64().unwrap()).collect();
+        assert_eq!(steps, expected, "{query}");
+    }
+    let flat = lab.get(&format!("{path}&metric_key=flat&max_results=4")).await.json();
+    let times: Vec<_> = flat["metrics"].as_array().unwrap().iter().map(|m| m["timestamp"].clone()).collect();
+    assert_eq!(times, [0, 8, 16, 29]);
+    for (query, message) in [
+        ("metric_key=m&max_results=0", "max_results must be between 1 and 2500"),
+        ("metric_key=m&start_step=2&end_step=1", "end_step must be greater than start_step. "),
+        ("metric_key=m&start_step=2", "If either start step or end step are specified"),
+        ("max_results=3", "Missing value for required parameter 'metric_key'"),
+    ] {
+        lab.get(&format!("{path}&{query}")).await.refused(400, "INVALID_PARAMETER_VALUE", message);
+    }
+}
+
+#[tokio::test]
+async fn what_was_read_and_measured_can_be_searched_for() {
+    let lab = Lab::new();
+    let run = lab.run().await;
+    let model = lab.post("logged-models", json!({ "experiment_id": "0", "name": "one" })).await;
+    let id = model["model"]["info"]["model_id"].as_str().unwrap().to_owned();
+    lab.post("logged-models", json!({ "experiment_id": "0", "name": "other" })).await;
+    let dataset = json!({ "name": "flights", "digest": "d1", "source_type": "local", "source": "x" });
+    let tags = json!([{ "key": "mlflow.data.context", "value": "training" }]);
+    let inputs = json!({ "run_id": run, "datasets": [{ "dataset": dataset, "tags": tags }] });
+    lab.post("runs/log-inputs", inputs).await;
+    let summaries = lab.post("experiments/search-datasets", json!({ "experiment_ids": ["0"] })).await;
+    let expected = json!({ "experiment_id": "0", "name": "flights", "digest": "d1", "context": "training" });
+    assert_eq!(summaries["dataset_summaries"], json!([expected]));
+    for (dataset, value) in [("d1", 0.9), ("d2", 0.1)] {
+        let metric = json!({
+            "run_id": run, "key": "auc", "value": value, "timestamp": 1, "model_id": id,
+            "dataset_name": "flights", "dataset_digest": dataset, "step": if dataset == "d1" { 1 } else { 2 }
+        });
+        lab.post("runs/log-metric", metric).await;
+    }
+    for (datasets, filter, found) in [
+        (json!([{ "dataset_name": "flights" }]), "", true),
+        (json!([{ "dataset_name": "flights", "dataset_digest": "d1" }]), "metrics.auc > 0.5", true),
+        (json!([{ "dataset_name": "flights", "dataset_digest": "d2" }]), "metrics.auc > 0.5", false),
+        (json!([{ "dataset_name": "hotels" }]), "", false),
+    ] {
+        let search = json!({ "experiment_ids": ["0"], "datasets": datasets, "filter": filter });
+        let models = lab.post("logged-models/search", search).await;
+        let names: Vec<_> = models["models"].as_array().into_iter().flatten().collect();
+        assert_eq!(names.len(), usize::from(found), "{datasets} {filter}");
+    }
+}

@@ -11,6 +11,7 @@ mod readers;
 mod registry;
 mod store;
 mod tracking;
+mod tracking_history;
 mod tracking_models;
 mod tracking_runs;
 mod tracking_search;

@@ -5,7 +5,7 @@ use super::tracking_search::{Entity, Statement};
 use super::tx::{SqliteTx, to_text};
 use crate::Result;
 use crate::traits::search::{Attribute, Search, View};
-use crate::traits::{ModelMetric, TrackingRead, TrackingWrite};
+use crate::traits::{DatasetSummary, ModelMetric, TrackingRead, TrackingWrite};
 use mainspring_domain::tracking::{
     DatasetInput, Experiment, KeyValue, Lifecycle, LoggedModel, Metric, ModelOutput, Run, RunInfo,
 };
@@ -122,6 +122,20 @@ impl TrackingRead for SqliteTx<'_> {
             ],
             |row| metric(key.to_owned(), row, 0),
         )
+    }
+
+    fn sample_metric_history(
+        &self,
+        run: &str,
+        key: &str,
+        steps: Option<(i64, i64)>,
+        buckets: usize,
+    ) -> Result<Vec<Metric>> {
+        self.sample_history(run, key, steps, buckets)
+    }
+
+    fn dataset_summaries(&self, experiments: &[i64], limit: usize) -> Result<Vec<DatasetSummary>> {
+        self.summarize_datasets(experiments, limit)
     }
 
     fn model_inputs(&self, run: &str) -> Result<Vec<String>> {

@@ -27,11 +27,33 @@ pub(super) struct Entity {
 pub(super) struct Statement {
     pub(super) sql: String,
     pub(super) values: Vec<Value>,
+    /// What metrics must fulfil to count, after `AND`; empty for all.
+    metric_scope: String,
 }
 
 impl Statement {
     pub(super) fn new(select: &str) -> Self {
-        Self { sql: format!("{select} WHERE true"), values: Vec::new() }
+        Self { sql: format!("{select} WHERE true"), values: Vec::new(), metric_scope: String::new() }
+    }
+
+    /// Restricts metrics to those that were measured on one of the data sets, and the entities to
+    /// those that have such metrics.
+    fn measured_on(&mut self, entity: &Entity, datasets: &[(String, Option<String>)]) -> Result<()> {
+        let Some((rows, _)) = entity.metrics else {
+            return Err(unknown(&Field::Dataset(DatasetProperty::Name)));
+        };
+        let mut any = Vec::new();
+        for (name, digest) in datasets {
+            let mut one = format!("t.dataset_name = {}", self.bind(name.clone()));
+            if let Some(digest) = digest {
+                let _ = write!(one, " AND t.dataset_digest = {}", self.bind(digest.clone()));
+            }
+            any.push(format!("({one})"));
+        }
+        self.metric_scope = format!(" AND ({})", any.join(" OR "));
+        let measured = format!("EXISTS (SELECT 1 FROM {rows}{})", self.metric_scope);
+        self.and(&measured);
+        Ok(())
     }
 
     /// Binds a value and gives its placeholder.
@@ -56,6 +78,9 @@ impl Statement {
 
     /// Adds conditions, order and page.
     pub(super) fn search(mut self, entity: &Entity, search: &Search) -> Result<Self> {
+        if !search.measured_on.is_empty() {
+            self.measured_on(entity, &search.measured_on)?;
+        }
         for condition in &search.conditions {
             let text = self.condition(entity, condition)?;
             self.and(&text);
@@ -90,7 +115,8 @@ impl Statement {
             Field::Metric(key) => {
                 let (rows, lookup) = entity.metrics.ok_or_else(|| unknown(&condition.field))?;
                 let key = self.bind(key.clone());
-                let rows = format!("{rows} AND t.key = {}", lookup.replace("{}", &key));
+                let scope = &self.metric_scope;
+                let rows = format!("{rows} AND t.key = {}{scope}", lookup.replace("{}", &key));
                 let value = if condition.operator == Operator::NotEqual {
                     // NaN differs from every number.
                     "CASE WHEN t.is_nan THEN 9e999 ELSE t.value END"
@@ -178,7 +204,8 @@ impl Statement {
             Field::Metric(name) => {
                 let (rows, lookup) = entity.metrics.ok_or_else(|| unknown(&key.field))?;
                 let name = self.bind(name.clone());
-                let rows = format!("FROM {rows} AND t.key = {}", lookup.replace("{}", &name));
+                let scope = &self.metric_scope;
+                let rows = format!("FROM {rows} AND t.key = {}{scope}", lookup.replace("{}", &name));
                 let latest = "ORDER BY t.step DESC, t.ts DESC LIMIT 1";
                 return Ok(format!(
                     "COALESCE((SELECT t.is_nan {rows} {latest}), 2), \

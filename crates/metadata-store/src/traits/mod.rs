@@ -16,7 +16,7 @@ pub use governance::{GovernanceRead, GovernanceWrite};
 pub use monitoring::{ArmStatistics, MonitoringRead, MonitoringWrite};
 pub use pipelines::{PipelinesRead, PipelinesWrite};
 pub use registry::{RegistryRead, RegistryWrite};
-pub use tracking::{ModelMetric, TrackingRead, TrackingWrite};
+pub use tracking::{DatasetSummary, ModelMetric, TrackingRead, TrackingWrite};
 
 /// Everything that can be read.
 pub trait ReadTx:

@@ -108,6 +108,9 @@ pub struct Search {
     pub conditions: Vec<Condition>,
     /// The order; each search has a default that also breaks ties.
     pub order: Vec<SortKey>,
+    /// Data sets by name and perhaps digest: logged models count only when they were measured on one
+    /// of these, and only by what was measured on them.
+    pub measured_on: Vec<(String, Option<String>)>,
     /// How many to give at most.
     pub limit: usize,
     /// How many to skip.

@@ -22,6 +22,19 @@ pub struct ModelMetric {
     pub dataset_digest: Option<String>,
 }
 
+/// A data set that runs of an experiment read, as far as a list shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DatasetSummary {
+    /// The experiment.
+    pub experiment: i64,
+    /// Its name.
+    pub name: String,
+    /// Its digest.
+    pub digest: String,
+    /// How runs used it, where they said so.
+    pub context: Option<String>,
+}
+
 /// Reading experiments, runs and logged models.
 pub trait TrackingRead {
     /// One experiment, deleted or not.
@@ -44,6 +57,17 @@ pub trait TrackingRead {
     fn run_tag(&self, run: &str, key: &str) -> Result<Option<String>>;
     /// Points of one metric in the order of step, time and value.
     fn metric_history(&self, run: &str, key: &str, limit: usize, offset: usize) -> Result<Vec<Metric>>;
+    /// At most `buckets` points of one metric, perhaps of a range of steps: the first of each of as
+    /// many equal parts of the history, and its last point.
+    fn sample_metric_history(
+        &self,
+        run: &str,
+        key: &str,
+        steps: Option<(i64, i64)>,
+        buckets: usize,
+    ) -> Result<Vec<Metric>>;
+    /// Data sets that runs of the experiments read, each once per use.
+    fn dataset_summaries(&self, experiments: &[i64], limit: usize) -> Result<Vec<DatasetSummary>>;
     /// The logged models that a run read.
     fn model_inputs(&self, run: &str) -> Result<Vec<String>>;
     /// One logged model, deleted or not.

@@ -53,7 +53,7 @@ fn condition(field: Field, operator: Operator, operand: Operand) -> Condition {
 }
 
 async fn found(store: &Store, conditions: Vec<Condition>, order: Vec<SortKey>) -> String {
-    let search = Search { conditions, order, limit: 10, offset: 0 };
+    let search = Search { conditions, order, limit: 10, ..Search::default() };
     let runs = store.read(move |tx| tx.search_runs(&[0], View::Active, &search)).await.unwrap();
     runs.iter().map(|run| run.info.id.trim_start_matches('r')).collect()
 }

@@ -110,6 +110,16 @@ async fn a_source_gives_files_run_and_model() {
     }
     let elsewhere = lab.register("s3://bucket/model", None, None).await.unwrap();
     assert_eq!((elsewhere.version, elsewhere.run_id), (6, None));
+    let foreign = lab.register("runs:/kept-elsewhere/model", Some("kept-elsewhere"), None).await.unwrap();
+    assert_eq!(
+        foreign.storage_location, "runs:/kept-elsewhere/model",
+        "a run of another server stays as it is"
+    );
+    let model: Result<_> = lab.store.read(|tx| Ok(tx.logged_model("m-1")?)).await;
+    let tags = model.unwrap().unwrap().tags;
+    let noted = tags.iter().find(|tag| tag.key == "mlflow.modelVersions").unwrap();
+    let versions = [1, 2, 5].map(|version| format!("{{\"name\": \"flights\", \"version\": {version}}}"));
+    assert_eq!(noted.value, format!("[{}]", versions.join(", ")));
 }
 
 #[tokio::test]

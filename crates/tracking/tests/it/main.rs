@@ -262,7 +262,7 @@ async fn runs_are_found_by_filter_and_order() {
         ("start_time > 15", "start_time", "r3 r1"),
     ] {
         let order_by = if order_by.is_empty() { vec![] } else { vec![order_by.to_owned()] };
-        let query = Query { filter: filter.into(), order_by, limit: 10, offset: 0 };
+        let query = Query { filter: filter.into(), order_by, limit: 10, ..Query::default() };
         let page = lab.read(move |tx| search::runs(tx, &[0], View::Active, &query)).await;
         let names: Vec<_> = page.items.into_iter().map(|run| run.info.name).collect();
         assert_eq!(names.join(" "), expected, "{filter}");
