@@ -44,6 +44,24 @@ pub struct Config {
     /// What is watched in production, by model.
     #[serde(default)]
     pub monitor: BTreeMap<String, Monitor>,
+    /// Who may call the server.
+    #[serde(default)]
+    pub access: Access,
+}
+
+/// `[access]`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Access {
+    /// Whether a login is needed also on a loopback address; elsewhere it always is.
+    #[serde(default)]
+    pub login: bool,
+    /// Names besides the loopback ones by which the server may be called, without port.
+    #[serde(default)]
+    pub allowed_hosts: Vec<String>,
+    /// Origins of foreign pages that may send changes, as `https://name:port`.
+    #[serde(default)]
+    pub allowed_origins: Vec<String>,
 }
 
 /// `[project]`

@@ -16,7 +16,7 @@ mod runner;
 mod triggers;
 mod watch;
 
-pub use config::{Config, ConfigError};
+pub use config::{Access, Config, ConfigError};
 pub use delivery::{Delivery, request_rollout};
 pub use engine::{Importer, Loop, LoopSettings};
 

@@ -17,8 +17,8 @@ pub(crate) struct ServerOption {
     /// The server's address.
     #[arg(long = "url", env = "MAINSPRING_URL", default_value = "http://127.0.0.1:5000", global = true)]
     url: String,
-    /// The token to speak with; tasks are given one.
-    #[arg(long, env = "MAINSPRING_TOKEN", hide_env_values = true, hide = true, global = true)]
+    /// The token to speak with, where the server asks for a login.
+    #[arg(long, env = "MAINSPRING_TOKEN", hide_env_values = true, global = true)]
     token: Option<String>,
 }
 
@@ -102,6 +102,13 @@ impl Client {
         let answer = self.patiently(|| {
             self.agent.post(&url).header("authorization", self.authorization()).send_json(body)
         });
+        self.json(answer)
+    }
+
+    pub(crate) fn delete(&self, path: &str) -> Result<Value, CliError> {
+        let url = format!("{}{path}", self.url);
+        let answer =
+            self.patiently(|| self.agent.delete(&url).header("authorization", self.authorization()).call());
         self.json(answer)
     }
 

@@ -1,6 +1,6 @@
 //! The HTTP faces of Mainspring. Wire types and their conversions live here and nowhere else.
 
-mod identity;
+pub mod access;
 pub mod inference;
 pub mod mlflow;
 pub mod native;

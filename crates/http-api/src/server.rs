@@ -1,6 +1,6 @@
 //! All faces on one port.
 
-use crate::identity::identify;
+use crate::access::{Gate, guarded};
 use crate::inference::{self, InferenceState};
 use crate::mlflow::{self, MlflowState};
 use crate::native::{self, NativeState};
@@ -10,7 +10,6 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware;
 use axum::response::{IntoResponse as _, Response};
-use mainspring_metadata_store::Store;
 use std::any::Any;
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -19,20 +18,18 @@ const BODY_LIMIT: usize = 32 << 20;
 
 /// The whole application.
 pub fn application(
-    store: Store,
+    gate: Gate,
     mlflow: MlflowState,
     inference: InferenceState,
     native: NativeState,
 ) -> Router {
-    Router::new()
+    let routes = Router::new()
         .merge(inference::router(inference))
         .merge(native::router(native))
         .merge(ui::router())
         .merge(mlflow::router(mlflow))
-        .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .layer(middleware::from_fn_with_state(store, identify))
-        .layer(middleware::map_response(protect))
-        .layer(CatchPanicLayer::custom(panicked))
+        .layer(DefaultBodyLimit::max(BODY_LIMIT));
+    guarded(routes, gate).layer(middleware::map_response(protect)).layer(CatchPanicLayer::custom(panicked))
 }
 
 /// Headers that keep pages and downloads from being used against their reader.

@@ -9,10 +9,12 @@
 
 mod error;
 mod sqlite;
+mod tokens;
 pub mod traits;
 
 pub use error::StoreError;
 pub use sqlite::{AuditVerdict, Store, verify_audit};
+pub use tokens::{new_token, token_sha256};
 pub use traits::{ReadTx, WriteTx};
 
 /// A result of the store.

@@ -10,14 +10,12 @@ mod runner;
 mod runs;
 mod scheduler;
 mod timetable;
-mod tokens;
 mod trigger_rule;
 
 pub use import::{ImportSettings, import_folder};
 pub use runner::{StartRequest, TaskRunner, TaskStatus};
 pub use runs::{CreateRun, create_run};
 pub use scheduler::{Scheduler, SchedulerSettings};
-pub use tokens::token_sha256;
 
 use mainspring_metadata_store::StoreError;
 use thiserror::Error;

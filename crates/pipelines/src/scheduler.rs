@@ -3,12 +3,11 @@
 use crate::planner::{Command, Event, plan};
 use crate::runner::{StartRequest, TaskRunner, TaskStatus};
 use crate::runs::{CreateRun, create_run};
-use crate::tokens::token_sha256;
 use crate::{PipelineError, timetable};
 use mainspring_domain::events::Record;
 use mainspring_domain::pipelines::{Attempt, AttemptState, DagRun, RunState, TaskState};
 use mainspring_domain::{Actor, Clock};
-use mainspring_metadata_store::{Store, StoreError, WriteTx};
+use mainspring_metadata_store::{Store, StoreError, WriteTx, new_token, token_sha256};
 use serde_json::{Map, json};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -287,7 +286,7 @@ fn record_attempt(
     try_number: u32,
     revision: Option<&str>,
 ) -> Result<NewAttempt, PipelineError> {
-    let token = format!("ms-{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple());
+    let token = new_token();
     let spec = run.dag.tasks.iter().find(|task| task.task_id == task_id);
     let attempt = Attempt {
         id: uuid::Uuid::now_v7().simple().to_string(),

@@ -12,5 +12,6 @@ pub(crate) mod server;
 pub(crate) mod status;
 pub(crate) mod supervise;
 pub(crate) mod test_model;
+pub(crate) mod users;
 pub(crate) mod validate;
 pub(crate) mod why;

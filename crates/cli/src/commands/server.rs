@@ -5,10 +5,12 @@ use crate::project;
 use crate::terminal::note;
 use clap::Args;
 use mainspring_artifact_store::ArtifactStore;
-use mainspring_automation::{Config, Loop, LoopSettings};
-use mainspring_domain::SystemClock;
+use mainspring_automation::{Access, Config, Loop, LoopSettings};
 use mainspring_domain::registry::{ModelVersion, Stage};
+use mainspring_domain::{Actor, SystemClock};
 use mainspring_governance::policy::StagePolicy;
+use mainspring_governance::users;
+use mainspring_http_api::access::{AccessPolicy, Gate};
 use mainspring_http_api::inference::InferenceState;
 use mainspring_http_api::mlflow::MlflowState;
 use mainspring_http_api::native::NativeState;
@@ -67,17 +69,15 @@ impl Server {
                 .hint("another server may run there; choose another with --port")
         })?;
         let address = listener.local_addr()?;
-        let (app, _parts) = assemble(&root, &data_dir, config, address).await?;
+        let (app, _parts, first) = assemble(&root, &data_dir, config, address).await?;
         note(&format!(
             "mainspring is ready after {} ms: http://{address} (project {}, data in {})",
             began.elapsed().as_millis(),
             root.display(),
             data_dir.display()
         ));
-        if !address.ip().is_loopback() {
-            note(
-                "this address can be reached from other machines, and there is no login yet: use it only in a network you trust",
-            );
+        if let Some((user, secret)) = first {
+            note(&first_login(&user, &secret, address));
         }
         let stopping = Arc::new(tokio::sync::Notify::new());
         let told = Arc::clone(&stopping);
@@ -99,7 +99,7 @@ async fn assemble(
     data_dir: &Path,
     config: Config,
     address: SocketAddr,
-) -> Result<(axum::Router, Loop), CliError> {
+) -> Result<(axum::Router, Loop, Option<(String, String)>), CliError> {
     let clock = Arc::new(SystemClock);
     let store = Store::open(data_dir, clock.clone()).map_err(|error| match error {
         StoreError::Locked { .. } => {
@@ -128,8 +128,16 @@ async fn assemble(
     })
     .await
     .map_err(|error| CliError::usage(error.to_string()))?;
+    let policy = access_policy(&config.access, address.ip());
+    let first = if policy.login {
+        let actor = Actor::system("first start");
+        let made = store.write(actor, users::first_admin).await;
+        made.map_err(|error| CliError::outside(error.to_string()))?
+    } else {
+        None
+    };
     let app = mainspring_http_api::application(
-        store.clone(),
+        Gate::new(store.clone(), Arc::new(SystemClock), policy),
         MlflowState {
             store: store.clone(),
             artifacts,
@@ -151,7 +159,32 @@ async fn assemble(
             import: parts.import.clone(),
         },
     );
-    Ok((app, parts))
+    Ok((app, parts, first))
+}
+
+/// What the gate asks for: a login on every address that other machines reach, and names by which a
+/// browser can only mean this server where it is reached without one.
+fn access_policy(access: &Access, ip: IpAddr) -> AccessPolicy {
+    let login = access.login || !ip.is_loopback();
+    let mut hosts = access.allowed_hosts.clone();
+    if ip.is_loopback() || !hosts.is_empty() {
+        hosts.extend(["localhost", "127.0.0.1", "[::1]"].map(str::to_owned));
+    }
+    if ip.is_loopback() {
+        hosts.push(if ip.is_ipv6() { format!("[{ip}]") } else { ip.to_string() });
+    }
+    AccessPolicy { login, hosts, origins: access.allowed_origins.clone() }
+}
+
+/// What somebody needs who has just started a server that asks for a login.
+fn first_login(user: &str, secret: &str, address: SocketAddr) -> String {
+    let port = address.port();
+    format!(
+        "this server asks for a login. The user `{user}` was made; this token is shown only now:\n\n\
+         \x20 export MLFLOW_TRACKING_URI=http://HOST:{port} MLFLOW_TRACKING_TOKEN={secret}\n\
+         \x20 export MAINSPRING_URL=http://127.0.0.1:{port} MAINSPRING_TOKEN={secret}\n\n\
+         In the browser, log in as `{user}` with the token as password. `mainspring users --help` adds others."
+    )
 }
 
 /// The policy in the registry's words.

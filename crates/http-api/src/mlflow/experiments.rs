@@ -6,6 +6,9 @@ use super::{ApiError, MlflowState, page_token, runs};
 use axum::extract::State;
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use mainspring_domain::access::Scope;
+use mainspring_governance::users;
+use mainspring_metadata_store::WriteTx;
 use mainspring_metadata_store::traits::DatasetSummary;
 use mainspring_tracking::experiments::{self, parse_id};
 use mainspring_tracking::{TrackingError, search};
@@ -50,8 +53,12 @@ async fn create(State(state): State<MlflowState>, call: Call) -> Answer<Value> {
     let name = call.params.required("name")?;
     let location = call.params.text("artifact_location")?;
     let tags = call.params.pairs("tags")?;
-    let id =
-        state.write(call.actor, move |tx| experiments::create(tx, &name, location.as_deref(), tags)).await?;
+    let create = move |tx: &mut dyn WriteTx| {
+        let id = experiments::create(tx, &name, location.as_deref(), tags)?;
+        users::own(tx, &Scope::Experiment(id))?;
+        Ok::<_, TrackingError>(id)
+    };
+    let id = state.write(call.actor, create).await?;
     Ok(Json(json!({ "experiment_id": id.to_string() })))
 }
 
@@ -80,7 +87,8 @@ async fn find(State(state): State<MlflowState>, call: Call) -> Answer<Many> {
         offset: page_token::offset(&call.params)?,
         ..search::Query::default()
     };
-    let page = state.read(move |tx| search::experiments(tx, view, &query)).await?;
+    let mut page = state.read(move |tx| search::experiments(tx, view, &query)).await?;
+    page.items.retain(|experiment| call.sees(&Scope::Experiment(experiment.id)));
     Ok(Json(Many {
         experiments: page.items.into_iter().map(Into::into).collect(),
         next_page_token: page.next.map(page_token::encode),

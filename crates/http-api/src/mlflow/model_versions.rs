@@ -7,6 +7,7 @@ use super::{ApiError, MlflowState, page_token};
 use axum::extract::State;
 use axum::routing::{delete, get, patch, post};
 use axum::{Json, Router};
+use mainspring_domain::access::Scope;
 use mainspring_registry::search;
 use mainspring_registry::versions::{self, NewVersion, parse_stage, parse_version};
 use serde::Serialize;
@@ -122,7 +123,8 @@ async fn delete_tag(State(state): State<MlflowState>, call: Call) -> Answer<Void
 
 async fn find(State(state): State<MlflowState>, call: Call) -> Answer<Many> {
     let query = query(&call.params, 10_000, 200_000)?;
-    let page = state.read(move |tx| search::versions(tx, &query)).await?;
+    let mut page = state.read(move |tx| search::versions(tx, &query)).await?;
+    page.items.retain(|version| call.sees(&Scope::Model(version.name.clone())));
     Ok(Json(Many {
         model_versions: page.items.into_iter().map(ModelVersionWire::listed).collect(),
         next_page_token: page.next.map(page_token::encode),

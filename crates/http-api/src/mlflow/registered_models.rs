@@ -6,8 +6,10 @@ use super::{ApiError, MlflowState, page_token};
 use axum::extract::State;
 use axum::routing::{delete, get, patch, post};
 use axum::{Json, Router};
+use mainspring_domain::access::Scope;
 use mainspring_domain::registry::{ModelVersion, RegisteredModel};
-use mainspring_metadata_store::ReadTx;
+use mainspring_governance::users;
+use mainspring_metadata_store::{ReadTx, WriteTx};
 use mainspring_registry::aliases;
 use mainspring_registry::versions::{parse_stage, parse_version};
 use mainspring_registry::{RegistryError, models, search};
@@ -70,7 +72,12 @@ async fn create(State(state): State<MlflowState>, call: Call) -> Answer<One> {
     let name = call.params.required("name")?;
     let description = call.params.text("description")?.unwrap_or_default();
     let tags = call.params.pairs("tags")?;
-    let model = state.write(call.actor, move |tx| models::create(tx, &name, &description, tags)).await?;
+    let create = move |tx: &mut dyn WriteTx| {
+        let model = models::create(tx, &name, &description, tags)?;
+        users::own(tx, &Scope::Model(name))?;
+        Ok::<_, RegistryError>(model)
+    };
+    let model = state.write(call.actor, create).await?;
     Ok(One::new((model, Vec::new())))
 }
 
@@ -102,6 +109,7 @@ async fn rename(State(state): State<MlflowState>, call: Call) -> Answer<One> {
     let changed = state
         .write(call.actor, move |tx| {
             let model = models::rename(tx, &name, &new_name)?;
+            tx.move_grants(&Scope::Model(name), &Scope::Model(new_name))?;
             with_latest(tx, model)
         })
         .await?;
@@ -110,7 +118,11 @@ async fn rename(State(state): State<MlflowState>, call: Call) -> Answer<One> {
 
 async fn remove(State(state): State<MlflowState>, call: Call) -> Answer<Void> {
     let name = call.params.required("name")?;
-    state.write(call.actor, move |tx| models::delete(tx, &name)).await?;
+    let delete = move |tx: &mut dyn WriteTx| {
+        models::delete(tx, &name)?;
+        Ok::<_, RegistryError>(tx.delete_grants_on(&Scope::Model(name))?)
+    };
+    state.write(call.actor, delete).await?;
     Ok(Json(Void {}))
 }
 
@@ -166,7 +178,7 @@ pub(super) fn query(params: &Params, default: usize, most: usize) -> Result<sear
 
 async fn find(State(state): State<MlflowState>, call: Call) -> Answer<Many> {
     let query = query(&call.params, 100, 1000)?;
-    let (page, mut latest) = state
+    let (mut page, mut latest) = state
         .read(move |tx| {
             let page = search::models(tx, &query)?;
             let names: Vec<&str> = page.items.iter().map(|model| model.name.as_str()).collect();
@@ -174,6 +186,7 @@ async fn find(State(state): State<MlflowState>, call: Call) -> Answer<Many> {
             Ok::<_, RegistryError>((page, latest))
         })
         .await?;
+    page.items.retain(|model| call.sees(&Scope::Model(model.name.clone())));
     let models = page.items.into_iter().map(|model| {
         let own = latest.extract_if(.., |version| version.name == model.name).collect();
         RegisteredModelWire::new(model, own)

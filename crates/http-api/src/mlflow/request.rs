@@ -7,8 +7,11 @@ use axum::RequestExt as _;
 use axum::extract::{FromRequest, Query, Request};
 use axum::http::{Method, StatusCode, header};
 use mainspring_domain::Actor;
+use mainspring_domain::access::{Role, Scope};
 use mainspring_domain::tracking::KeyValue;
+use mainspring_governance::access::Principal;
 use serde_json::{Map, Value, json};
+use std::sync::Arc;
 
 const SEE_DOCS: &str = "See the API docs for more information about request parameters.";
 
@@ -16,6 +19,7 @@ const SEE_DOCS: &str = "See the API docs for more information about request para
 #[derive(Debug)]
 pub(super) struct Call {
     pub(super) actor: Actor,
+    principal: Arc<Principal>,
     pub(super) params: Params,
 }
 
@@ -27,12 +31,23 @@ impl<S: Send + Sync> FromRequest<S> for Call {
             .extract_parts::<Extension<Actor>>()
             .await
             .map_err(|error| ApiError::internal("Identification", &error))?;
+        let principal = request
+            .extract_parts::<Extension<Arc<Principal>>>()
+            .await
+            .map_err(|error| ApiError::internal("Identification", &error))?;
         let params = if request.method() == Method::GET {
             from_query(request, state).await
         } else {
             from_body(request, state).await
         }?;
-        Ok(Self { actor: actor.0, params: Params::new(params) })
+        Ok(Self { actor: actor.0, principal: principal.0, params: Params::new(params) })
+    }
+}
+
+impl Call {
+    /// Whether the caller may see something in a list.
+    pub(super) fn sees(&self, scope: &Scope) -> bool {
+        self.principal.may(Role::Reader, scope)
     }
 }
 

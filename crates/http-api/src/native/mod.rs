@@ -8,9 +8,10 @@ mod lineage;
 mod overview;
 mod pipelines;
 mod stages;
+mod users;
 
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use mainspring_automation::{Config, Delivery, Importer};
 use mainspring_executors::LocalExecutor;
 use mainspring_governance::policy::StagePolicy;
@@ -64,5 +65,11 @@ pub fn router(state: NativeState) -> Router {
         .route("/api/v1/monitors/{model}", get(delivery::monitor))
         .route("/api/v1/audit", get(lineage::audit))
         .route("/api/v1/why", get(lineage::why))
+        .route("/api/v1/me", get(users::me))
+        .route("/api/v1/users", get(users::list).post(users::add))
+        .route("/api/v1/users/{name}", delete(users::remove))
+        .route("/api/v1/users/{name}/tokens", post(users::make_token))
+        .route("/api/v1/users/{name}/tokens/{id}", delete(users::revoke_token))
+        .route("/api/v1/users/{name}/roles", post(users::set_role))
         .with_state(state)
 }

@@ -1,5 +1,6 @@
 //! The HTTP faces, asked as clients ask.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod access;
 mod mlflow;
 mod mlflow_client;

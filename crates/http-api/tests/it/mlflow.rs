@@ -1,11 +1,12 @@
 //! The MLflow API over its router.
 
+use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
-use axum::{Extension, Router};
 use mainspring_artifact_store::ArtifactStore;
+use mainspring_domain::SystemClock;
 use mainspring_domain::registry::Stage;
-use mainspring_domain::{Actor, SystemClock};
+use mainspring_http_api::access::{AccessPolicy, Gate, guarded};
 use mainspring_http_api::mlflow::{MlflowState, router};
 use mainspring_metadata_store::Store;
 use mainspring_registry::Refusal;
@@ -15,8 +16,8 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use tower::ServiceExt as _;
 
-/// The routes on a fresh store; nothing gets into production.
-pub(crate) fn routes(dir: &Path) -> Router {
+/// What the routes work on, with a fresh store; what is tagged `bad` does not get into production.
+pub(crate) fn state(dir: &Path) -> MlflowState {
     let store = Store::open(dir, Arc::new(SystemClock)).unwrap();
     let artifacts = ArtifactStore::local(&dir.join("artifacts")).unwrap();
     let stage_check = Arc::new(|_: &dyn mainspring_metadata_store::ReadTx, version: &_, stage| {
@@ -29,7 +30,14 @@ pub(crate) fn routes(dir: &Path) -> Router {
         }
         Ok(())
     });
-    router(MlflowState { store, artifacts, stage_check }).layer(Extension(Actor::user("test")))
+    MlflowState { store, artifacts, stage_check }
+}
+
+/// The routes on a fresh store, for everybody.
+pub(crate) fn routes(dir: &Path) -> Router {
+    let state = state(dir);
+    let gate = Gate::new(state.store.clone(), Arc::new(SystemClock), AccessPolicy::default());
+    guarded(router(state), gate)
 }
 
 struct Lab {

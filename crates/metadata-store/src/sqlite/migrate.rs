@@ -9,6 +9,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (3, include_str!("../../migrations/sqlite/0003_pipelines.sql")),
     (4, include_str!("../../migrations/sqlite/0004_data_and_gates.sql")),
     (5, include_str!("../../migrations/sqlite/0005_delivery_and_monitoring.sql")),
+    (7, include_str!("../../migrations/sqlite/0007_access.sql")),
 ];
 
 /// Brings a database to the newest schema.

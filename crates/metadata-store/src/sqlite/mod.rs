@@ -1,5 +1,6 @@
 //! The embedded store: SQLite in WAL mode with one writer thread and a pool of readers.
 
+mod access;
 mod audit;
 mod data;
 mod delivery;

@@ -1,6 +1,7 @@
 //! What the store offers, one trait per area. Reads need `&self`, writes `&mut self`; both happen
 //! within one transaction and see one consistent state.
 
+mod access;
 mod data;
 mod delivery;
 mod governance;
@@ -10,6 +11,7 @@ mod registry;
 pub mod search;
 mod tracking;
 
+pub use access::{AccessRead, AccessWrite};
 pub use data::{DataRead, DataWrite};
 pub use delivery::{DeliveryRead, DeliveryWrite};
 pub use governance::{GovernanceRead, GovernanceWrite};
@@ -20,13 +22,21 @@ pub use tracking::{DatasetSummary, ModelMetric, TrackingRead, TrackingWrite};
 
 /// Everything that can be read.
 pub trait ReadTx:
-    GovernanceRead + PipelinesRead + DataRead + DeliveryRead + MonitoringRead + TrackingRead + RegistryRead
+    AccessRead
+    + GovernanceRead
+    + PipelinesRead
+    + DataRead
+    + DeliveryRead
+    + MonitoringRead
+    + TrackingRead
+    + RegistryRead
 {
 }
 
 /// Everything that can be written.
 pub trait WriteTx:
     ReadTx
+    + AccessWrite
     + GovernanceWrite
     + PipelinesWrite
     + DataWrite
@@ -38,7 +48,8 @@ pub trait WriteTx:
 }
 
 impl<T> ReadTx for T where
-    T: GovernanceRead
+    T: AccessRead
+        + GovernanceRead
         + PipelinesRead
         + DataRead
         + DeliveryRead
@@ -50,6 +61,7 @@ impl<T> ReadTx for T where
 
 impl<T> WriteTx for T where
     T: ReadTx
+        + AccessWrite
         + GovernanceWrite
         + PipelinesWrite
         + DataWrite

@@ -6,10 +6,8 @@ use mainspring_domain::pipelines::{
     Attempt, AttemptState, Dag, DagRun, DagSpec, RunState, Schedule, TaskState,
 };
 use mainspring_domain::{Actor, Clock, Timestamp};
-use mainspring_metadata_store::{Store, StoreError};
-use mainspring_pipelines::{
-    CreateRun, PipelineError, Scheduler, SchedulerSettings, create_run, token_sha256,
-};
+use mainspring_metadata_store::{Store, StoreError, token_sha256};
+use mainspring_pipelines::{CreateRun, PipelineError, Scheduler, SchedulerSettings, create_run};
 use mainspring_test_support::{FakeClock, TempStore};
 use serde_json::Map;
 use std::collections::BTreeSet;

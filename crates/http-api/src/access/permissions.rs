@@ -1,0 +1,238 @@
+//! Which role each route needs, and on what.
+
+use axum::http::Method;
+use mainspring_domain::access::Role::{self, Admin, Editor, Manager, Reader};
+
+/// What a route works on, and so where the role must be held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum On {
+    /// The whole server.
+    Server,
+    /// A list that shows each caller what it may see.
+    Visible,
+    /// The experiment of `experiment_id`.
+    Experiment,
+    /// The experiment of `experiment_name`.
+    ExperimentName,
+    /// Each of `experiment_ids`; the whole server when none is named.
+    Experiments,
+    /// The experiment of each run in `run_id`, `run_uuid` or `run_ids`.
+    Run,
+    /// The same, named in the query alone.
+    RunQuery,
+    /// The experiment of the logged model in the path.
+    LoggedModel,
+    /// The experiment that the artifact path in the URL begins with.
+    Artifact,
+    /// The same for the query parameter `path`.
+    ArtifactQuery,
+    /// The registered model of `name`.
+    Model,
+    /// The same; what a new version is made from must be readable.
+    ModelWithSource,
+    /// The registered model in the path.
+    ModelPath,
+    /// The model of the rollout in the path.
+    RolloutPath,
+}
+
+impl On {
+    /// Whether the body of a request may name what it works on.
+    pub(super) const fn reads_body(self) -> bool {
+        matches!(
+            self,
+            Self::Experiment
+                | Self::ExperimentName
+                | Self::Experiments
+                | Self::Run
+                | Self::Model
+                | Self::ModelWithSource
+        )
+    }
+}
+
+/// What a route needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Needs {
+    /// Nothing: health, and files of the web UI that hold no data.
+    Nothing,
+    /// A login, where one is asked for at all.
+    Login,
+    /// A role.
+    Role(Role, On),
+}
+
+/// What the route with this pattern needs; none when it is not listed.
+pub(super) fn of(method: &Method, pattern: &str) -> Option<Needs> {
+    let method = match *method {
+        Method::GET | Method::HEAD => "GET",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        _ => return Some(Needs::Login),
+    };
+    for prefix in ["/api/2.0/", "/api/3.0/", "/ajax-api/2.0/", "/ajax-api/3.0/"] {
+        if let Some(rest) = pattern.strip_prefix(prefix) {
+            let role = match rest.strip_prefix("mlflow/") {
+                Some(rest) => mlflow(method, rest),
+                None => artifacts(method, rest.strip_prefix("mlflow-artifacts/")?),
+            };
+            return role.map(|(role, on)| Needs::Role(role, on));
+        }
+    }
+    if let Some(rest) = pattern.strip_prefix("/api/v1/") {
+        return native(method, rest);
+    }
+    other(method, pattern)
+}
+
+fn mlflow(method: &str, route: &str) -> Option<(Role, On)> {
+    Some(match (method, route) {
+        ("GET", "server-info") => (Reader, On::Visible),
+        ("POST", "experiments/create") => (Editor, On::Server),
+        ("GET", "experiments/get") => (Reader, On::Experiment),
+        ("GET", "experiments/get-by-name") => (Reader, On::ExperimentName),
+        ("GET" | "POST", "experiments/search") => (Reader, On::Visible),
+        ("POST", "experiments/search-datasets" | "runs/search" | "logged-models/search") => {
+            (Reader, On::Experiments)
+        }
+        (
+            "POST",
+            "experiments/update" | "experiments/set-experiment-tag" | "experiments/delete-experiment-tag",
+        ) => (Editor, On::Experiment),
+        ("POST", "experiments/delete" | "experiments/restore") => (Manager, On::Experiment),
+        ("POST", "runs/create") | ("POST", "logged-models") => (Editor, On::Experiment),
+        ("GET", "runs/get" | "artifacts/list") => (Reader, On::Run),
+        ("GET", "metrics/get-history" | "metrics/get-history-bulk" | "metrics/get-history-bulk-interval") => {
+            (Reader, On::Run)
+        }
+        ("POST", "runs/delete" | "runs/restore") => (Manager, On::Run),
+        (
+            "POST",
+            "runs/update" | "runs/set-tag" | "runs/delete-tag" | "runs/log-metric" | "runs/log-parameter"
+            | "runs/log-batch" | "runs/log-model" | "runs/log-inputs" | "runs/outputs",
+        ) => (Editor, On::Run),
+        ("POST", "upload-artifact") => (Editor, On::RunQuery),
+        (
+            "GET",
+            "logged-models/{id}"
+            | "logged-models/{id}/artifacts/directories"
+            | "logged-models/{id}/artifacts/files",
+        ) => (Reader, On::LoggedModel),
+        ("DELETE", "logged-models/{id}") => (Manager, On::LoggedModel),
+        ("PATCH", "logged-models/{id}" | "logged-models/{id}/tags")
+        | ("DELETE", "logged-models/{id}/tags/{key}")
+        | ("POST", "logged-models/{id}/params") => (Editor, On::LoggedModel),
+        ("POST", "registered-models/create") => (Editor, On::Server),
+        ("GET", "registered-models/search" | "model-versions/search") => (Reader, On::Visible),
+        (
+            "GET",
+            "registered-models/get"
+            | "registered-models/get-latest-versions"
+            | "registered-models/alias"
+            | "model-versions/get"
+            | "model-versions/get-download-uri",
+        )
+        | ("POST", "registered-models/get-latest-versions") => (Reader, On::Model),
+        ("POST", "model-versions/create") => (Editor, On::ModelWithSource),
+        ("PATCH", "registered-models/update" | "model-versions/update")
+        | ("POST", "registered-models/set-tag" | "model-versions/set-tag")
+        | ("DELETE", "registered-models/delete-tag" | "model-versions/delete-tag") => (Editor, On::Model),
+        (
+            "POST",
+            "registered-models/rename" | "registered-models/alias" | "model-versions/transition-stage",
+        )
+        | ("DELETE", "registered-models/delete" | "registered-models/alias" | "model-versions/delete") => {
+            (Manager, On::Model)
+        }
+        _ => return None,
+    })
+}
+
+fn artifacts(method: &str, route: &str) -> Option<(Role, On)> {
+    Some(match (method, route) {
+        ("GET", "artifacts") => (Reader, On::ArtifactQuery),
+        ("GET", "artifacts/{*path}") => (Reader, On::Artifact),
+        ("PUT", "artifacts/{*path}") => (Editor, On::Artifact),
+        ("DELETE", "artifacts/{*path}") => (Manager, On::Artifact),
+        _ => return None,
+    })
+}
+
+fn native(method: &str, route: &str) -> Option<Needs> {
+    Some(match (method, route) {
+        ("GET", "me") => Needs::Login,
+        ("GET", "users") | ("POST", "users") | ("DELETE", "users/{name}") => Needs::Role(Admin, On::Server),
+        ("POST", "users/{name}/tokens")
+        | ("DELETE", "users/{name}/tokens/{id}")
+        | ("POST", "users/{name}/roles") => Needs::Role(Admin, On::Server),
+        (
+            "GET",
+            "loop"
+            | "events"
+            | "dags"
+            | "runs"
+            | "runs/{run_id}"
+            | "runs/{run_id}/tasks/{task_id}/{try_number}/log"
+            | "gates"
+            | "data/versions"
+            | "data/arrivals"
+            | "models"
+            | "rollouts"
+            | "monitors/{model}"
+            | "audit"
+            | "why",
+        ) => Needs::Role(Reader, On::Server),
+        ("GET", "rollouts/{id}") => Needs::Role(Reader, On::RolloutPath),
+        ("POST", "dags/import" | "dags/{dag_id}/runs" | "gates" | "data/versions") => {
+            Needs::Role(Editor, On::Server)
+        }
+        ("POST", "deployments/{model}") => Needs::Role(Manager, On::ModelPath),
+        ("POST", "rollouts/{id}/{verb}") => Needs::Role(Manager, On::RolloutPath),
+        _ => return None,
+    })
+}
+
+fn other(method: &str, pattern: &str) -> Option<Needs> {
+    Some(match (method, pattern) {
+        (
+            "GET",
+            "/health" | "/version" | "/ping" | "/v2" | "/v2/health/live" | "/v2/health/ready"
+            | "/favicon.svg" | "/assets/{*path}",
+        ) => Needs::Nothing,
+        ("GET", "/get-artifact") => Needs::Role(Reader, On::RunQuery),
+        ("GET", "/model-versions/get-artifact") => Needs::Role(Reader, On::Model),
+        ("POST", "/invocations") => Needs::Role(Reader, On::Server),
+        ("GET", "/v2/models/{model}" | "/v2/models/{model}/ready") | ("POST", "/v2/models/{model}/infer") => {
+            Needs::Role(Reader, On::ModelPath)
+        }
+        ("POST", "/v2/models/{model}/feedback") => Needs::Role(Editor, On::ModelPath),
+        // What is not offered says so to whoever may ask at all.
+        (_, "/v1/traces" | "/graphql") => Needs::Login,
+        // The pages of the web UI: asking for them makes the browser ask for the login.
+        ("GET", "/" | "/runs" | "/runs/{*rest}" | "/models" | "/models/{*rest}" | "/data" | "/events") => {
+            Needs::Login
+        }
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Needs, On, of};
+    use axum::http::Method;
+    use mainspring_domain::access::Role;
+
+    #[test]
+    fn a_route_needs_the_same_under_every_prefix_and_an_unknown_one_answers_nobody() {
+        for prefix in ["/api/2.0", "/api/3.0", "/ajax-api/2.0", "/ajax-api/3.0"] {
+            let needs = of(&Method::POST, &format!("{prefix}/mlflow/runs/log-batch"));
+            assert_eq!(needs, Some(Needs::Role(Role::Editor, On::Run)), "{prefix}");
+            assert_eq!(of(&Method::POST, &format!("{prefix}/mlflow/runs/new-thing")), None);
+            assert_eq!(of(&Method::PATCH, &format!("{prefix}/mlflow/runs/log-batch")), None);
+        }
+        assert_eq!(of(&Method::GET, "/api/v1/new-thing"), None);
+        assert_eq!(of(&Method::HEAD, "/health"), Some(Needs::Nothing));
+    }
+}

@@ -1,0 +1,100 @@
+//! From what a request names to the scopes on which its role must be held.
+
+use super::ids::Named;
+use super::permissions::On;
+use mainspring_domain::access::{Role, Scope};
+use mainspring_metadata_store::{ReadTx, StoreError};
+
+/// A role that is needed, and where.
+pub(super) type Needed = (Role, Scope);
+
+/// What the role is needed on. Something that does not exist, and a request that names nothing, asks
+/// for the role on the whole server: who holds less learns nothing of what exists.
+pub(super) fn needed(
+    tx: &dyn ReadTx,
+    role: Role,
+    on: On,
+    named: &Named,
+    path: &[(String, String)],
+) -> Result<Vec<Needed>, StoreError> {
+    let in_path = |key: &str| path.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str());
+    let mut needed = Vec::new();
+    match on {
+        On::Server | On::Visible => {}
+        On::Experiment | On::Experiments => {
+            needed.extend(named.experiments.iter().map(|id| (role, experiment(id))));
+            // A logged model names the run that it comes from.
+            for run in &named.runs {
+                needed.push((role, of_run(tx, run)?));
+            }
+        }
+        On::ExperimentName => {
+            for name in &named.experiment_names {
+                let found = tx.experiment_by_name(name)?;
+                needed.push((role, found.map_or(Scope::Server, |found| Scope::Experiment(found.id))));
+            }
+        }
+        On::Run | On::RunQuery => {
+            for run in &named.runs {
+                needed.push((role, of_run(tx, run)?));
+            }
+            for model in &named.logged_models {
+                needed.push((role, of_logged_model(tx, model)?));
+            }
+        }
+        On::LoggedModel => {
+            if let Some(id) = in_path("id") {
+                needed.push((role, of_logged_model(tx, id)?));
+            }
+        }
+        On::Artifact => needed.extend(in_path("path").map(|path| (role, of_path(path)))),
+        On::ArtifactQuery => needed.extend(named.paths.iter().map(|path| (role, of_path(path)))),
+        On::Model => needed.extend(named.models.iter().map(|name| (role, Scope::Model(name.clone())))),
+        On::ModelWithSource => {
+            needed.extend(named.models.iter().map(|name| (role, Scope::Model(name.clone()))));
+            for run in &named.runs {
+                needed.push((Role::Reader, of_run(tx, run)?));
+            }
+            for model in &named.logged_models {
+                needed.push((Role::Reader, of_logged_model(tx, model)?));
+            }
+            for source in &named.sources {
+                if let Some(rest) = source.strip_prefix("models:/").filter(|rest| rest.contains(['/', '@'])) {
+                    let name = rest.split(['/', '@']).next().unwrap_or_default();
+                    needed.push((Role::Reader, Scope::Model(name.to_owned())));
+                }
+            }
+        }
+        On::ModelPath => {
+            needed.extend(in_path("model").map(|name| (role, Scope::Model(name.to_owned()))));
+        }
+        On::RolloutPath => {
+            if let Some(id) = in_path("id") {
+                let found = tx.rollout(id)?;
+                needed.push((role, found.map_or(Scope::Server, |rollout| Scope::Model(rollout.model))));
+            }
+        }
+    }
+    if needed.is_empty() {
+        needed.push((role, Scope::Server));
+    }
+    Ok(needed)
+}
+
+fn experiment(id: &str) -> Scope {
+    id.parse().map_or(Scope::Server, Scope::Experiment)
+}
+
+fn of_run(tx: &dyn ReadTx, run: &str) -> Result<Scope, StoreError> {
+    Ok(tx.run_info(run)?.map_or(Scope::Server, |run| Scope::Experiment(run.experiment)))
+}
+
+fn of_logged_model(tx: &dyn ReadTx, id: &str) -> Result<Scope, StoreError> {
+    Ok(tx.logged_model(id)?.map_or(Scope::Server, |model| Scope::Experiment(model.experiment)))
+}
+
+/// Artifact paths begin with the id of their experiment.
+fn of_path(path: &str) -> Scope {
+    let first = path.split('/').find(|part| !part.is_empty() && *part != ".");
+    first.map_or(Scope::Server, experiment)
+}
