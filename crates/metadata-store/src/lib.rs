@@ -7,12 +7,18 @@
 //!
 //! The traits of [`traits`] are what capabilities see; [`Store`] gives them transactions.
 
+mod driver;
 mod error;
-mod sqlite;
+mod migrate;
+mod readers;
+mod sql;
+mod store;
 pub mod traits;
+mod writer;
 
 pub use error::StoreError;
-pub use sqlite::{AuditVerdict, Store, verify_audit};
+pub use sql::audit::{AuditVerdict, verify_audit};
+pub use store::Store;
 pub use traits::{ReadTx, WriteTx};
 
 /// A result of the store.
