@@ -1,13 +1,28 @@
 //! What can go wrong in the store.
 
+use crate::driver::Failure;
 use thiserror::Error;
 
 /// An error of the store itself. A capability wraps it in its own error.
 #[derive(Debug, Error)]
 pub enum StoreError {
-    /// The database engine refused.
+    /// SQLite refused.
     #[error("database error: {0}")]
-    Database(#[from] rusqlite::Error),
+    Sqlite(#[from] rusqlite::Error),
+    /// A column does not hold what is expected of it.
+    #[error("column {index} of a result is not of type {wanted}")]
+    Column {
+        /// The column's place.
+        index: usize,
+        /// What was expected.
+        wanted: &'static str,
+    },
+    /// A query gave no row where there must be one.
+    #[error("a query gave no row")]
+    NoRow,
+    /// A search names something that the entity does not have.
+    #[error("this cannot be searched by {0}")]
+    Search(String),
     /// A stored document does not have its form.
     #[error("stored document is damaged: {0}")]
     Document(#[from] serde_json::Error),
@@ -36,10 +51,22 @@ pub enum StoreError {
     /// A change that says nothing of itself.
     #[error("a change was made without a record; nothing was written")]
     Unrecorded,
+    /// A batch of changes was not committed.
+    #[error("nothing was written ({0}); try again")]
+    NotWritten(String),
     /// An earlier commit failed in a way that leaves the disk's state unknown.
     #[error("writing has stopped after a failed commit ({0}); restart the server")]
     WritesStopped(String),
     /// The writer is gone.
     #[error("the store is shut down")]
     Closed,
+}
+
+impl From<Failure> for StoreError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::NotWritten(reason) => Self::NotWritten(reason),
+            Failure::Stopped(reason) => Self::WritesStopped(reason),
+        }
+    }
 }

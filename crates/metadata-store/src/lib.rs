@@ -7,13 +7,19 @@
 //!
 //! The traits of [`traits`] are what capabilities see; [`Store`] gives them transactions.
 
+mod driver;
 mod error;
-mod sqlite;
+mod migrate;
+mod readers;
+mod sql;
+mod store;
 mod tokens;
 pub mod traits;
+mod writer;
 
 pub use error::StoreError;
-pub use sqlite::{AuditVerdict, Store, verify_audit};
+pub use sql::audit::{AuditVerdict, verify_audit};
+pub use store::Store;
 pub use tokens::{new_token, token_sha256};
 pub use traits::{ReadTx, WriteTx};
 

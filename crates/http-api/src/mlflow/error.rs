@@ -62,7 +62,7 @@ impl ApiError {
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::WritesStopped(_) | StoreError::Closed => {
+            StoreError::NotWritten(_) | StoreError::WritesStopped(_) | StoreError::Closed => {
                 tracing::error!(%error, "the store does not write");
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "TEMPORARILY_UNAVAILABLE", error.to_string())
             }

@@ -1,12 +1,12 @@
 //! Predictions, labels, monitor windows and alerts.
 
-use super::tx::{SqliteTx, to_text, to_u64};
+use super::tx::{SqlTx, to_text, to_u64};
 use crate::Result;
+use crate::driver::{Row, params};
 use crate::traits::{ArmStatistics, MonitoringRead, MonitoringWrite};
 use mainspring_domain::Timestamp;
 use mainspring_domain::delivery::Arm;
 use mainspring_domain::monitoring::{Alert, MonitorWindow, Prediction};
-use rusqlite::{Row, params};
 
 /// Requests that one look at an arm reads at most.
 const ARM_LIMIT: u32 = 20_000;
@@ -14,28 +14,33 @@ const ARM_LIMIT: u32 = 20_000;
 const PREDICTION: &str = "SELECT id, time, event_time, model, version, arm, rollout, canary_weight, features, \
      score, error, latency_us, label, label_time, label_num FROM predictions";
 
-fn prediction(row: &Row<'_>) -> rusqlite::Result<Prediction> {
-    let arm: String = row.get(5)?;
-    let features: String = row.get(8)?;
+fn prediction(row: &Row<'_>) -> Result<Prediction> {
     Ok(Prediction {
         id: row.get(0)?,
         time: Timestamp::from_millis(row.get(1)?),
-        event_time: row.get::<_, Option<i64>>(2)?.map(Timestamp::from_millis),
+        event_time: row.get::<Option<i64>>(2)?.map(Timestamp::from_millis),
         model: row.get(3)?,
         version: row.get(4)?,
-        arm: if arm == "canary" { Arm::Canary } else { Arm::Stable },
+        arm: if row.text(5)? == "canary" { Arm::Canary } else { Arm::Stable },
         rollout: row.get(6)?,
         canary_weight: row.get(7)?,
-        features: serde_json::from_str(&features).unwrap_or_default(),
+        features: serde_json::from_str(row.text(8)?).unwrap_or_default(),
         score: row.get(9)?,
         error: row.get(10)?,
         latency_us: row.get(11)?,
         label: row.get(12)?,
-        label_time: row.get::<_, Option<i64>>(13)?.map(Timestamp::from_millis),
+        label_time: row.get::<Option<i64>>(13)?.map(Timestamp::from_millis),
     })
 }
 
-impl MonitoringRead for SqliteTx<'_> {
+const ALERT: &str = "SELECT id, doc FROM alerts";
+
+fn alert(row: &Row<'_>) -> Result<Alert> {
+    let alert: Alert = serde_json::from_str(row.text(1)?)?;
+    Ok(Alert { id: row.get(0)?, ..alert })
+}
+
+impl MonitoringRead for SqlTx<'_> {
     fn prediction(&self, id: &str) -> Result<Option<Prediction>> {
         self.row(&format!("{PREDICTION} WHERE id = ?1"), [id], prediction)
     }
@@ -89,7 +94,9 @@ impl MonitoringRead for SqliteTx<'_> {
 
     fn traffic_since(&self, model: &str, since: Timestamp) -> Result<(u64, u64)> {
         let counts = self.row(
-            "SELECT COUNT(*) + COALESCE(SUM(failures), 0), COUNT(error) + COALESCE(SUM(failures), 0) FROM predictions WHERE model = ?1 AND time >= ?2",
+            "SELECT CAST(COUNT(*) + COALESCE(SUM(failures), 0) AS BIGINT),
+                    CAST(COUNT(error) + COALESCE(SUM(failures), 0) AS BIGINT)
+             FROM predictions WHERE model = ?1 AND time >= ?2",
             params![model, since.as_millis()],
             |row| Ok((to_u64(row.get(0)?), to_u64(row.get(1)?))),
         )?;
@@ -109,28 +116,34 @@ impl MonitoringRead for SqliteTx<'_> {
     }
 
     fn monitor_windows(&self, model: &str, limit: u32) -> Result<Vec<MonitorWindow>> {
-        self.documents(
-            "SELECT json_set(doc, '$.id', id) FROM monitor_windows WHERE model = ?1 ORDER BY id DESC LIMIT ?2",
+        self.rows(
+            "SELECT id, doc FROM monitor_windows WHERE model = ?1 ORDER BY id DESC LIMIT ?2",
             params![model, limit],
+            |row| {
+                let window: MonitorWindow = serde_json::from_str(row.text(1)?)?;
+                Ok(MonitorWindow { id: row.get(0)?, ..window })
+            },
         )
     }
 
     fn alerts(&self, model: Option<&str>, limit: u32) -> Result<Vec<Alert>> {
-        self.documents(
-            "SELECT json_set(doc, '$.id', id) FROM alerts WHERE ?1 IS NULL OR model = ?1 ORDER BY id DESC LIMIT ?2",
+        self.rows(
+            &format!("{ALERT} WHERE CAST(?1 AS TEXT) IS NULL OR model = ?1 ORDER BY id DESC LIMIT ?2"),
             params![model, limit],
+            alert,
         )
     }
 
     fn open_alert(&self, model: &str) -> Result<Option<Alert>> {
-        self.document(
-            "SELECT json_set(doc, '$.id', id) FROM alerts WHERE model = ?1 AND resolved IS NULL ORDER BY id DESC LIMIT 1",
+        self.row(
+            &format!("{ALERT} WHERE model = ?1 AND resolved IS NULL ORDER BY id DESC LIMIT 1"),
             [model],
+            alert,
         )
     }
 }
 
-impl MonitoringWrite for SqliteTx<'_> {
+impl MonitoringWrite for SqlTx<'_> {
     fn add_predictions(&mut self, predictions: &[Prediction]) -> Result<()> {
         for prediction in predictions {
             self.execute(
@@ -140,7 +153,7 @@ impl MonitoringWrite for SqliteTx<'_> {
                  ON CONFLICT (id) DO UPDATE SET time = excluded.time, version = excluded.version,
                      arm = excluded.arm, rollout = excluded.rollout, canary_weight = excluded.canary_weight,
                      features = excluded.features, score = excluded.score, error = excluded.error,
-                     latency_us = excluded.latency_us, failures = failures + 1
+                     latency_us = excluded.latency_us, failures = predictions.failures + 1
                  WHERE predictions.error IS NOT NULL AND predictions.label IS NULL",
                 params![
                     prediction.id,
@@ -182,19 +195,17 @@ impl MonitoringWrite for SqliteTx<'_> {
     }
 
     fn add_monitor_window(&mut self, window: &MonitorWindow) -> Result<i64> {
-        self.execute(
-            "INSERT INTO monitor_windows (model, doc) VALUES (?1, ?2)",
+        self.scalar(
+            "INSERT INTO monitor_windows (model, doc) VALUES (?1, ?2) RETURNING id",
             params![window.model, to_text(window)?],
-        )?;
-        Ok(self.conn.last_insert_rowid())
+        )
     }
 
     fn add_alert(&mut self, alert: &Alert) -> Result<i64> {
-        self.execute(
-            "INSERT INTO alerts (model, resolved, doc) VALUES (?1, ?2, ?3)",
+        self.scalar(
+            "INSERT INTO alerts (model, resolved, doc) VALUES (?1, ?2, ?3) RETURNING id",
             params![alert.model, alert.resolved.map(Timestamp::as_millis), to_text(alert)?],
-        )?;
-        Ok(self.conn.last_insert_rowid())
+        )
     }
 
     fn put_alert(&mut self, alert: &Alert) -> Result<()> {

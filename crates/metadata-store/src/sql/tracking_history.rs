@@ -1,11 +1,11 @@
 //! Samples of long histories, and the data sets of experiments.
 
 use super::tracking_runs::metric;
-use super::tx::{SqliteTx, to_text};
+use super::tx::{SqlTx, to_text};
 use crate::Result;
+use crate::driver::params;
 use crate::traits::DatasetSummary;
 use mainspring_domain::tracking::Metric;
-use rusqlite::params;
 
 /// Points of a metric in a range of steps.
 const POINTS: &str = "SELECT step, ts, is_nan, value FROM metric_points
@@ -13,7 +13,7 @@ const POINTS: &str = "SELECT step, ts, is_nan, value FROM metric_points
       AND key = (SELECT id FROM metric_keys WHERE key = ?2)
       AND step BETWEEN ?3 AND ?4";
 
-impl SqliteTx<'_> {
+impl SqlTx<'_> {
     /// The sample is drawn by row, not by step: a metric that was logged without steps has one step
     /// with all its points.
     pub(super) fn sample_history(

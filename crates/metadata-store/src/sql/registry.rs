@@ -1,17 +1,14 @@
 //! Registered models and their versions.
 
-use super::tracking::pairs;
-use super::tracking_search::{Entity, Statement};
-use super::tx::{SqliteTx, to_text};
+use super::search::{Entity, Property};
+use super::tx::{SqlTx, gathered, to_text};
+use crate::driver::{Row, params};
 use crate::traits::search::{Attribute, Search};
 use crate::traits::{RegistryRead, RegistryWrite};
 use crate::{Result, StoreError};
 use mainspring_domain::registry::{ModelVersion, RegisteredModel, Stage};
 use mainspring_domain::tracking::KeyValue;
 use mainspring_domain::{Actor, Timestamp};
-use rusqlite::types::Type;
-use rusqlite::{Row, params, params_from_iter};
-use serde::de::DeserializeOwned;
 
 const MODEL: &str = "SELECT e.name, e.description, e.created, e.updated,
     (SELECT json_group_array(json_object('key', t.key, 'value', t.value) ORDER BY t.key)
@@ -29,11 +26,11 @@ const MODELS: Entity = Entity {
     default_order: "e.name",
 };
 
-const fn model_column(attribute: Attribute) -> Option<&'static str> {
+const fn model_column(attribute: Attribute) -> Option<Property> {
     Some(match attribute {
-        Attribute::Name => "e.name",
-        Attribute::Created => "e.created",
-        Attribute::Updated => "e.updated",
+        Attribute::Name => Property::Text("e.name"),
+        Attribute::Created => Property::Number("e.created"),
+        Attribute::Updated => Property::Number("e.updated"),
         _ => return None,
     })
 }
@@ -55,45 +52,38 @@ const VERSIONS: Entity = Entity {
     default_order: "e.updated DESC, e.model, e.version DESC",
 };
 
-const fn version_column(attribute: Attribute) -> Option<&'static str> {
+const fn version_column(attribute: Attribute) -> Option<Property> {
     Some(match attribute {
-        Attribute::Name => "e.model",
-        Attribute::Version => "e.version",
-        Attribute::SourceRun => "e.run_id",
-        Attribute::Source => "e.source",
-        Attribute::Stage => "e.stage",
-        Attribute::User => "e.user_name",
-        Attribute::Created => "e.created",
-        Attribute::Updated => "e.updated",
+        Attribute::Name => Property::Text("e.model"),
+        Attribute::Version => Property::Number("e.version"),
+        Attribute::SourceRun => Property::Text("e.run_id"),
+        Attribute::Source => Property::Text("e.source"),
+        Attribute::Stage => Property::Text("e.stage"),
+        Attribute::User => Property::Text("e.user_name"),
+        Attribute::Created => Property::Number("e.created"),
+        Attribute::Updated => Property::Number("e.updated"),
         _ => return None,
     })
 }
 
-fn json<T: DeserializeOwned>(row: &Row<'_>, index: usize) -> rusqlite::Result<T> {
-    let text: String = row.get(index)?;
-    serde_json::from_str(&text)
-        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(index, Type::Text, Box::new(error)))
-}
-
-fn model(row: &Row<'_>) -> rusqlite::Result<RegisteredModel> {
+fn model(row: &Row<'_>) -> Result<RegisteredModel> {
     Ok(RegisteredModel {
         name: row.get(0)?,
         description: row.get(1)?,
         created: Timestamp::from_millis(row.get(2)?),
         updated: Timestamp::from_millis(row.get(3)?),
-        tags: pairs(row, 4)?,
-        aliases: json(row, 5)?,
+        tags: gathered(row, 4)?,
+        aliases: gathered(row, 5)?,
     })
 }
 
-fn version(row: &Row<'_>) -> rusqlite::Result<ModelVersion> {
-    let stage: String = row.get(4)?;
+fn version(row: &Row<'_>) -> Result<ModelVersion> {
     Ok(ModelVersion {
         name: row.get(0)?,
         version: row.get(1)?,
         created: Timestamp::from_millis(row.get(2)?),
         updated: Timestamp::from_millis(row.get(3)?),
-        stage: Stage::parse(&stage).unwrap_or_default(),
+        stage: Stage::parse(row.text(4)?).unwrap_or_default(),
         description: row.get(5)?,
         source: row.get(6)?,
         storage_location: row.get(7)?,
@@ -102,19 +92,19 @@ fn version(row: &Row<'_>) -> rusqlite::Result<ModelVersion> {
         run_link: row.get(10)?,
         user: row.get(11)?,
         created_by: Actor::from_stored(row.get(12)?),
-        tags: pairs(row, 13)?,
-        aliases: json(row, 14)?,
+        tags: gathered(row, 13)?,
+        aliases: gathered(row, 14)?,
     })
 }
 
-impl RegistryRead for SqliteTx<'_> {
+impl RegistryRead for SqlTx<'_> {
     fn registered_model(&self, name: &str) -> Result<Option<RegisteredModel>> {
         self.row(&format!("{MODEL} WHERE e.name = ?1"), [name], model)
     }
 
     fn search_registered_models(&self, search: &Search) -> Result<Vec<RegisteredModel>> {
-        let statement = Statement::new(MODEL).search(&MODELS, search)?;
-        self.rows(&statement.sql, params_from_iter(statement.values), model)
+        let statement = self.select(MODEL).search(&MODELS, search)?;
+        self.rows(&statement.sql, statement.values, model)
     }
 
     fn model_version(&self, name: &str, number: u32) -> Result<Option<ModelVersion>> {
@@ -140,8 +130,8 @@ impl RegistryRead for SqliteTx<'_> {
     }
 
     fn search_model_versions(&self, search: &Search) -> Result<Vec<ModelVersion>> {
-        let statement = Statement::new(VERSION).search(&VERSIONS, search)?;
-        self.rows(&statement.sql, params_from_iter(statement.values), version)
+        let statement = self.select(VERSION).search(&VERSIONS, search)?;
+        self.rows(&statement.sql, statement.values, version)
     }
 
     fn alias(&self, name: &str, alias: &str) -> Result<Option<u32>> {
@@ -150,7 +140,7 @@ impl RegistryRead for SqliteTx<'_> {
     }
 }
 
-impl RegistryWrite for SqliteTx<'_> {
+impl RegistryWrite for SqlTx<'_> {
     fn insert_registered_model(&mut self, model: &RegisteredModel) -> Result<()> {
         self.execute(
             "INSERT INTO registered_models (name, description, created, updated) VALUES (?1, ?2, ?3, ?4)",
@@ -202,7 +192,7 @@ impl RegistryWrite for SqliteTx<'_> {
             [name],
             |row| row.get(0),
         )?;
-        number.ok_or(StoreError::Database(rusqlite::Error::QueryReturnedNoRows))
+        number.ok_or(StoreError::NoRow)
     }
 
     fn insert_model_version(&mut self, version: &ModelVersion) -> Result<()> {

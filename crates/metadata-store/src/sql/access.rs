@@ -1,25 +1,25 @@
 //! Users, tokens and roles.
 
-use super::tx::SqliteTx;
+use super::tx::SqlTx;
 use crate::Result;
+use crate::driver::{Row, params};
 use crate::traits::{AccessRead, AccessWrite};
 use mainspring_domain::Timestamp;
 use mainspring_domain::access::{AccessToken, Grant, Role, Scope, User};
-use rusqlite::{Row, params};
 
 const TOKEN: &str = "SELECT id, user_name, label, created, expires FROM access_tokens";
 
-fn user(row: &Row<'_>) -> rusqlite::Result<User> {
+fn user(row: &Row<'_>) -> Result<User> {
     Ok(User { name: row.get(0)?, created: Timestamp::from_millis(row.get(1)?) })
 }
 
-fn token(row: &Row<'_>) -> rusqlite::Result<AccessToken> {
+fn token(row: &Row<'_>) -> Result<AccessToken> {
     Ok(AccessToken {
         id: row.get(0)?,
         user: row.get(1)?,
         label: row.get(2)?,
         created: Timestamp::from_millis(row.get(3)?),
-        expires: row.get::<_, Option<i64>>(4)?.map(Timestamp::from_millis),
+        expires: row.get::<Option<i64>>(4)?.map(Timestamp::from_millis),
     })
 }
 
@@ -31,11 +31,11 @@ fn grants(rows: Vec<(String, String, String)>) -> Vec<Grant> {
     rows.into_iter().filter_map(known).collect()
 }
 
-fn texts(row: &Row<'_>) -> rusqlite::Result<(String, String, String)> {
+fn texts(row: &Row<'_>) -> Result<(String, String, String)> {
     Ok((row.get(0)?, row.get(1)?, row.get(2)?))
 }
 
-impl AccessRead for SqliteTx<'_> {
+impl AccessRead for SqlTx<'_> {
     fn users(&self) -> Result<Vec<User>> {
         self.rows("SELECT name, created FROM users ORDER BY name", [], user)
     }
@@ -63,7 +63,7 @@ impl AccessRead for SqliteTx<'_> {
     }
 }
 
-impl AccessWrite for SqliteTx<'_> {
+impl AccessWrite for SqlTx<'_> {
     fn insert_user(&mut self, user: &User) -> Result<()> {
         self.execute(
             "INSERT INTO users (name, created) VALUES (?1, ?2)",

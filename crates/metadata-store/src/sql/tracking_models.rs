@@ -1,15 +1,15 @@
 //! Logged models.
 
-use super::tracking::{pairs, stored};
+use super::search::{Entity, Property};
+use super::tracking::stored;
 use super::tracking_runs::metric;
-use super::tracking_search::{Entity, Statement};
-use super::tx::{SqliteTx, to_text};
+use super::tx::{SqlTx, gathered, to_text};
 use crate::Result;
+use crate::driver::{Row, params};
 use crate::traits::search::{Attribute, Search, View};
 use crate::traits::{ModelMetric, TrackingWrite as _};
 use mainspring_domain::Timestamp;
 use mainspring_domain::tracking::{Lifecycle, LoggedModel, LoggedModelStatus};
-use rusqlite::{Row, params, params_from_iter};
 
 const SELECT: &str = "SELECT e.id, e.experiment, e.name, e.created, e.updated, e.artifact_uri, e.status,
     e.model_type, e.source_run, e.lifecycle,
@@ -28,24 +28,22 @@ const LOGGED_MODELS: Entity = Entity {
     default_order: "e.created DESC, e.id",
 };
 
-const fn column(attribute: Attribute) -> Option<&'static str> {
+const fn column(attribute: Attribute) -> Option<Property> {
     Some(match attribute {
-        Attribute::Id => "e.id",
-        Attribute::Name => "e.name",
-        Attribute::Status => "e.status",
-        Attribute::Created => "e.created",
-        Attribute::Updated => "e.updated",
-        Attribute::ArtifactUri => "e.artifact_uri",
-        Attribute::Experiment => "CAST(e.experiment AS TEXT)",
-        Attribute::ModelType => "e.model_type",
-        Attribute::SourceRun => "e.source_run",
+        Attribute::Id => Property::Text("e.id"),
+        Attribute::Name => Property::Text("e.name"),
+        Attribute::Status => Property::Text("e.status"),
+        Attribute::Created => Property::Number("e.created"),
+        Attribute::Updated => Property::Number("e.updated"),
+        Attribute::ArtifactUri => Property::Text("e.artifact_uri"),
+        Attribute::Experiment => Property::Number("e.experiment"),
+        Attribute::ModelType => Property::Text("e.model_type"),
+        Attribute::SourceRun => Property::Text("e.source_run"),
         _ => return None,
     })
 }
 
-fn logged_model(row: &Row<'_>) -> rusqlite::Result<LoggedModel> {
-    let status: String = row.get(6)?;
-    let lifecycle: String = row.get(9)?;
+fn logged_model(row: &Row<'_>) -> Result<LoggedModel> {
     Ok(LoggedModel {
         id: row.get(0)?,
         experiment: row.get(1)?,
@@ -53,16 +51,16 @@ fn logged_model(row: &Row<'_>) -> rusqlite::Result<LoggedModel> {
         created: Timestamp::from_millis(row.get(3)?),
         updated: Timestamp::from_millis(row.get(4)?),
         artifact_uri: row.get(5)?,
-        status: LoggedModelStatus::parse(&status).unwrap_or(LoggedModelStatus::UploadFailed),
+        status: LoggedModelStatus::parse(row.text(6)?).unwrap_or(LoggedModelStatus::UploadFailed),
         model_type: row.get(7)?,
         source_run: row.get(8)?,
-        lifecycle: Lifecycle::from_stored(&lifecycle),
-        params: pairs(row, 10)?,
-        tags: pairs(row, 11)?,
+        lifecycle: Lifecycle::from_stored(row.text(9)?),
+        params: gathered(row, 10)?,
+        tags: gathered(row, 11)?,
     })
 }
 
-impl SqliteTx<'_> {
+impl SqlTx<'_> {
     pub(super) fn logged_model_row(&self, id: &str) -> Result<Option<LoggedModel>> {
         self.row(&format!("{SELECT} WHERE e.id = ?1"), [id], logged_model)
     }
@@ -72,12 +70,12 @@ impl SqliteTx<'_> {
         experiments: &[i64],
         search: &Search,
     ) -> Result<Vec<LoggedModel>> {
-        let mut statement = Statement::new(SELECT);
+        let mut statement = self.select(SELECT);
         let list = statement.bind(to_text(&experiments)?);
         statement.and(&format!("e.experiment IN (SELECT value FROM json_each({list}))"));
         statement.view(View::Active);
         let statement = statement.search(&LOGGED_MODELS, search)?;
-        self.rows(&statement.sql, params_from_iter(statement.values), logged_model)
+        self.rows(&statement.sql, statement.values, logged_model)
     }
 
     pub(super) fn latest_model_metrics(&self, models: &[String]) -> Result<Vec<ModelMetric>> {
@@ -85,9 +83,9 @@ impl SqliteTx<'_> {
             "SELECT model, run, dataset_name, dataset_digest, key, step, ts, is_nan, value FROM (
                  SELECT *, row_number() OVER (
                      PARTITION BY model, key, run, dataset_name, dataset_digest
-                     ORDER BY step DESC, ts DESC) AS rank
+                     ORDER BY step DESC, ts DESC) AS place
                  FROM logged_model_metrics WHERE model IN (SELECT value FROM json_each(?1))
-             ) WHERE rank = 1 ORDER BY model, key, run",
+             ) AS ranked WHERE place = 1 ORDER BY model, key, run",
             [to_text(&models)?],
             |row| {
                 Ok(ModelMetric {
@@ -104,9 +102,9 @@ impl SqliteTx<'_> {
     pub(super) fn insert_model_metric(&self, point: &ModelMetric) -> Result<()> {
         let (is_nan, value) = stored(point.metric.value);
         self.execute(
-            "INSERT OR IGNORE INTO logged_model_metrics
+            "INSERT INTO logged_model_metrics
                  (model, key, run, step, ts, is_nan, value, dataset_name, dataset_digest)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING",
             params![
                 point.model_id,
                 point.metric.key,

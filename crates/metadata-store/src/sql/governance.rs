@@ -1,21 +1,20 @@
 //! Audit trail and outbox.
 
-use super::audit::{self, EventText};
-use super::tx::{SqliteTx, to_text};
+use super::audit::{self, EventText, Head};
+use super::tx::{SqlTx, to_text};
+use crate::driver::params;
 use crate::traits::{GovernanceRead, GovernanceWrite};
 use crate::{Result, StoreError};
 use mainspring_domain::events::{AuditEntry, Event, Record};
 use mainspring_domain::{Actor, Timestamp};
-use rusqlite::params;
 
-impl GovernanceRead for SqliteTx<'_> {
+impl GovernanceRead for SqlTx<'_> {
     fn audit_entries(&self, subject_prefix: &str, limit: u32) -> Result<Vec<AuditEntry>> {
         // A range instead of LIKE: it uses the index and needs no escaping.
+        let end = format!("{subject_prefix}{}", char::MAX);
         self.rows(
-            &audit::select(
-                "WHERE subject >= ?1 AND subject < ?1 || char(0x10ffff) ORDER BY seq DESC LIMIT ?2",
-            ),
-            params![subject_prefix, limit],
+            &audit::select("WHERE subject >= ?1 AND subject < ?2 ORDER BY seq DESC LIMIT ?3"),
+            params![subject_prefix, end, limit],
             audit::entry,
         )
     }
@@ -55,7 +54,7 @@ impl GovernanceRead for SqliteTx<'_> {
     }
 }
 
-impl GovernanceWrite for SqliteTx<'_> {
+impl GovernanceWrite for SqlTx<'_> {
     fn actor(&self) -> &Actor {
         &self.actor
     }
@@ -67,7 +66,7 @@ impl GovernanceWrite for SqliteTx<'_> {
     fn record(&mut self, record: Record) -> Result<i64> {
         let details = to_text(&record.details)?;
         let time = self.now.as_millis();
-        let Some(head) = self.head.as_deref_mut() else { return Err(StoreError::Closed) };
+        let Some(head) = self.head.as_deref() else { return Err(StoreError::Closed) };
         let seq = head.seq + 1;
         let hash = audit::hash(
             &head.hash,
@@ -81,12 +80,10 @@ impl GovernanceWrite for SqliteTx<'_> {
                 details: &details,
             },
         )?;
-        self.conn
-            .prepare_cached(
-                "INSERT INTO audit (seq, time, actor, action, subject, reason, details, prev_hash, hash)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-            )?
-            .execute(params![
+        self.execute(
+            "INSERT INTO audit (seq, time, actor, action, subject, reason, details, prev_hash, hash)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            params![
                 seq,
                 time,
                 self.actor.as_str(),
@@ -96,10 +93,12 @@ impl GovernanceWrite for SqliteTx<'_> {
                 details,
                 head.hash,
                 hash
-            ])?;
-        head.seq = seq;
-        head.hash = hash;
+            ],
+        )?;
         self.execute("INSERT INTO outbox (seq) VALUES (?1)", [seq])?;
+        if let Some(head) = self.head.as_deref_mut() {
+            *head = Head { seq, hash };
+        }
         self.set_recorded();
         Ok(seq)
     }

@@ -1,12 +1,12 @@
 //! Graphs, runs and attempts.
 
-use super::tx::{SqliteTx, to_text};
+use super::tx::{SqlTx, to_text};
 use crate::Result;
+use crate::driver::params;
 use crate::traits::{PipelinesRead, PipelinesWrite};
 use mainspring_domain::pipelines::{Attempt, AttemptState, Dag, DagRun, ImportError};
-use rusqlite::params;
 
-impl PipelinesRead for SqliteTx<'_> {
+impl PipelinesRead for SqlTx<'_> {
     fn dags(&self) -> Result<Vec<Dag>> {
         self.documents("SELECT doc FROM dags ORDER BY dag_id", [])
     }
@@ -46,10 +46,10 @@ impl PipelinesRead for SqliteTx<'_> {
     }
 
     fn attempts(&self, run_id: &str) -> Result<Vec<Attempt>> {
-        self.documents(
-            "SELECT doc FROM attempts WHERE run_id = ?1 ORDER BY json_extract(doc, '$.started'), task_id, try_number",
-            [run_id],
-        )
+        let sql = "SELECT doc FROM attempts WHERE run_id = ?1 ORDER BY task_id, try_number";
+        let mut attempts: Vec<Attempt> = self.documents(sql, [run_id])?;
+        attempts.sort_by_key(|attempt| attempt.started);
+        Ok(attempts)
     }
 
     fn attempt(&self, run_id: &str, task_id: &str, try_number: u32) -> Result<Option<Attempt>> {
@@ -68,7 +68,7 @@ impl PipelinesRead for SqliteTx<'_> {
     }
 }
 
-impl PipelinesWrite for SqliteTx<'_> {
+impl PipelinesWrite for SqlTx<'_> {
     fn put_dag(&mut self, dag: &Dag) -> Result<()> {
         self.execute(
             "INSERT INTO dags (dag_id, file, doc) VALUES (?1, ?2, ?3)

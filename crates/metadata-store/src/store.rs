@@ -1,13 +1,13 @@
 //! The handle that everybody shares.
 
-use super::readers::Readers;
-use super::tx::SqliteTx;
-use super::writer::Writer;
-use super::{audit, migrate};
+use crate::driver::Connection;
+use crate::migrate::migrate;
+use crate::readers::Readers;
+use crate::sql::{SqlTx, audit};
 use crate::traits::{ReadTx, WriteTx};
+use crate::writer::Writer;
 use crate::{Result, StoreError};
 use mainspring_domain::{Actor, Clock};
-use rusqlite::{Connection, OpenFlags};
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
@@ -48,10 +48,8 @@ impl Store {
             Err(std::fs::TryLockError::Error(error)) => return Err(open_error(error)),
         }
         let path = data_dir.join("mainspring.db");
-        let mut conn = Connection::open(&path)?;
-        configure(&conn)?;
-        conn.pragma_update(None, "synchronous", "FULL")?;
-        migrate::migrate(&mut conn)?;
+        let conn = Connection::sqlite_writer(&path)?;
+        migrate(&conn)?;
         let head = audit::head(&conn)?;
         let (writer, changes) = Writer::start(conn, head, clock, lock)?;
         let readers = Readers::new(path, 4);
@@ -83,7 +81,7 @@ impl Store {
         E: From<StoreError> + Send + 'static,
     {
         let readers = Arc::clone(&self.readers);
-        tokio::task::spawn_blocking(move || readers.with(|conn| query(&SqliteTx::reader(conn))))
+        tokio::task::spawn_blocking(move || readers.with(|conn| query(&SqlTx::reader(conn))))
             .await
             .unwrap_or_else(|_| Err(E::from(StoreError::Closed)))
     }
@@ -93,27 +91,4 @@ impl Store {
     pub fn changes(&self) -> watch::Receiver<i64> {
         self.changes.clone()
     }
-
-    /// Opens a database for reading only, without a server: for `audit verify` and the like.
-    ///
-    /// # Errors
-    /// When there is no database in the directory.
-    pub(super) fn open_readonly(data_dir: &Path) -> Result<Connection> {
-        let path = data_dir.join("mainspring.db");
-        let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        conn.busy_timeout(std::time::Duration::from_secs(5))?;
-        Ok(conn)
-    }
-}
-
-/// Settings of every connection.
-pub(super) fn configure(conn: &Connection) -> Result<()> {
-    conn.pragma_update(None, "journal_mode", "WAL")?;
-    conn.pragma_update(None, "wal_autocheckpoint", 4000)?;
-    conn.pragma_update(None, "cache_size", -16_384)?;
-    conn.pragma_update(None, "temp_store", "MEMORY")?;
-    conn.pragma_update(None, "foreign_keys", true)?;
-    conn.set_prepared_statement_cache_capacity(256);
-    conn.busy_timeout(std::time::Duration::from_secs(5))?;
-    Ok(())
 }

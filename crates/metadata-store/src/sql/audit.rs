@@ -1,10 +1,10 @@
 //! The audit trail's hash chain.
 
-use super::store::Store;
+use super::tx::to_i64;
 use crate::Result;
+use crate::driver::{Connection, Row, params};
 use mainspring_domain::events::{AuditEntry, Event};
 use mainspring_domain::{Actor, Timestamp};
-use rusqlite::{Connection, OptionalExtension as _, Row};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
@@ -12,9 +12,9 @@ use std::path::Path;
 
 /// The end of the chain: what the next entry links to.
 #[derive(Clone, Debug)]
-pub(super) struct Head {
-    pub(super) seq: i64,
-    pub(super) hash: String,
+pub(crate) struct Head {
+    pub(crate) seq: i64,
+    pub(crate) hash: String,
 }
 
 /// What a check of the whole trail found.
@@ -30,12 +30,9 @@ pub struct AuditVerdict {
 
 const COLUMNS: &str = "seq, time, actor, action, subject, reason, details, prev_hash, hash";
 
-pub(super) fn head(conn: &Connection) -> Result<Head> {
-    let last = conn
-        .query_row("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1", [], |row| {
-            Ok(Head { seq: row.get(0)?, hash: row.get(1)? })
-        })
-        .optional()?;
+pub(crate) fn head(conn: &Connection) -> Result<Head> {
+    let sql = "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1";
+    let last = conn.row(sql, &[], |row| Ok(Head { seq: row.get(0)?, hash: row.get(1)? }))?;
     Ok(last.unwrap_or_else(|| Head { seq: 0, hash: "0".repeat(64) }))
 }
 
@@ -73,8 +70,7 @@ pub(super) struct EventText<'a> {
 }
 
 /// Reads an entry from a row of [`select`].
-pub(super) fn entry(row: &Row<'_>) -> rusqlite::Result<AuditEntry> {
-    let details: String = row.get(6)?;
+pub(super) fn entry(row: &Row<'_>) -> Result<AuditEntry> {
     Ok(AuditEntry {
         event: Event {
             seq: row.get(0)?,
@@ -83,7 +79,7 @@ pub(super) fn entry(row: &Row<'_>) -> rusqlite::Result<AuditEntry> {
             action: row.get(3)?,
             subject: row.get(4)?,
             reason: row.get(5)?,
-            details: serde_json::from_str(&details).unwrap_or(serde_json::Value::Null),
+            details: serde_json::from_str(row.text(6)?).unwrap_or(serde_json::Value::Null),
         },
         prev_hash: row.get(7)?,
         hash: row.get(8)?,
@@ -95,49 +91,62 @@ pub(super) fn select(rest: &str) -> String {
     format!("SELECT {COLUMNS} FROM audit {rest}")
 }
 
+/// Entries that are checked at a time.
+const PAGE: i64 = 5000;
+
 /// Checks every entry of the trail in a data directory: numbering, links and hashes.
 ///
 /// # Errors
 /// When the database cannot be read.
 pub fn verify_audit(data_dir: &Path) -> Result<AuditVerdict> {
-    let conn = Store::open_readonly(data_dir)?;
-    let mut statement = conn.prepare(&select("ORDER BY seq"))?;
-    let mut rows = statement.query([])?;
+    let conn = Connection::sqlite_onlooker(&data_dir.join("mainspring.db"))?;
+    conn.begin_read()?;
     let mut verdict = AuditVerdict { entries: 0, head: "0".repeat(64), first_bad: None };
-    let mut expected = 1;
-    while let Some(row) = rows.next()? {
-        let (seq, time): (i64, i64) = (row.get(0)?, row.get(1)?);
-        let texts: [String; 3] = [row.get(2)?, row.get(3)?, row.get(4)?];
-        let reason: Option<String> = row.get(5)?;
-        let (details, prev, stored): (String, String, String) = (row.get(6)?, row.get(7)?, row.get(8)?);
-        let computed = hash(
-            &prev,
-            &EventText {
-                seq,
-                time,
-                actor: &texts[0],
-                action: &texts[1],
-                subject: &texts[2],
-                reason: reason.as_deref(),
-                details: &details,
-            },
-        )?;
-        let problem = if seq != expected {
-            Some(format!("entry {expected} is missing"))
-        } else if prev != verdict.head {
-            Some("it does not link to the entry before it".to_owned())
-        } else if computed != stored {
-            Some("its content does not match its hash".to_owned())
-        } else {
-            None
-        };
-        if let Some(problem) = problem {
-            verdict.first_bad = Some((seq, problem));
-            return Ok(verdict);
+    let mut last = i64::MIN;
+    loop {
+        let sql = select("WHERE seq > ?1 ORDER BY seq LIMIT ?2");
+        let page = conn.rows(&sql, params![last, PAGE], |row| {
+            if verdict.first_bad.is_none() {
+                check(&mut verdict, row)?;
+            }
+            row.get(0)
+        })?;
+        match page.last() {
+            Some(seq) if verdict.first_bad.is_none() => last = *seq,
+            _ => return Ok(verdict),
         }
-        verdict.entries += 1;
-        verdict.head = stored;
-        expected += 1;
     }
-    Ok(verdict)
+}
+
+/// Checks the entry that follows those that are good.
+fn check(verdict: &mut AuditVerdict, row: &Row<'_>) -> Result<()> {
+    let reason: Option<String> = row.get(5)?;
+    let event = EventText {
+        seq: row.get(0)?,
+        time: row.get(1)?,
+        actor: row.text(2)?,
+        action: row.text(3)?,
+        subject: row.text(4)?,
+        reason: reason.as_deref(),
+        details: row.text(6)?,
+    };
+    let (prev, stored) = (row.text(7)?, row.text(8)?);
+    let expected = verdict.entries + 1;
+    let problem = if event.seq != to_i64(expected) {
+        Some(format!("entry {expected} is missing"))
+    } else if prev != verdict.head {
+        Some("it does not link to the entry before it".to_owned())
+    } else if hash(prev, &event)? != stored {
+        Some("its content does not match its hash".to_owned())
+    } else {
+        None
+    };
+    match problem {
+        Some(problem) => verdict.first_bad = Some((event.seq, problem)),
+        None => {
+            verdict.entries = expected;
+            stored.clone_into(&mut verdict.head);
+        }
+    }
+    Ok(())
 }

@@ -1,14 +1,14 @@
 //! Runs and what was logged to them, read a page at a time.
 
-use super::tracking_search::{Entity, Statement};
-use super::tx::{SqliteTx, to_text};
+use super::search::{Entity, Property};
+use super::tx::{SqlTx, to_text};
 use crate::Result;
+use crate::driver::Row;
 use crate::traits::search::{Attribute, Search, View};
 use mainspring_domain::tracking::{
     DatasetInput, KeyValue, Lifecycle, Metric, ModelOutput, Run, RunInfo, RunStatus,
 };
 use mainspring_domain::{Actor, Timestamp};
-use rusqlite::{Row, params_from_iter};
 use std::collections::HashMap;
 
 const COLUMNS: &str = "e.num, e.id, e.experiment, e.name, e.user_name, e.status, e.start_time, e.end_time,
@@ -36,17 +36,17 @@ const PARAMS: &str = "SELECT run, key, value FROM run_params
 const TAGS: &str = "SELECT run, key, value FROM run_tags
     WHERE run IN (SELECT value FROM json_each(?1)) ORDER BY run, key";
 
-const fn column(attribute: Attribute) -> Option<&'static str> {
+const fn column(attribute: Attribute) -> Option<Property> {
     Some(match attribute {
-        Attribute::Id => "e.id",
-        Attribute::Name => "e.name",
-        Attribute::Status => "e.status",
-        Attribute::User => "e.user_name",
-        Attribute::Start | Attribute::Created => "e.start_time",
-        Attribute::End => "e.end_time",
-        Attribute::Duration => "(e.end_time - e.start_time)",
-        Attribute::ArtifactUri => "e.artifact_uri",
-        Attribute::Experiment => "CAST(e.experiment AS TEXT)",
+        Attribute::Id => Property::Text("e.id"),
+        Attribute::Name => Property::Text("e.name"),
+        Attribute::Status => Property::Text("e.status"),
+        Attribute::User => Property::Text("e.user_name"),
+        Attribute::Start | Attribute::Created => Property::Number("e.start_time"),
+        Attribute::End => Property::Number("e.end_time"),
+        Attribute::Duration => Property::Number("(e.end_time - e.start_time)"),
+        Attribute::ArtifactUri => Property::Text("e.artifact_uri"),
+        Attribute::Experiment => Property::Number("e.experiment"),
         Attribute::Updated
         | Attribute::ModelType
         | Attribute::SourceRun
@@ -56,25 +56,23 @@ const fn column(attribute: Attribute) -> Option<&'static str> {
     })
 }
 
-fn info(row: &Row<'_>) -> rusqlite::Result<(i64, RunInfo)> {
-    let status: String = row.get(5)?;
-    let lifecycle: String = row.get(8)?;
+fn info(row: &Row<'_>) -> Result<(i64, RunInfo)> {
     let info = RunInfo {
         id: row.get(1)?,
         experiment: row.get(2)?,
         name: row.get(3)?,
         user: row.get(4)?,
-        status: RunStatus::parse(&status).unwrap_or(RunStatus::Failed),
+        status: RunStatus::parse(row.text(5)?).unwrap_or(RunStatus::Failed),
         start: Timestamp::from_millis(row.get(6)?),
-        end: row.get::<_, Option<i64>>(7)?.map(Timestamp::from_millis),
-        lifecycle: Lifecycle::from_stored(&lifecycle),
+        end: row.get::<Option<i64>>(7)?.map(Timestamp::from_millis),
+        lifecycle: Lifecycle::from_stored(row.text(8)?),
         artifact_uri: row.get(9)?,
         created_by: Actor::from_stored(row.get(10)?),
     };
     Ok((row.get(0)?, info))
 }
 
-pub(super) fn metric(key: String, row: &Row<'_>, first: usize) -> rusqlite::Result<Metric> {
+pub(super) fn metric(key: String, row: &Row<'_>, first: usize) -> Result<Metric> {
     let is_nan: bool = row.get(first + 2)?;
     Ok(Metric {
         key,
@@ -84,7 +82,7 @@ pub(super) fn metric(key: String, row: &Row<'_>, first: usize) -> rusqlite::Resu
     })
 }
 
-fn pair(row: &Row<'_>) -> rusqlite::Result<(i64, KeyValue)> {
+fn pair(row: &Row<'_>) -> Result<(i64, KeyValue)> {
     Ok((row.get(0)?, KeyValue { key: row.get(1)?, value: row.get(2)? }))
 }
 
@@ -120,7 +118,7 @@ impl Page {
     }
 }
 
-impl SqliteTx<'_> {
+impl SqlTx<'_> {
     /// A run with its number.
     pub(super) fn run_row(&self, id: &str) -> Result<Option<(i64, RunInfo)>> {
         self.row(&format!("SELECT {COLUMNS} FROM runs e WHERE e.id = ?1"), [id], info)
@@ -133,7 +131,7 @@ impl SqliteTx<'_> {
     }
 
     pub(super) fn find_runs(&self, experiments: &[i64], view: View, search: &Search) -> Result<Vec<Run>> {
-        let mut statement = Statement::new(&format!("SELECT {COLUMNS} FROM runs e"));
+        let mut statement = self.select(&format!("SELECT {COLUMNS} FROM runs e"));
         // One experiment as a plain equality lets the index give the default order by itself.
         let condition = match experiments {
             [one] => format!("e.experiment = {}", statement.bind(*one)),
@@ -145,7 +143,7 @@ impl SqliteTx<'_> {
         statement.and(&condition);
         statement.view(view);
         let statement = statement.search(&RUN, search)?;
-        let rows = self.rows(&statement.sql, params_from_iter(statement.values), info)?;
+        let rows = self.rows(&statement.sql, statement.values, info)?;
         self.load_runs(rows)
     }
 
@@ -158,7 +156,7 @@ impl SqliteTx<'_> {
              FROM latest_metrics m JOIN metric_keys k ON k.id = m.key
              WHERE m.run IN (SELECT value FROM json_each(?1)) ORDER BY m.run, k.key",
             [&list],
-            |row| Ok((row.get::<_, i64>(0)?, metric(row.get(1)?, row, 2)?)),
+            |row| Ok((row.get::<i64>(0)?, metric(row.get(1)?, row, 2)?)),
         )?;
         page.fill(metrics, |run, metric| run.metrics.push(metric));
         page.fill(self.rows(PARAMS, [&list], pair)?, |run, param| run.params.push(param));
@@ -190,7 +188,7 @@ impl SqliteTx<'_> {
                     profile: row.get(7)?,
                     tags: Vec::new(),
                 };
-                Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, input))
+                Ok((row.get::<i64>(0)?, row.get::<i64>(1)?, input))
             },
         )?;
         if !inputs.is_empty() {
@@ -200,7 +198,7 @@ impl SqliteTx<'_> {
                 [list],
                 |row| {
                     let tag = KeyValue { key: row.get(2)?, value: row.get(3)? };
-                    Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, tag))
+                    Ok((row.get::<i64>(0)?, row.get::<i64>(1)?, tag))
                 },
             )?;
             for (run, dataset, tag) in tags {

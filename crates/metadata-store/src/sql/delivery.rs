@@ -1,13 +1,13 @@
 //! Deployments and rollouts.
 
-use super::tx::{SqliteTx, to_text};
+use super::tx::{SqlTx, to_text};
 use crate::Result;
+use crate::driver::params;
 use crate::traits::{DeliveryRead, DeliveryWrite};
 use mainspring_domain::Timestamp;
 use mainspring_domain::delivery::{Deployment, Rollout};
-use rusqlite::params;
 
-impl DeliveryRead for SqliteTx<'_> {
+impl DeliveryRead for SqlTx<'_> {
     fn deployments(&self) -> Result<Vec<Deployment>> {
         self.documents("SELECT doc FROM deployments ORDER BY model", [])
     }
@@ -22,7 +22,7 @@ impl DeliveryRead for SqliteTx<'_> {
 
     fn rollouts(&self, model: Option<&str>, limit: u32) -> Result<Vec<Rollout>> {
         self.documents(
-            "SELECT doc FROM rollouts WHERE ?1 IS NULL OR model = ?1 ORDER BY num DESC LIMIT ?2",
+            "SELECT doc FROM rollouts WHERE CAST(?1 AS TEXT) IS NULL OR model = ?1 ORDER BY num DESC LIMIT ?2",
             params![model, limit],
         )
     }
@@ -32,7 +32,7 @@ impl DeliveryRead for SqliteTx<'_> {
     }
 }
 
-impl DeliveryWrite for SqliteTx<'_> {
+impl DeliveryWrite for SqlTx<'_> {
     fn put_deployment(&mut self, deployment: &Deployment) -> Result<()> {
         self.execute(
             "INSERT INTO deployments (model, doc) VALUES (?1, ?2)

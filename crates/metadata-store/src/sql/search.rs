@@ -1,16 +1,17 @@
 //! Turns a [`Search`] into SQL. Only fixed text enters the statement; every value is bound.
 
+use super::tx::{SqlTx, place, to_text};
+use crate::driver::{Dialect, Value};
 use crate::traits::search::{
     Attribute, Condition, DatasetProperty, Field, Operand, Operator, Search, SortKey, View,
 };
 use crate::{Result, StoreError};
-use rusqlite::types::Value;
 use std::fmt::Write as _;
 
 /// How an entity lies in the tables. Its own table has the alias `e`.
 pub(super) struct Entity {
     /// The column of an attribute.
-    pub(super) column: fn(Attribute) -> Option<&'static str>,
+    pub(super) column: fn(Attribute) -> Option<Property>,
     /// Where its tags lie: rows `t` with `key` and `value`.
     pub(super) tags: &'static str,
     /// Where its parameters lie.
@@ -23,17 +24,55 @@ pub(super) struct Entity {
     pub(super) default_order: &'static str,
 }
 
+/// The column of an attribute, by what it holds.
+#[derive(Clone, Copy)]
+pub(super) enum Property {
+    /// Numbers.
+    Number(&'static str),
+    /// Texts.
+    Text(&'static str),
+}
+
 /// A statement under construction.
 pub(super) struct Statement {
     pub(super) sql: String,
-    pub(super) values: Vec<Value>,
+    pub(super) values: Vec<Value<'static>>,
+    dialect: Dialect,
     /// What metrics must fulfil to count, after `AND`; empty for all.
     metric_scope: String,
 }
 
+impl SqlTx<'_> {
+    /// Begins a statement.
+    pub(super) fn select(&self, select: &str) -> Statement {
+        Statement {
+            sql: format!("{select} WHERE true"),
+            values: Vec::new(),
+            dialect: self.dialect(),
+            metric_scope: String::new(),
+        }
+    }
+}
+
 impl Statement {
-    pub(super) fn new(select: &str) -> Self {
-        Self { sql: format!("{select} WHERE true"), values: Vec::new(), metric_scope: String::new() }
+    /// Binds a value and gives its placeholder.
+    pub(super) fn bind(&mut self, value: impl Into<Value<'static>>) -> String {
+        self.values.push(value.into());
+        format!("?{}", self.values.len())
+    }
+
+    pub(super) fn and(&mut self, condition: &str) {
+        self.sql.push_str(" AND ");
+        self.sql.push_str(condition);
+    }
+
+    /// Restricts to lifecycles.
+    pub(super) fn view(&mut self, view: View) {
+        match view {
+            View::Active => self.and("e.lifecycle = 'active'"),
+            View::Deleted => self.and("e.lifecycle <> 'active'"),
+            View::All => {}
+        }
     }
 
     /// Restricts metrics to those that were measured on one of the data sets, and the entities to
@@ -56,26 +95,6 @@ impl Statement {
         Ok(())
     }
 
-    /// Binds a value and gives its placeholder.
-    pub(super) fn bind(&mut self, value: impl Into<Value>) -> String {
-        self.values.push(value.into());
-        format!("?{}", self.values.len())
-    }
-
-    pub(super) fn and(&mut self, condition: &str) {
-        self.sql.push_str(" AND ");
-        self.sql.push_str(condition);
-    }
-
-    /// Restricts to lifecycles.
-    pub(super) fn view(&mut self, view: View) {
-        match view {
-            View::Active => self.and("e.lifecycle = 'active'"),
-            View::Deleted => self.and("e.lifecycle <> 'active'"),
-            View::All => {}
-        }
-    }
-
     /// Adds conditions, order and page.
     pub(super) fn search(mut self, entity: &Entity, search: &Search) -> Result<Self> {
         if !search.measured_on.is_empty() {
@@ -91,8 +110,8 @@ impl Statement {
             self.sql.push_str(&text);
             self.sql.push_str(", ");
         }
-        let limit = self.bind(i64::try_from(search.limit).unwrap_or(i64::MAX));
-        let offset = self.bind(i64::try_from(search.offset).unwrap_or(i64::MAX));
+        let limit = self.bind(place(search.limit));
+        let offset = self.bind(place(search.offset));
         let _ = write!(self.sql, "{} LIMIT {limit} OFFSET {offset}", entity.default_order);
         Ok(self)
     }
@@ -100,8 +119,15 @@ impl Statement {
     fn condition(&mut self, entity: &Entity, condition: &Condition) -> Result<String> {
         match &condition.field {
             Field::Attribute(attribute) => {
-                let column = (entity.column)(*attribute).ok_or_else(|| unknown(&condition.field))?;
-                self.compare(column, condition)
+                let property = (entity.column)(*attribute).ok_or_else(|| unknown(&condition.field))?;
+                match (property, &condition.operand) {
+                    // An id that is a number is compared as a text when it is given as one.
+                    (Property::Number(column), Operand::Text(_) | Operand::Texts(_)) => {
+                        self.compare(&format!("CAST({column} AS TEXT)"), condition)
+                    }
+                    (Property::Text(_), Operand::Number(_)) => Err(unknown(&condition.field)),
+                    (Property::Number(column) | Property::Text(column), _) => self.compare(column, condition),
+                }
             }
             Field::Tag(key) => {
                 let key = self.bind(key.clone());
@@ -117,13 +143,7 @@ impl Statement {
                 let key = self.bind(key.clone());
                 let scope = &self.metric_scope;
                 let rows = format!("{rows} AND t.key = {}{scope}", lookup.replace("{}", &key));
-                let value = if condition.operator == Operator::NotEqual {
-                    // NaN differs from every number.
-                    "CASE WHEN t.is_nan THEN 9e999 ELSE t.value END"
-                } else {
-                    "CASE WHEN t.is_nan THEN NULL ELSE t.value END"
-                };
-                self.exists(&rows, value, condition)
+                self.exists_metric(&rows, condition)
             }
             Field::Dataset(property) => {
                 let rows = entity.datasets.ok_or_else(|| unknown(&condition.field))?;
@@ -156,6 +176,21 @@ impl Statement {
         })
     }
 
+    /// A condition on a metric. NaN differs from every number and is neither less nor greater.
+    fn exists_metric(&mut self, rows: &str, condition: &Condition) -> Result<String> {
+        match condition.operator {
+            Operator::IsNull | Operator::IsNotNull => self.exists(rows, "t.value", condition),
+            Operator::NotEqual => {
+                let comparison = self.compare("t.value", condition)?;
+                Ok(format!("EXISTS (SELECT 1 FROM {rows} AND (t.is_nan OR {comparison}))"))
+            }
+            _ => {
+                let comparison = self.compare("t.value", condition)?;
+                Ok(format!("EXISTS (SELECT 1 FROM {rows} AND NOT t.is_nan AND {comparison})"))
+            }
+        }
+    }
+
     fn compare(&mut self, column: &str, condition: &Condition) -> Result<String> {
         let sign = match condition.operator {
             Operator::IsNull => return Ok(format!("{column} IS NULL")),
@@ -166,17 +201,15 @@ impl Statement {
             Operator::GreaterOrEqual => ">=",
             Operator::Less => "<",
             Operator::LessOrEqual => "<=",
-            Operator::Like => "GLOB",
-            Operator::ILike => "LIKE",
+            Operator::Like | Operator::ILike => return self.matches(column, condition),
             Operator::In => "IN",
             Operator::NotIn => "NOT IN",
         };
         let place = match (&condition.operand, condition.operator) {
-            (Operand::Text(text), Operator::Like) => self.bind(like_to_glob(text)),
             (Operand::Text(text), _) => self.bind(text.clone()),
-            (Operand::Number(number), _) => self.bind(number_value(*number)),
+            (Operand::Number(number), _) => self.number(*number),
             (Operand::Texts(texts), Operator::In | Operator::NotIn) => {
-                let list = self.bind(serde_json::to_string(texts)?);
+                let list = self.bind(to_text(texts)?);
                 format!("(SELECT value FROM json_each({list}))")
             }
             (Operand::Texts(_) | Operand::None, _) => return Err(unknown(&condition.field)),
@@ -184,12 +217,35 @@ impl Statement {
         Ok(format!("{column} {sign} {place}"))
     }
 
+    /// A pattern with `%` and `_`. `LIKE` heeds letter case in the search language, `ILIKE` does not.
+    fn matches(&mut self, column: &str, condition: &Condition) -> Result<String> {
+        let Operand::Text(pattern) = &condition.operand else { return Err(unknown(&condition.field)) };
+        Ok(match (self.dialect, condition.operator) {
+            // There, `LIKE` does not heed it, and `GLOB` does.
+            (Dialect::Sqlite, Operator::Like) => {
+                format!("{column} GLOB {}", self.bind(like_to_glob(pattern)))
+            }
+            (Dialect::Sqlite, _) => format!("{column} LIKE {}", self.bind(pattern.clone())),
+        })
+    }
+
+    /// A number to compare with. A whole one is bound as an integer, so that large times stay exact.
+    #[expect(clippy::cast_possible_truncation, reason = "the range is checked")]
+    fn number(&mut self, number: f64) -> String {
+        if number.fract() == 0.0 && number.abs() < 9.0e15 {
+            self.bind(number as i64)
+        } else {
+            format!("CAST({} AS DOUBLE PRECISION)", self.bind(Value::Real(number)))
+        }
+    }
+
     /// A sort key; what has no value comes last either way, NaN just before it.
     fn sort_key(&mut self, entity: &Entity, key: &SortKey) -> Result<String> {
         let direction = if key.descending { "DESC" } else { "ASC" };
         let value = match &key.field {
             Field::Attribute(attribute) => {
-                let column = (entity.column)(*attribute).ok_or_else(|| unknown(&key.field))?;
+                let property = (entity.column)(*attribute).ok_or_else(|| unknown(&key.field))?;
+                let (Property::Number(column) | Property::Text(column)) = property;
                 column.to_owned()
             }
             Field::Tag(name) => {
@@ -208,7 +264,7 @@ impl Statement {
                 let rows = format!("FROM {rows} AND t.key = {}{scope}", lookup.replace("{}", &name));
                 let latest = "ORDER BY t.step DESC, t.ts DESC LIMIT 1";
                 return Ok(format!(
-                    "COALESCE((SELECT t.is_nan {rows} {latest}), 2), \
+                    "CASE (SELECT t.is_nan {rows} {latest}) WHEN false THEN 0 WHEN true THEN 1 ELSE 2 END, \
                      (SELECT t.value {rows} {latest}) {direction}"
                 ));
             }
@@ -218,17 +274,7 @@ impl Statement {
     }
 }
 
-/// A whole number compares as an integer, so that large times stay exact.
-#[expect(clippy::cast_possible_truncation, reason = "the range is checked")]
-fn number_value(number: f64) -> Value {
-    if number.fract() == 0.0 && number.abs() < 9.0e15 {
-        Value::Integer(number as i64)
-    } else {
-        Value::Real(number)
-    }
-}
-
-/// `LIKE` heeds letter case in the search language but not in SQLite; `GLOB` does.
+/// A pattern of `LIKE` as one of `GLOB`.
 fn like_to_glob(pattern: &str) -> String {
     let mut glob = String::with_capacity(pattern.len());
     for character in pattern.chars() {
@@ -246,7 +292,7 @@ fn like_to_glob(pattern: &str) -> String {
 
 /// The capability asked for something that this entity does not have.
 fn unknown(field: &Field) -> StoreError {
-    StoreError::Database(rusqlite::Error::InvalidParameterName(format!("search by {field:?}")))
+    StoreError::Search(format!("{field:?}"))
 }
 
 #[cfg(test)]

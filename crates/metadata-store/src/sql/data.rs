@@ -1,17 +1,17 @@
 //! Arrivals, data versions and gate reports.
 
-use super::tx::{SqliteTx, to_i64, to_text, to_u64};
+use super::tx::{SqlTx, to_i64, to_text, to_u64};
 use crate::Result;
+use crate::driver::{Row, params};
 use crate::traits::{DataRead, DataWrite};
 use mainspring_domain::data::{Arrival, DataVersion};
 use mainspring_domain::gates::{GateReport, Verdict};
 use mainspring_domain::{Actor, Timestamp};
-use rusqlite::{Row, params};
 
 const ARRIVAL: &str = "SELECT id, path, size, modified_ns, time, claimed_by FROM arrivals";
 const REPORT: &str = "SELECT id, gate, subject, verdict, time, actor, summary, report FROM gate_reports";
 
-fn arrival(row: &Row<'_>) -> rusqlite::Result<Arrival> {
+fn arrival(row: &Row<'_>) -> Result<Arrival> {
     Ok(Arrival {
         id: row.get(0)?,
         path: row.get(1)?,
@@ -22,22 +22,20 @@ fn arrival(row: &Row<'_>) -> rusqlite::Result<Arrival> {
     })
 }
 
-fn report(row: &Row<'_>) -> rusqlite::Result<GateReport> {
-    let verdict: String = row.get(3)?;
-    let report: String = row.get(7)?;
+fn report(row: &Row<'_>) -> Result<GateReport> {
     Ok(GateReport {
         id: row.get(0)?,
         gate: row.get(1)?,
         subject: row.get(2)?,
-        verdict: Verdict::from_stored(&verdict),
+        verdict: Verdict::from_stored(row.text(3)?),
         time: Timestamp::from_millis(row.get(4)?),
         actor: Actor::from_stored(row.get(5)?),
         summary: row.get(6)?,
-        report: serde_json::from_str(&report).unwrap_or(serde_json::Value::Null),
+        report: serde_json::from_str(row.text(7)?).unwrap_or(serde_json::Value::Null),
     })
 }
 
-impl DataRead for SqliteTx<'_> {
+impl DataRead for SqlTx<'_> {
     fn arrival_known(&self, path: &str, size: u64, modified_ns: i64) -> Result<bool> {
         self.scalar(
             "SELECT EXISTS (SELECT 1 FROM arrivals WHERE path = ?1 AND size = ?2 AND modified_ns = ?3)",
@@ -86,20 +84,19 @@ impl DataRead for SqliteTx<'_> {
 
     fn gate_reports(&self, gate: Option<&str>, limit: u32) -> Result<Vec<GateReport>> {
         self.rows(
-            &format!("{REPORT} WHERE ?1 IS NULL OR gate = ?1 ORDER BY num DESC LIMIT ?2"),
+            &format!("{REPORT} WHERE CAST(?1 AS TEXT) IS NULL OR gate = ?1 ORDER BY num DESC LIMIT ?2"),
             params![gate, limit],
             report,
         )
     }
 }
 
-impl DataWrite for SqliteTx<'_> {
+impl DataWrite for SqlTx<'_> {
     fn add_arrival(&mut self, arrival: &Arrival) -> Result<i64> {
-        self.execute(
-            "INSERT INTO arrivals (path, size, modified_ns, time) VALUES (?1, ?2, ?3, ?4)",
+        self.scalar(
+            "INSERT INTO arrivals (path, size, modified_ns, time) VALUES (?1, ?2, ?3, ?4) RETURNING id",
             params![arrival.path, to_i64(arrival.size), arrival.modified_ns, arrival.time.as_millis()],
-        )?;
-        Ok(self.conn.last_insert_rowid())
+        )
     }
 
     fn claim_arrival(&mut self, id: i64, run_id: &str) -> Result<()> {
@@ -108,8 +105,9 @@ impl DataWrite for SqliteTx<'_> {
     }
 
     fn add_data_version(&mut self, version: &DataVersion) -> Result<i64> {
-        self.execute(
-            "INSERT INTO data_versions (path, md5, size, git_commit, time, actor) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        self.scalar(
+            "INSERT INTO data_versions (path, md5, size, git_commit, time, actor)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6) RETURNING id",
             params![
                 version.path,
                 version.md5,
@@ -118,8 +116,7 @@ impl DataWrite for SqliteTx<'_> {
                 version.time.as_millis(),
                 version.actor.as_str()
             ],
-        )?;
-        Ok(self.conn.last_insert_rowid())
+        )
     }
 
     fn add_gate_report(&mut self, report: &GateReport) -> Result<()> {

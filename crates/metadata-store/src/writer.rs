@@ -1,11 +1,11 @@
 //! The single writer: takes waiting changes together, commits once, then answers each.
 
-use super::audit::Head;
-use super::tx::SqliteTx;
+use crate::driver::{Connection, Failure};
+use crate::sql::SqlTx;
+use crate::sql::audit::Head;
 use crate::traits::WriteTx;
 use crate::{Result, StoreError};
 use mainspring_domain::{Actor, Clock};
-use rusqlite::{Connection, ErrorCode};
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -16,18 +16,18 @@ use tokio::sync::{oneshot, watch};
 const BATCH: usize = 512;
 
 /// Tells the one who waits for a change how the commit went.
-type Acknowledge = Box<dyn FnOnce(std::result::Result<(), String>) + Send>;
+type Acknowledge = Box<dyn FnOnce(std::result::Result<(), Failure>) + Send>;
 
 /// A waiting change: runs in a savepoint, gives back how to answer after the commit.
 type Job = Box<dyn FnOnce(&Connection, &mut Head, &dyn Clock) -> Acknowledge + Send>;
 
-pub(super) struct Writer {
+pub(crate) struct Writer {
     jobs: Sender<Job>,
 }
 
 impl Writer {
     /// Starts the writer thread. The lock file lives as long as the thread.
-    pub(super) fn start(
+    pub(crate) fn start(
         conn: Connection,
         head: Head,
         clock: Arc<dyn Clock>,
@@ -46,7 +46,7 @@ impl Writer {
     }
 
     /// Queues a change; the receiver gets its result after the commit.
-    pub(super) fn submit<T, E, F>(
+    pub(crate) fn submit<T, E, F>(
         &self,
         actor: Actor,
         change: F,
@@ -62,7 +62,7 @@ impl Writer {
             Box::new(move |committed| {
                 let answer = match committed {
                     Ok(()) => result,
-                    Err(reason) => Err(E::from(StoreError::WritesStopped(reason))),
+                    Err(failure) => Err(E::from(failure.into())),
                 };
                 // The one who asked may have gone away; the change stands all the same.
                 let _ = send.send(answer);
@@ -80,49 +80,41 @@ fn work(
     waiting: &Receiver<Job>,
     changed: &watch::Sender<i64>,
 ) {
-    let mut stopped: Option<String> = None;
+    let mut stopped: Option<Failure> = None;
     while let Ok(first) = waiting.recv() {
-        let mut answers: Vec<Acknowledge> = Vec::new();
         let before = head.clone();
+        let mut answers: Vec<Acknowledge> = Vec::new();
         let begun = match &stopped {
-            Some(reason) => Err(reason.clone()),
-            None => conn.execute_batch("BEGIN IMMEDIATE").map_err(|error| error.to_string()),
+            Some(failure) => Err(failure.clone()),
+            None => conn.begin_write().map_err(|error| Failure::NotWritten(error.to_string())),
         };
         let outcome = begun.and_then(|()| {
             answers.push(first(conn, &mut head, clock));
-            while answers.len() < BATCH && !conn.is_autocommit() {
+            while answers.len() < BATCH && conn.in_transaction() {
                 let Ok(job) = waiting.try_recv() else { break };
                 answers.push(job(conn, &mut head, clock));
             }
-            if conn.is_autocommit() {
-                // Some errors (disk full, out of memory) make the engine roll everything back by
-                // itself; what ran before in this batch is gone with it.
-                return Err("the database rolled the changes back".to_owned());
+            if !conn.in_transaction() {
+                return Err(Failure::NotWritten("the database rolled the changes back".to_owned()));
             }
-            conn.execute_batch("COMMIT").map_err(|error| {
-                if !is_harmless(&error) {
-                    stopped = Some(error.to_string());
-                }
-                error.to_string()
-            })
+            conn.commit()
         });
-        if outcome.is_ok() {
-            changed.send_if_modified(|seq| std::mem::replace(seq, head.seq) != head.seq);
-        } else {
-            // A failed rollback means there was no transaction left to roll back.
-            let _ = conn.execute_batch("ROLLBACK");
-            head = before;
+        match &outcome {
+            Ok(()) => {
+                changed.send_if_modified(|seq| std::mem::replace(seq, head.seq) != head.seq);
+            }
+            Err(failure) => {
+                conn.rollback();
+                head = before;
+                if let Failure::Stopped(_) = failure {
+                    stopped = Some(failure.clone());
+                }
+            }
         }
         for answer in answers {
             answer(outcome.clone());
         }
     }
-}
-
-/// Whether a failed commit left the disk in a known state. After a failed fsync it is unknown, and
-/// trying again could report success for lost pages, so every other error stops writing.
-fn is_harmless(error: &rusqlite::Error) -> bool {
-    matches!(error.sqlite_error_code(), Some(ErrorCode::DiskFull | ErrorCode::DatabaseBusy))
 }
 
 fn in_savepoint<T, E, F>(
@@ -137,9 +129,9 @@ where
     E: From<StoreError>,
 {
     let before = head.clone();
-    conn.execute_batch("SAVEPOINT change").map_err(StoreError::from)?;
+    conn.begin_change()?;
     let rows_before = conn.total_changes();
-    let mut tx = SqliteTx::writer(conn, actor, clock.now(), head);
+    let mut tx = SqlTx::writer(conn, actor, clock.now(), head);
     let result = catch_unwind(AssertUnwindSafe(|| change(&mut tx)));
     let recorded = tx.is_recorded();
     let result = match result {
@@ -148,10 +140,10 @@ where
         Err(_) => Err(E::from(StoreError::Closed)),
     };
     if result.is_ok() {
-        conn.execute_batch("RELEASE change").map_err(StoreError::from)?;
+        conn.keep_change()?;
     } else {
         *head = before;
-        conn.execute_batch("ROLLBACK TO change; RELEASE change").map_err(StoreError::from)?;
+        conn.undo_change()?;
     }
     result
 }

@@ -2,27 +2,26 @@
 //! modules beside this one.
 
 use super::audit::Head;
-use crate::Result;
+use crate::driver::{Column, Connection, Dialect, Params, Row};
+use crate::{Result, StoreError};
 use mainspring_domain::{Actor, Timestamp};
-use rusqlite::types::FromSql;
-use rusqlite::{Connection, OptionalExtension as _, Params, Row};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub(super) struct SqliteTx<'c> {
-    pub(super) conn: &'c Connection,
+pub(crate) struct SqlTx<'c> {
+    conn: &'c Connection,
     pub(super) actor: Actor,
     pub(super) now: Timestamp,
     pub(super) head: Option<&'c mut Head>,
     recorded: bool,
 }
 
-impl<'c> SqliteTx<'c> {
-    pub(super) fn reader(conn: &'c Connection) -> Self {
+impl<'c> SqlTx<'c> {
+    pub(crate) fn reader(conn: &'c Connection) -> Self {
         Self { conn, actor: Actor::system("reader"), now: Timestamp::default(), head: None, recorded: true }
     }
 
-    pub(super) const fn writer(
+    pub(crate) const fn writer(
         conn: &'c Connection,
         actor: Actor,
         now: Timestamp,
@@ -35,13 +34,27 @@ impl<'c> SqliteTx<'c> {
         self.recorded = true;
     }
 
-    pub(super) const fn is_recorded(&self) -> bool {
+    pub(crate) const fn is_recorded(&self) -> bool {
         self.recorded
+    }
+
+    /// The SQL that this engine speaks.
+    pub(super) const fn dialect(&self) -> Dialect {
+        self.conn.dialect()
     }
 
     /// Runs a statement that changes something; gives the number of rows.
     pub(super) fn execute(&self, sql: &str, params: impl Params) -> Result<usize> {
-        Ok(self.conn.prepare_cached(sql)?.execute(params)?)
+        params.bind(|values| self.conn.execute(sql, values))
+    }
+
+    /// Runs a statement for each of many rows; gives the number of rows that changed.
+    pub(super) fn execute_many<P: Params>(
+        &self,
+        sql: &str,
+        rows: impl IntoIterator<Item = P>,
+    ) -> Result<usize> {
+        self.conn.execute_many(sql, rows.into_iter())
     }
 
     /// All rows of a query.
@@ -49,11 +62,9 @@ impl<'c> SqliteTx<'c> {
         &self,
         sql: &str,
         params: impl Params,
-        map: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+        map: impl FnMut(&Row<'_>) -> Result<T>,
     ) -> Result<Vec<T>> {
-        let mut statement = self.conn.prepare_cached(sql)?;
-        let rows = statement.query_map(params, map)?.collect::<rusqlite::Result<_>>()?;
-        Ok(rows)
+        params.bind(|values| self.conn.rows(sql, values, map))
     }
 
     /// The first row of a query.
@@ -61,36 +72,45 @@ impl<'c> SqliteTx<'c> {
         &self,
         sql: &str,
         params: impl Params,
-        map: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+        map: impl FnOnce(&Row<'_>) -> Result<T>,
     ) -> Result<Option<T>> {
-        Ok(self.conn.prepare_cached(sql)?.query_row(params, map).optional()?)
+        params.bind(|values| self.conn.row(sql, values, map))
     }
 
     /// The single value of a query.
-    pub(super) fn scalar<T: FromSql>(&self, sql: &str, params: impl Params) -> Result<T> {
-        Ok(self.conn.prepare_cached(sql)?.query_row(params, |row| row.get(0))?)
+    pub(super) fn scalar<T: Column>(&self, sql: &str, params: impl Params) -> Result<T> {
+        self.row(sql, params, |row| row.get(0))?.ok_or(StoreError::NoRow)
     }
 
     /// The documents that a query gives in its first column.
     pub(super) fn documents<T: DeserializeOwned>(&self, sql: &str, params: impl Params) -> Result<Vec<T>> {
-        let texts: Vec<String> = self.rows(sql, params, |row| row.get(0))?;
-        texts.iter().map(|text| Ok(serde_json::from_str(text)?)).collect()
+        self.rows(sql, params, |row| Ok(serde_json::from_str(row.text(0)?)?))
     }
 
     /// The document that a query gives in its first column.
     pub(super) fn document<T: DeserializeOwned>(&self, sql: &str, params: impl Params) -> Result<Option<T>> {
-        let text: Option<String> = self.row(sql, params, |row| row.get(0))?;
-        text.map(|text| Ok(serde_json::from_str(&text)?)).transpose()
+        self.row(sql, params, |row| Ok(serde_json::from_str(row.text(0)?)?))
     }
 }
 
+/// What a query gathered into one JSON text; nothing when there was nothing to gather.
+pub(super) fn gathered<T: DeserializeOwned + Default>(row: &Row<'_>, index: usize) -> Result<T> {
+    let text: Option<String> = row.get(index)?;
+    text.map_or_else(|| Ok(T::default()), |text| Ok(serde_json::from_str(&text)?))
+}
+
 /// A document's stored form.
-pub(super) fn to_text(document: &impl Serialize) -> Result<String> {
+pub(super) fn to_text(document: &(impl Serialize + ?Sized)) -> Result<String> {
     Ok(serde_json::to_string(document)?)
 }
 
-/// An unsigned size as SQLite holds it.
+/// An unsigned size as it is stored.
 pub(super) fn to_i64(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// A place in a sequence as it is bound.
+pub(super) fn place(value: usize) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 

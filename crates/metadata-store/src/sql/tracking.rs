@@ -1,17 +1,18 @@
 //! Experiments, runs and what is logged to them.
 
+use super::search::{Entity, Property};
 use super::tracking_runs::metric;
-use super::tracking_search::{Entity, Statement};
-use super::tx::{SqliteTx, to_text};
+use super::tx::{SqlTx, gathered, place, to_text};
 use crate::Result;
+use crate::driver::{Dialect, Row, ToValue as _, Value, params};
 use crate::traits::search::{Attribute, Search, View};
 use crate::traits::{DatasetSummary, ModelMetric, TrackingRead, TrackingWrite};
 use mainspring_domain::tracking::{
     DatasetInput, Experiment, KeyValue, Lifecycle, LoggedModel, Metric, ModelOutput, Run, RunInfo,
 };
 use mainspring_domain::{Actor, Timestamp};
-use rusqlite::{Row, params, params_from_iter};
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 const EXPERIMENT: &str = "SELECT e.id, e.name, e.artifact_location, e.lifecycle, e.created, e.updated,
     (SELECT json_group_array(json_object('key', t.key, 'value', t.value) ORDER BY t.key)
@@ -27,39 +28,30 @@ const EXPERIMENTS: Entity = Entity {
     default_order: "e.created DESC, e.id DESC",
 };
 
-const fn column(attribute: Attribute) -> Option<&'static str> {
+const fn column(attribute: Attribute) -> Option<Property> {
     Some(match attribute {
-        Attribute::Id => "e.id",
-        Attribute::Name => "e.name",
-        Attribute::Created => "e.created",
-        Attribute::Updated => "e.updated",
-        Attribute::ArtifactUri => "e.artifact_location",
+        Attribute::Id => Property::Number("e.id"),
+        Attribute::Name => Property::Text("e.name"),
+        Attribute::Created => Property::Number("e.created"),
+        Attribute::Updated => Property::Number("e.updated"),
+        Attribute::ArtifactUri => Property::Text("e.artifact_location"),
         _ => return None,
     })
 }
 
-fn experiment(row: &Row<'_>) -> rusqlite::Result<Experiment> {
-    let lifecycle: String = row.get(3)?;
+fn experiment(row: &Row<'_>) -> Result<Experiment> {
     Ok(Experiment {
         id: row.get(0)?,
         name: row.get(1)?,
         artifact_location: row.get(2)?,
-        lifecycle: Lifecycle::from_stored(&lifecycle),
+        lifecycle: Lifecycle::from_stored(row.text(3)?),
         created: Timestamp::from_millis(row.get(4)?),
         updated: Timestamp::from_millis(row.get(5)?),
-        tags: pairs(row, 6)?,
+        tags: gathered(row, 6)?,
     })
 }
 
-/// Key-value pairs that a query gathered into one JSON text.
-pub(super) fn pairs(row: &Row<'_>, index: usize) -> rusqlite::Result<Vec<KeyValue>> {
-    let text: String = row.get(index)?;
-    serde_json::from_str(&text).map_err(|error| {
-        rusqlite::Error::FromSqlConversionFailure(index, rusqlite::types::Type::Text, Box::new(error))
-    })
-}
-
-impl TrackingRead for SqliteTx<'_> {
+impl TrackingRead for SqlTx<'_> {
     fn experiment(&self, id: i64) -> Result<Option<Experiment>> {
         self.row(&format!("{EXPERIMENT} WHERE e.id = ?1"), [id], experiment)
     }
@@ -69,10 +61,10 @@ impl TrackingRead for SqliteTx<'_> {
     }
 
     fn search_experiments(&self, view: View, search: &Search) -> Result<Vec<Experiment>> {
-        let mut statement = Statement::new(EXPERIMENT);
+        let mut statement = self.select(EXPERIMENT);
         statement.view(view);
         let statement = statement.search(&EXPERIMENTS, search)?;
-        self.rows(&statement.sql, params_from_iter(statement.values), experiment)
+        self.rows(&statement.sql, statement.values, experiment)
     }
 
     fn run_info(&self, id: &str) -> Result<Option<RunInfo>> {
@@ -114,12 +106,7 @@ impl TrackingRead for SqliteTx<'_> {
              WHERE run = (SELECT num FROM runs WHERE id = ?1)
                AND key = (SELECT id FROM metric_keys WHERE key = ?2)
              ORDER BY step, ts, is_nan, value LIMIT ?3 OFFSET ?4",
-            params![
-                run,
-                key,
-                i64::try_from(limit).unwrap_or(i64::MAX),
-                i64::try_from(offset).unwrap_or(i64::MAX)
-            ],
+            params![run, key, place(limit), place(offset)],
             |row| metric(key.to_owned(), row, 0),
         )
     }
@@ -160,18 +147,32 @@ impl TrackingRead for SqliteTx<'_> {
     }
 }
 
-impl SqliteTx<'_> {
+impl SqlTx<'_> {
     fn run_num(&self, id: &str) -> Result<i64> {
         self.scalar("SELECT num FROM runs WHERE id = ?1", [id])
     }
 
-    /// The number of a metric's name, made when it is new.
-    fn metric_key(&self, key: &str) -> Result<i64> {
-        let found = self.row("SELECT id FROM metric_keys WHERE key = ?1", [key], |row| row.get(0))?;
-        if let Some(id) = found {
-            return Ok(id);
+    /// The numbers of metrics' names, made when they are new.
+    fn metric_keys<'p>(&self, points: &'p [Metric]) -> Result<HashMap<&'p str, i64>> {
+        let mut keys: HashMap<&str, i64> = HashMap::new();
+        let names: Vec<&str> = points.iter().map(|point| point.key.as_str()).collect();
+        if let [name] = names.as_slice() {
+            let id = self.row("SELECT id FROM metric_keys WHERE key = ?1", [name], |row| row.get(0))?;
+            keys.extend(id.map(|id| (*name, id)));
+        } else {
+            let sql = "SELECT id, key FROM metric_keys WHERE key IN (SELECT value FROM json_each(?1))";
+            let known: HashMap<String, i64> = self
+                .rows(sql, [to_text(&names)?], |row| Ok((row.get(1)?, row.get(0)?)))?
+                .into_iter()
+                .collect();
+            keys.extend(names.iter().filter_map(|name| Some((*name, *known.get(*name)?))));
         }
-        self.scalar("INSERT INTO metric_keys (key) VALUES (?1) RETURNING id", [key])
+        for name in names {
+            if let Entry::Vacant(place) = keys.entry(name) {
+                place.insert(self.scalar("INSERT INTO metric_keys (key) VALUES (?1) RETURNING id", [name])?);
+            }
+        }
+        Ok(keys)
     }
 }
 
@@ -180,9 +181,14 @@ pub(super) const fn stored(value: f64) -> (bool, f64) {
     if value.is_nan() { (true, 0.0) } else { (false, value) }
 }
 
-impl TrackingWrite for SqliteTx<'_> {
+impl TrackingWrite for SqlTx<'_> {
     fn next_experiment_id(&self) -> Result<i64> {
-        self.scalar("SELECT COALESCE(MAX(seq), 0) + 1 FROM sqlite_sequence WHERE name = 'experiments'", [])
+        let sql = match self.dialect() {
+            Dialect::Sqlite => {
+                "SELECT COALESCE(MAX(seq), 0) + 1 FROM sqlite_sequence WHERE name = 'experiments'"
+            }
+        };
+        self.scalar(sql, [])
     }
 
     fn insert_experiment(&mut self, experiment: &Experiment) -> Result<()> {
@@ -272,13 +278,11 @@ impl TrackingWrite for SqliteTx<'_> {
 
     fn set_run_tags(&mut self, run: &str, tags: &[KeyValue]) -> Result<()> {
         let num = self.run_num(run)?;
-        for tag in tags {
-            self.execute(
-                "INSERT INTO run_tags (run, key, value) VALUES (?1, ?2, ?3)
-                 ON CONFLICT (run, key) DO UPDATE SET value = excluded.value",
-                params![num, tag.key, tag.value],
-            )?;
-        }
+        self.execute_many(
+            "INSERT INTO run_tags (run, key, value) VALUES (?1, ?2, ?3)
+             ON CONFLICT (run, key) DO UPDATE SET value = excluded.value",
+            tags.iter().map(|tag| [Value::Integer(num), tag.key.to_value(), tag.value.to_value()]),
+        )?;
         Ok(())
     }
 
@@ -298,36 +302,46 @@ impl TrackingWrite for SqliteTx<'_> {
 
     fn insert_metric_points(&mut self, run: &str, points: &[Metric]) -> Result<usize> {
         let num = self.run_num(run)?;
-        let mut keys: HashMap<&str, i64> = HashMap::new();
-        let mut added = 0;
-        for point in points {
-            let key = match keys.get(point.key.as_str()) {
-                Some(key) => *key,
-                None => *keys.entry(&point.key).or_insert(self.metric_key(&point.key)?),
-            };
-            let (is_nan, value) = stored(point.value);
-            added += self.execute(
-                "INSERT OR IGNORE INTO metric_points (run, key, step, ts, is_nan, value)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                params![num, key, point.step, point.timestamp.as_millis(), is_nan, value],
-            )?;
-        }
-        Ok(added)
+        let keys = self.metric_keys(points)?;
+        self.execute_many(
+            "INSERT INTO metric_points (run, key, step, ts, is_nan, value)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
+            points.iter().map(|point| {
+                let key = keys.get(point.key.as_str()).copied();
+                let (is_nan, value) = stored(point.value);
+                [
+                    Value::Integer(num),
+                    key.map_or(Value::Null, Value::Integer),
+                    Value::Integer(point.step),
+                    Value::Integer(point.timestamp.as_millis()),
+                    Value::Bool(is_nan),
+                    Value::Real(value),
+                ]
+            }),
+        )
     }
 
     fn raise_latest_metrics(&mut self, run: &str, points: &[&Metric]) -> Result<()> {
         let num = self.run_num(run)?;
-        for point in points {
-            let (is_nan, value) = stored(point.value);
-            self.execute(
-                "INSERT INTO latest_metrics (run, key, step, ts, is_nan, value)
-                 VALUES (?1, (SELECT id FROM metric_keys WHERE key = ?2), ?3, ?4, ?5, ?6)
-                 ON CONFLICT (run, key) DO UPDATE
-                 SET step = excluded.step, ts = excluded.ts, is_nan = excluded.is_nan, value = excluded.value
-                 WHERE (excluded.step, excluded.ts, excluded.value) > (step, ts, value)",
-                params![num, point.key, point.step, point.timestamp.as_millis(), is_nan, value],
-            )?;
-        }
+        self.execute_many(
+            "INSERT INTO latest_metrics (run, key, step, ts, is_nan, value)
+             VALUES (?1, (SELECT id FROM metric_keys WHERE key = ?2), ?3, ?4, ?5, ?6)
+             ON CONFLICT (run, key) DO UPDATE
+             SET step = excluded.step, ts = excluded.ts, is_nan = excluded.is_nan, value = excluded.value
+             WHERE (excluded.step, excluded.ts, excluded.value)
+                 > (latest_metrics.step, latest_metrics.ts, latest_metrics.value)",
+            points.iter().map(|point| {
+                let (is_nan, value) = stored(point.value);
+                [
+                    Value::Integer(num),
+                    point.key.to_value(),
+                    Value::Integer(point.step),
+                    Value::Integer(point.timestamp.as_millis()),
+                    Value::Bool(is_nan),
+                    Value::Real(value),
+                ]
+            }),
+        )?;
         Ok(())
     }
 
@@ -339,9 +353,9 @@ impl TrackingWrite for SqliteTx<'_> {
         let num = self.run_num(&run.id)?;
         for input in inputs {
             self.execute(
-                "INSERT OR IGNORE INTO datasets
+                "INSERT INTO datasets
                      (experiment, name, digest, source_type, source, schema, profile)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
                 params![
                     run.experiment,
                     input.name,
@@ -356,7 +370,10 @@ impl TrackingWrite for SqliteTx<'_> {
                 "SELECT id FROM datasets WHERE experiment = ?1 AND name = ?2 AND digest = ?3",
                 params![run.experiment, input.name, input.digest],
             )?;
-            self.execute("INSERT OR IGNORE INTO run_inputs (run, dataset) VALUES (?1, ?2)", [num, dataset])?;
+            self.execute(
+                "INSERT INTO run_inputs (run, dataset) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+                [num, dataset],
+            )?;
             for tag in &input.tags {
                 self.execute(
                     "INSERT INTO run_input_tags (run, dataset, key, value) VALUES (?1, ?2, ?3, ?4)
@@ -369,22 +386,22 @@ impl TrackingWrite for SqliteTx<'_> {
     }
 
     fn insert_model_inputs(&mut self, run: &str, models: &[String]) -> Result<()> {
-        self.execute(
-            "INSERT OR IGNORE INTO run_model_inputs (run, model_id)
-             SELECT (SELECT num FROM runs WHERE id = ?1), value FROM json_each(?2)",
-            params![run, to_text(&models)?],
+        let num = self.run_num(run)?;
+        self.execute_many(
+            "INSERT INTO run_model_inputs (run, model_id) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+            models.iter().map(|model| [Value::Integer(num), model.to_value()]),
         )?;
         Ok(())
     }
 
     fn insert_outputs(&mut self, run: &str, outputs: &[ModelOutput]) -> Result<()> {
-        for output in outputs {
-            self.execute(
-                "INSERT OR IGNORE INTO run_outputs (run, model_id, step)
-                 VALUES ((SELECT num FROM runs WHERE id = ?1), ?2, ?3)",
-                params![run, output.model_id, output.step],
-            )?;
-        }
+        let num = self.run_num(run)?;
+        self.execute_many(
+            "INSERT INTO run_outputs (run, model_id, step) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+            outputs
+                .iter()
+                .map(|output| [Value::Integer(num), output.model_id.to_value(), Value::Integer(output.step)]),
+        )?;
         Ok(())
     }
 

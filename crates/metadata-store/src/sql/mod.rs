@@ -1,0 +1,20 @@
+//! The areas, in SQL that both engines take: `?N` for values, `IN (SELECT value FROM json_each(?N))`
+//! for lists, `ON CONFLICT` and `RETURNING`. What differs is asked of the
+//! [`Dialect`](crate::driver::Dialect).
+
+mod access;
+pub(crate) mod audit;
+mod data;
+mod delivery;
+mod governance;
+mod monitoring;
+mod pipelines;
+mod registry;
+mod search;
+mod tracking;
+mod tracking_history;
+mod tracking_models;
+mod tracking_runs;
+mod tx;
+
+pub(crate) use tx::SqlTx;
