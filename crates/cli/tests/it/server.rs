@@ -61,6 +61,37 @@ fn called_mlflow_it_takes_that_command_line() {
 }
 
 #[test]
+fn what_other_machines_reach_asks_for_a_login() {
+    let project = Project::new();
+    project.write("mainspring.toml", "[project]\nname = \"x\"\n[access]\nlogin = true\n");
+    let (server, said) = Server::start_saying(&project, 6);
+    let secret = said.split("MAINSPRING_TOKEN=").nth(1).and_then(|rest| rest.split_whitespace().next());
+    let secret = secret.unwrap_or_else(|| panic!("no token in: {said}"));
+    let environment = [("MAINSPRING_URL", server.url.as_str()), ("MAINSPRING_TOKEN", secret)];
+    let anonymous = project.run_with(&["status"], &environment[..1]);
+    assert_eq!((anonymous.code, anonymous.out.as_str()), (1, ""));
+    assert!(anonymous.err.contains("asks for a login") && anonymous.err.contains("users token"));
+    let run = |arguments: &[&str]| {
+        let ended = project.run_with(arguments, &environment);
+        assert_eq!(ended.code, 0, "{arguments:?}: {}", ended.err);
+        ended.out
+    };
+    run(&["users", "add", "rita", "--role", "reader"]);
+    let rita = run(&["users", "token", "rita", "--label", "laptop"]);
+    assert!(run(&["users"]).contains("rita"));
+    let as_rita = [environment[0], ("MAINSPRING_TOKEN", rita.trim())];
+    assert_eq!(project.run_with(&["status"], &as_rita).code, 0);
+    let refused = project.run_with(&["users", "add", "eve"], &as_rita);
+    assert!(refused.code == 1 && refused.err.contains("needs the role admin"), "{}", refused.err);
+    // The token is shown once: a second start makes no other.
+    server.kill();
+    let (server, said) = Server::start_saying(&project, 1);
+    assert!(!said.contains("MAINSPRING_TOKEN="));
+    let again = [("MAINSPRING_URL", server.url.as_str()), ("MAINSPRING_TOKEN", secret)];
+    assert_eq!(project.run_with(&["users"], &again).code, 0, "and the first is still taken");
+}
+
+#[test]
 fn inference_without_a_model_is_explained() {
     let project = Project::new();
     let server = Server::start(&project);

@@ -74,6 +74,11 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(project: &Project) -> Self {
+        Self::start_saying(project, 1).0
+    }
+
+    /// Starts a server; gives also the first lines that it says.
+    pub(crate) fn start_saying(project: &Project, lines: usize) -> (Self, String) {
         let mut child = Command::new(BINARY)
             .args(["server", "--port", "0"])
             .current_dir(project.path())
@@ -81,16 +86,18 @@ impl Server {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut line = String::new();
+        let mut said = String::new();
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
-        stderr.read_line(&mut line).unwrap();
-        let url = line.split_whitespace().find(|word| word.starts_with("http://")).unwrap_or_else(|| {
-            panic!("the server said: {line}");
+        for _ in 0..lines {
+            stderr.read_line(&mut said).unwrap();
+        }
+        let url = said.split_whitespace().find(|word| word.starts_with("http://")).unwrap_or_else(|| {
+            panic!("the server said: {said}");
         });
         let url = url.to_owned();
         // Somebody has to read what else it says.
         std::thread::spawn(move || std::io::copy(&mut stderr, &mut std::io::sink()));
-        Self { child, url }
+        (Self { child, url }, said)
     }
 
     /// As a power cut would: no handler runs.
