@@ -6,6 +6,7 @@ pub mod access;
 pub mod actor;
 pub mod data;
 pub mod delivery;
+pub mod evaluation;
 pub mod events;
 pub mod gates;
 pub mod monitoring;
@@ -14,6 +15,7 @@ pub mod pipelines;
 pub mod registry;
 pub mod time;
 pub mod tracking;
+pub mod webhooks;
 
 pub use actor::Actor;
 pub use time::{Clock, SystemClock, Timestamp};

@@ -9,6 +9,35 @@ use serde_json::json;
 /// The alias of the version that serves: it is set only through the check for production.
 pub const CHAMPION: &str = "champion";
 
+/// What the one who changes an alias expects it to be now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExpectedAlias {
+    /// Not set.
+    Unset,
+    /// Pointing to this version.
+    Version(u32),
+}
+
+/// Checks that an alias is what is expected, before it is changed in the same transaction.
+///
+/// # Errors
+/// When it is not.
+pub fn expect_alias(tx: &dyn ReadTx, name: &str, alias: &str, expected: ExpectedAlias) -> Result<()> {
+    let found = tx.alias(name, alias)?;
+    let fits = match expected {
+        ExpectedAlias::Unset => found.is_none(),
+        ExpectedAlias::Version(version) => found == Some(version),
+    };
+    if fits {
+        return Ok(());
+    }
+    let is = found.map_or_else(|| "is not set".to_owned(), |version| format!("points to version {version}"));
+    Err(RegistryError::Conflict(format!(
+        "The alias '{alias}' of model '{name}' {is}, which is not what the request expects. Read it again and \
+         decide anew."
+    )))
+}
+
 /// Points an alias to a version.
 ///
 /// # Errors

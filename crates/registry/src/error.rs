@@ -34,6 +34,9 @@ pub enum RegistryError {
     /// There is no such alias.
     #[error("Registered model alias {0} not found.")]
     NoAlias(String),
+    /// What a change expected to find is not so any more.
+    #[error("{0}")]
+    Conflict(String),
     /// A gate does not let the version take the stage.
     #[error(transparent)]
     Refused(#[from] Refusal),

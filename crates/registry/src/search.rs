@@ -53,6 +53,15 @@ impl Query {
             }
             search.order.push(key);
         }
+        // What an order leaves open is decided by name and version, not by the last change.
+        if kind == EntityKind::ModelVersion && !search.order.is_empty() {
+            for (attribute, descending) in [(Attribute::Name, false), (Attribute::Version, true)] {
+                let field = Field::Attribute(attribute);
+                if search.order.iter().all(|held| held.field != field) {
+                    search.order.push(SortKey { field, descending });
+                }
+            }
+        }
         Ok(search)
     }
 }

@@ -140,6 +140,22 @@ pub fn update(tx: &mut dyn WriteTx, name: &str, version: u32, description: &str)
     Ok(version)
 }
 
+/// Checks that a version is in the stage that is expected, before it is moved in the same transaction.
+///
+/// # Errors
+/// When there is no such version, or it is in another stage.
+pub fn expect_stage(tx: &dyn ReadTx, name: &str, version: u32, expected: Stage) -> Result<()> {
+    let found = get(tx, name, version)?.stage;
+    if found == expected {
+        return Ok(());
+    }
+    Err(RegistryError::Conflict(format!(
+        "Version {version} of model '{name}' is in the stage '{}', which is not what the request expects. \
+         Read it again and decide anew.",
+        found.as_str()
+    )))
+}
+
 /// Moves a version to a stage, in one step with archiving those that hold it now when
 /// `archive_existing` says so.
 ///

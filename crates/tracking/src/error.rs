@@ -31,6 +31,9 @@ pub enum TrackingError {
     /// There is no such run.
     #[error("Run with id={0} not found")]
     NoRun(String),
+    /// There is no such data set for evaluation.
+    #[error("Evaluation dataset with id '{0}' not found")]
+    NoEvaluationDataset(String),
     /// There is no such logged model.
     #[error("Logged model with ID '{0}' not found.")]
     NoLoggedModel(String),

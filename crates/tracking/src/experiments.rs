@@ -120,7 +120,7 @@ pub fn delete(tx: &mut dyn WriteTx, id: i64) -> Result<()> {
     set_lifecycle(tx, id, Lifecycle::Deleted, "experiment.deleted")
 }
 
-/// Restores an experiment and its runs.
+/// Restores an experiment and the runs that were deleted with it.
 ///
 /// # Errors
 /// When there is none deleted.
@@ -136,7 +136,7 @@ fn set_lifecycle(tx: &mut dyn WriteTx, id: i64, to: Lifecycle, action: &'static 
     experiment.lifecycle = to;
     experiment.updated = tx.now();
     tx.update_experiment(&experiment)?;
-    let runs = tx.set_lifecycle_of_runs(id, to)?;
+    let runs = tx.set_lifecycle_with_experiment(id, to)?;
     tx.record(Record::new(action, subject(id)).with(json!({ "name": experiment.name, "runs": runs })))?;
     Ok(())
 }

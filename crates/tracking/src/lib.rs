@@ -5,9 +5,11 @@
 //! in use can be written to. Messages are those that clients of this protocol know.
 
 mod error;
+pub mod evaluation;
 pub mod experiments;
 pub mod logged_models;
 pub mod logging;
+pub mod purge;
 pub mod runs;
 pub mod search;
 mod validation;

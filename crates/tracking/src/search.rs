@@ -2,6 +2,7 @@
 
 use crate::validation::invalid;
 use crate::{Result, TrackingError};
+use mainspring_domain::evaluation::EvaluationDataset;
 use mainspring_domain::tracking::{Experiment, LoggedModel, Run};
 use mainspring_expressions::search::{EntityKind, parse_filter, parse_order_by};
 use mainspring_metadata_store::ReadTx;
@@ -60,7 +61,9 @@ fn attribute(kind: EntityKind, key: &str) -> Option<Attribute> {
         "artifact_uri" => Attribute::ArtifactUri,
         "start_time" => Attribute::Start,
         "end_time" => Attribute::End,
-        "creation_time" | "creation_timestamp" => Attribute::Created,
+        "created_by" => Attribute::User,
+        "last_updated_by" => Attribute::Updater,
+        "creation_time" | "creation_timestamp" | "created_time" => Attribute::Created,
         "last_update_time" | "last_updated_timestamp" => Attribute::Updated,
         "model_type" => Attribute::ModelType,
         "source_run_id" => Attribute::SourceRun,
@@ -90,4 +93,18 @@ pub fn runs(tx: &dyn ReadTx, experiments: &[i64], view: View, query: &Query) -> 
 /// When the filter or the order is not understood.
 pub fn logged_models(tx: &dyn ReadTx, experiments: &[i64], query: &Query) -> Result<Page<LoggedModel>> {
     query.search(EntityKind::LoggedModel)?.page(|search| Ok(tx.search_logged_models(experiments, search)?))
+}
+
+/// Searches data sets for evaluation, of any of the experiments when some are given.
+///
+/// # Errors
+/// When the filter or the order is not understood.
+pub fn evaluation_datasets(
+    tx: &dyn ReadTx,
+    experiments: &[i64],
+    query: &Query,
+) -> Result<Page<EvaluationDataset>> {
+    query
+        .search(EntityKind::EvaluationDataset)?
+        .page(|search| Ok(tx.search_evaluation_datasets(experiments, search)?))
 }

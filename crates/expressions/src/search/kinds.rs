@@ -15,6 +15,8 @@ pub enum EntityKind {
     ModelVersion,
     /// Logged models.
     LoggedModel,
+    /// Data sets for evaluation.
+    EvaluationDataset,
 }
 
 const NUMBERS: [Operator; 6] = [
@@ -56,7 +58,7 @@ impl EntityKind {
                 |entity| entity != Entity::Dataset,
                 "Valid values are ['metric', 'parameter', 'tag', 'attribute']",
             ),
-            Self::Experiment | Self::RegisteredModel | Self::ModelVersion => (
+            Self::Experiment | Self::RegisteredModel | Self::ModelVersion | Self::EvaluationDataset => (
                 |entity| matches!(entity, Entity::Tag | Entity::Attribute),
                 "Valid entity types are ('attribute', 'tag', 'tags')",
             ),
@@ -103,6 +105,9 @@ impl EntityKind {
                 "source_run_id",
                 "status",
             ],
+            Self::EvaluationDataset => {
+                &["created_by", "created_time", "last_update_time", "last_updated_by", "name"]
+            }
         }
     }
 
@@ -123,6 +128,7 @@ impl EntityKind {
             Self::RegisteredModel => &["creation_timestamp", "last_updated_timestamp", "name"],
             Self::ModelVersion => &["creation_timestamp", "last_updated_timestamp", "name", "version_number"],
             Self::LoggedModel => self.filter_keys(),
+            Self::EvaluationDataset => &["created_time", "last_update_time", "name"],
         }
     }
 
@@ -133,6 +139,7 @@ impl EntityKind {
             Self::Experiment => &["creation_time", "last_update_time"],
             Self::RegisteredModel | Self::LoggedModel => &["creation_timestamp", "last_updated_timestamp"],
             Self::ModelVersion => &["version_number", "creation_timestamp", "last_updated_timestamp"],
+            Self::EvaluationDataset => &["created_time", "last_update_time"],
         };
         numeric.contains(&key)
     }
@@ -142,7 +149,7 @@ impl EntityKind {
         match self {
             Self::Run => &["run_id"],
             Self::Experiment => &["experiment_id"],
-            Self::RegisteredModel => &["name"],
+            Self::RegisteredModel | Self::EvaluationDataset => &["name"],
             Self::ModelVersion => &["name", "run_id"],
             Self::LoggedModel => &["model_id", "model_type", "name", "source_run_id", "status"],
         }

@@ -59,9 +59,10 @@ pub fn parse_order_by(text: &str, kind: EntityKind) -> Result<OrderBy, FilterErr
     let (entity, key) = identifier(name.text, kind, kind.order_keys())?;
     let sortable = match kind {
         EntityKind::Run | EntityKind::LoggedModel => entity != Entity::Dataset,
-        EntityKind::Experiment | EntityKind::RegisteredModel | EntityKind::ModelVersion => {
-            entity == Entity::Attribute
-        }
+        EntityKind::Experiment
+        | EntityKind::RegisteredModel
+        | EntityKind::ModelVersion
+        | EntityKind::EvaluationDataset => entity == Entity::Attribute,
     };
     if !sortable {
         return Err(FilterError::new(format!("Invalid order_by entity: {}", entity.name())));

@@ -22,6 +22,8 @@ pub(super) enum On {
     RunQuery,
     /// The experiment of the logged model in the path.
     LoggedModel,
+    /// Every experiment of the evaluation data set in the path, and of `experiment_ids`.
+    EvaluationDataset,
     /// The experiment that the artifact path in the URL begins with.
     Artifact,
     /// The same for the query parameter `path`.
@@ -44,6 +46,7 @@ impl On {
             Self::Experiment
                 | Self::ExperimentName
                 | Self::Experiments
+                | Self::EvaluationDataset
                 | Self::Run
                 | Self::Model
                 | Self::ModelWithSource
@@ -124,6 +127,21 @@ fn mlflow(method: &str, route: &str) -> Option<(Role, On)> {
         ("PATCH", "logged-models/{id}" | "logged-models/{id}/tags")
         | ("DELETE", "logged-models/{id}/tags/{key}")
         | ("POST", "logged-models/{id}/params") => (Editor, On::LoggedModel),
+        ("POST", "datasets/create") => (Editor, On::Experiments),
+        ("GET" | "POST", "datasets/search") => (Reader, On::Visible),
+        (
+            "GET",
+            "datasets/{dataset}" | "datasets/{dataset}/records" | "datasets/{dataset}/experiment-ids",
+        ) => (Reader, On::EvaluationDataset),
+        ("DELETE", "datasets/{dataset}") => (Manager, On::EvaluationDataset),
+        ("PATCH", "datasets/{dataset}/tags")
+        | ("DELETE", "datasets/{dataset}/tags/{key}" | "datasets/{dataset}/records")
+        | (
+            "POST",
+            "datasets/{dataset}/records"
+            | "datasets/{dataset}/add-experiments"
+            | "datasets/{dataset}/remove-experiments",
+        ) => (Editor, On::EvaluationDataset),
         ("POST", "registered-models/create") => (Editor, On::Server),
         ("GET", "registered-models/search" | "model-versions/search") => (Reader, On::Visible),
         (

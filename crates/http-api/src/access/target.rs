@@ -47,6 +47,16 @@ pub(super) fn needed(
                 needed.push((role, of_logged_model(tx, id)?));
             }
         }
+        On::EvaluationDataset => {
+            let dataset = in_path("dataset").map(|id| tx.evaluation_dataset(id)).transpose()?.flatten();
+            // Adding it to an experiment shows it to that experiment's readers, so both sides count.
+            let own = dataset.map(|dataset| dataset.experiments).unwrap_or_default();
+            needed.extend(own.into_iter().map(|id| (role, Scope::Experiment(id))));
+            if needed.is_empty() {
+                needed.push((role, Scope::Server));
+            }
+            needed.extend(named.experiments.iter().map(|id| (role, experiment(id))));
+        }
         On::Artifact => needed.extend(in_path("path").map(|path| (role, of_path(path)))),
         On::ArtifactQuery => needed.extend(named.paths.iter().map(|path| (role, of_path(path)))),
         On::Model => needed.extend(named.models.iter().map(|name| (role, Scope::Model(name.clone())))),

@@ -83,6 +83,7 @@ impl From<TrackingError> for ApiError {
             | TrackingError::NoExperimentNamed(_)
             | TrackingError::NoRun(_)
             | TrackingError::NoLoggedModel(_)
+            | TrackingError::NoEvaluationDataset(_)
             | TrackingError::NoModelTag { .. }
             | TrackingError::NoTag { .. } => Self::missing(message),
             TrackingError::ExperimentExists { .. } => Self::exists(message),
@@ -102,6 +103,7 @@ impl From<RegistryError> for ApiError {
                 Self::missing(message)
             }
             RegistryError::ModelExists(_) => Self::exists(message),
+            RegistryError::Conflict(_) => Self::new(StatusCode::CONFLICT, "RESOURCE_CONFLICT", message),
             RegistryError::Refused(refusal) => {
                 let message = match refusal.hint {
                     Some(hint) => format!("{} {hint}", refusal.message),

@@ -7,6 +7,7 @@
 mod artifacts;
 mod downloads;
 mod error;
+mod evaluation;
 mod experiments;
 mod logged_models;
 mod logging;
@@ -87,6 +88,7 @@ pub fn router(state: MlflowState) -> Router {
         .merge(logged_models::routes())
         .merge(registered_models::routes())
         .merge(model_versions::routes())
+        .merge(evaluation::routes())
         .merge(artifacts::run_routes())
         .merge(server_info::api_routes())
         .fallback(unsupported::answer)

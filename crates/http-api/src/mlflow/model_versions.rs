@@ -45,13 +45,7 @@ struct Many {
 /// The version that a request is about. Clients send its number as text, some as a number.
 pub(super) fn version_of(params: &Params) -> Result<(String, u32), ApiError> {
     let name = params.required("name")?;
-    let version = match params.text("version") {
-        Ok(text) => text.ok_or_else(|| params.missing("version"))?,
-        Err(error) => match params.integer("version") {
-            Ok(Some(number)) => number.to_string(),
-            _ => return Err(error),
-        },
-    };
+    let version = params.number_text("version")?.ok_or_else(|| params.missing("version"))?;
     Ok((name, parse_version(&version)?))
 }
 
@@ -100,9 +94,14 @@ async fn transition_stage(State(state): State<MlflowState>, call: Call) -> Answe
     let (name, version) = version_of(&call.params)?;
     let stage = parse_stage(&call.params.required("stage")?)?;
     let archive_existing = call.params.flag("archive_existing_versions")?.unwrap_or(false);
+    // Beyond MLflow's protocol: the stage that the version must have now.
+    let expected = call.params.text("expected_stage")?.map(|stage| parse_stage(&stage)).transpose()?;
     let check = Arc::clone(&state.stage_check);
     let version = state
         .write(call.actor, move |tx| {
+            if let Some(expected) = expected {
+                versions::expect_stage(tx, &name, version, expected)?;
+            }
             versions::transition_stage(tx, &*check, &name, version, stage, archive_existing)
         })
         .await?;

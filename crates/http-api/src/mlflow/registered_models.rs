@@ -10,7 +10,7 @@ use mainspring_domain::access::Scope;
 use mainspring_domain::registry::{ModelVersion, RegisteredModel};
 use mainspring_governance::users;
 use mainspring_metadata_store::{ReadTx, WriteTx};
-use mainspring_registry::aliases;
+use mainspring_registry::aliases::{self, ExpectedAlias};
 use mainspring_registry::versions::{parse_stage, parse_version};
 use mainspring_registry::{RegistryError, models, search};
 use serde::Serialize;
@@ -152,17 +152,41 @@ async fn by_alias(State(state): State<MlflowState>, call: Call) -> Answer<Versio
     Ok(Json(Version { model_version: version.into() }))
 }
 
+/// What a change of an alias depends on, beyond MLflow's protocol: the version that the alias points to
+/// now, or `none`.
+fn expected_alias(params: &Params) -> Result<Option<ExpectedAlias>, ApiError> {
+    Ok(match params.number_text("expected_version")?.as_deref() {
+        None => None,
+        Some("none") => Some(ExpectedAlias::Unset),
+        Some(version) => Some(ExpectedAlias::Version(parse_version(version)?)),
+    })
+}
+
 async fn set_alias(State(state): State<MlflowState>, call: Call) -> Answer<Void> {
     let (name, alias) = (call.params.required("name")?, call.params.required("alias")?);
     let version = parse_version(&call.params.required("version")?)?;
+    let expected = expected_alias(&call.params)?;
     let check = Arc::clone(&state.stage_check);
-    state.write(call.actor, move |tx| aliases::set_alias(tx, &*check, &name, &alias, version)).await?;
+    let set = move |tx: &mut dyn WriteTx| {
+        if let Some(expected) = expected {
+            aliases::expect_alias(tx, &name, &alias, expected)?;
+        }
+        aliases::set_alias(tx, &*check, &name, &alias, version)
+    };
+    state.write(call.actor, set).await?;
     Ok(Json(Void {}))
 }
 
 async fn delete_alias(State(state): State<MlflowState>, call: Call) -> Answer<Void> {
     let (name, alias) = (call.params.required("name")?, call.params.required("alias")?);
-    state.write(call.actor, move |tx| aliases::delete_alias(tx, &name, &alias)).await?;
+    let expected = expected_alias(&call.params)?;
+    let delete = move |tx: &mut dyn WriteTx| {
+        if let Some(expected) = expected {
+            aliases::expect_alias(tx, &name, &alias, expected)?;
+        }
+        aliases::delete_alias(tx, &name, &alias)
+    };
+    state.write(call.actor, delete).await?;
     Ok(Json(Void {}))
 }
 

@@ -159,6 +159,17 @@ impl Params {
         self.text(name)?.ok_or_else(|| self.missing(name))
     }
 
+    /// A number that clients send as text, some as a number.
+    pub(super) fn number_text(&self, name: &str) -> Result<Option<String>, ApiError> {
+        match self.text(name) {
+            Ok(text) => Ok(text),
+            Err(error) => match self.integer(name) {
+                Ok(number) => Ok(number.map(|number| number.to_string())),
+                Err(_) => Err(error),
+            },
+        }
+    }
+
     /// A whole number, also as text.
     pub(super) fn integer(&self, name: &str) -> Result<Option<i64>, ApiError> {
         let Some(value) = self.value(name) else { return Ok(None) };

@@ -12,7 +12,6 @@ const FAMILIES: &[(&str, &str)] = &[
     ("assessments", "Assessments"),
     ("webhooks", "Webhooks"),
     ("workspaces", "Workspaces"),
-    ("datasets", "Evaluation data sets"),
     ("scorers", "Scorers"),
     ("label-schemas", "Label schemas"),
     ("review-queues", "Review queues"),

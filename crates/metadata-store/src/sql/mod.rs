@@ -5,7 +5,9 @@
 mod access;
 pub(crate) mod audit;
 mod data;
+mod deletion;
 mod delivery;
+mod evaluation;
 mod governance;
 mod monitoring;
 mod pipelines;
@@ -16,5 +18,6 @@ mod tracking_history;
 mod tracking_models;
 mod tracking_runs;
 mod tx;
+mod webhooks;
 
 pub(crate) use tx::SqlTx;

@@ -129,6 +129,10 @@ impl RegistryRead for SqlTx<'_> {
         self.rows(&format!("{VERSION} WHERE e.run_id = ?1 ORDER BY e.created"), [run], version)
     }
 
+    fn model_versions_of_logged_model(&self, id: &str) -> Result<Vec<ModelVersion>> {
+        self.rows(&format!("{VERSION} WHERE e.model_id = ?1 ORDER BY e.created"), [id], version)
+    }
+
     fn search_model_versions(&self, search: &Search) -> Result<Vec<ModelVersion>> {
         let statement = self.select(VERSION).search(&VERSIONS, search)?;
         self.rows(&statement.sql, statement.values, version)

@@ -234,11 +234,19 @@ impl TrackingWrite for SqlTx<'_> {
         Ok(self.execute(sql, params![experiment, key])? > 0)
     }
 
-    fn set_lifecycle_of_runs(&mut self, experiment: i64, lifecycle: Lifecycle) -> Result<usize> {
-        self.execute(
-            "UPDATE runs SET lifecycle = ?2 WHERE experiment = ?1 AND lifecycle <> ?2",
-            params![experiment, lifecycle.as_str()],
-        )
+    fn set_lifecycle_with_experiment(&mut self, experiment: i64, lifecycle: Lifecycle) -> Result<usize> {
+        match lifecycle {
+            Lifecycle::Deleted => self.execute(
+                "UPDATE runs SET lifecycle = 'deleted', deleted_at = ?2, deleted_with_experiment = true
+                 WHERE experiment = ?1 AND lifecycle = 'active'",
+                [experiment, self.now.as_millis()],
+            ),
+            Lifecycle::Active => self.execute(
+                "UPDATE runs SET lifecycle = 'active', deleted_at = NULL, deleted_with_experiment = false
+                 WHERE experiment = ?1 AND lifecycle <> 'active' AND deleted_with_experiment",
+                [experiment],
+            ),
+        }
     }
 
     fn insert_run(&mut self, run: &RunInfo) -> Result<()> {
@@ -264,13 +272,18 @@ impl TrackingWrite for SqlTx<'_> {
 
     fn update_run(&mut self, run: &RunInfo) -> Result<()> {
         self.execute(
-            "UPDATE runs SET name = ?2, status = ?3, end_time = ?4, lifecycle = ?5 WHERE id = ?1",
+            "UPDATE runs SET name = ?2, status = ?3, end_time = ?4, lifecycle = ?5,
+                 deleted_at = CASE WHEN ?6 THEN NULL ELSE COALESCE(deleted_at, ?7) END,
+                 deleted_with_experiment = CASE WHEN ?6 THEN false ELSE deleted_with_experiment END
+             WHERE id = ?1",
             params![
                 run.id,
                 run.name,
                 run.status.as_str(),
                 run.end.map(Timestamp::as_millis),
-                run.lifecycle.as_str()
+                run.lifecycle.as_str(),
+                run.lifecycle == Lifecycle::Active,
+                self.now.as_millis()
             ],
         )?;
         Ok(())

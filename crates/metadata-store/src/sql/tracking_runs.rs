@@ -48,6 +48,7 @@ const fn column(attribute: Attribute) -> Option<Property> {
         Attribute::ArtifactUri => Property::Text("e.artifact_uri"),
         Attribute::Experiment => Property::Number("e.experiment"),
         Attribute::Updated
+        | Attribute::Updater
         | Attribute::ModelType
         | Attribute::SourceRun
         | Attribute::Version

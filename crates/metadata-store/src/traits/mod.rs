@@ -3,22 +3,28 @@
 
 mod access;
 mod data;
+mod deletion;
 mod delivery;
+mod evaluation;
 mod governance;
 mod monitoring;
 mod pipelines;
 mod registry;
 pub mod search;
 mod tracking;
+mod webhooks;
 
 pub use access::{AccessRead, AccessWrite};
 pub use data::{DataRead, DataWrite};
+pub use deletion::{DeletionRead, DeletionWrite, Garbage};
 pub use delivery::{DeliveryRead, DeliveryWrite};
+pub use evaluation::{EvaluationRead, EvaluationWrite};
 pub use governance::{GovernanceRead, GovernanceWrite};
 pub use monitoring::{ArmStatistics, MonitoringRead, MonitoringWrite};
 pub use pipelines::{PipelinesRead, PipelinesWrite};
 pub use registry::{RegistryRead, RegistryWrite};
 pub use tracking::{DatasetSummary, ModelMetric, TrackingRead, TrackingWrite};
+pub use webhooks::{WebhooksRead, WebhooksWrite};
 
 /// Everything that can be read.
 pub trait ReadTx:
@@ -30,6 +36,9 @@ pub trait ReadTx:
     + MonitoringRead
     + TrackingRead
     + RegistryRead
+    + WebhooksRead
+    + EvaluationRead
+    + DeletionRead
 {
 }
 
@@ -44,6 +53,9 @@ pub trait WriteTx:
     + MonitoringWrite
     + TrackingWrite
     + RegistryWrite
+    + WebhooksWrite
+    + EvaluationWrite
+    + DeletionWrite
 {
 }
 
@@ -56,6 +68,9 @@ impl<T> ReadTx for T where
         + MonitoringRead
         + TrackingRead
         + RegistryRead
+    + WebhooksRead
+    + EvaluationRead
+    + DeletionRead
 {
 }
 
@@ -69,5 +84,8 @@ impl<T> WriteTx for T where
         + MonitoringWrite
         + TrackingWrite
         + RegistryWrite
+    + WebhooksWrite
+    + EvaluationWrite
+    + DeletionWrite
 {
 }

@@ -19,6 +19,8 @@ pub trait RegistryRead {
     fn latest_versions(&self, names: &[&str]) -> Result<Vec<ModelVersion>>;
     /// Versions made from what a run logged, oldest first.
     fn model_versions_of_run(&self, run: &str) -> Result<Vec<ModelVersion>>;
+    /// Versions made from a logged model, oldest first.
+    fn model_versions_of_logged_model(&self, id: &str) -> Result<Vec<ModelVersion>>;
     /// Versions by condition; the last changed first unless told.
     fn search_model_versions(&self, search: &Search) -> Result<Vec<ModelVersion>>;
     /// The version that an alias points to.

@@ -15,6 +15,8 @@ pub enum Attribute {
     Status,
     /// The user name that the client gave.
     User,
+    /// The user name of the last change.
+    Updater,
     /// When a run began.
     Start,
     /// When a run ended.

@@ -91,8 +91,9 @@ pub trait TrackingWrite {
     fn set_experiment_tag(&mut self, experiment: i64, tag: &KeyValue) -> Result<()>;
     /// Removes a tag of an experiment; says whether it was there.
     fn delete_experiment_tag(&mut self, experiment: i64, key: &str) -> Result<bool>;
-    /// Sets the lifecycle of all runs of an experiment; gives the number of those that changed.
-    fn set_lifecycle_of_runs(&mut self, experiment: i64, lifecycle: Lifecycle) -> Result<usize>;
+    /// Sets the lifecycle of runs together with their experiment's; gives the number of those that
+    /// changed. Deleting takes all that are in use, restoring brings back only those.
+    fn set_lifecycle_with_experiment(&mut self, experiment: i64, lifecycle: Lifecycle) -> Result<usize>;
     /// Adds a run.
     fn insert_run(&mut self, run: &RunInfo) -> Result<()>;
     /// Writes name, status, end and lifecycle of a run.

@@ -1,0 +1,37 @@
+//! Webhooks and the messages on their way to them.
+
+use crate::Result;
+use mainspring_domain::Timestamp;
+use mainspring_domain::webhooks::{Webhook, WebhookDelivery, WebhookEvent};
+
+/// Reading webhooks.
+pub trait WebhooksRead {
+    /// One webhook.
+    fn webhook(&self, id: &str) -> Result<Option<Webhook>>;
+    /// Webhooks, the newest first.
+    fn webhooks(&self, limit: usize, offset: usize) -> Result<Vec<Webhook>>;
+    /// The active webhooks that hear of an event.
+    fn webhooks_for(&self, event: WebhookEvent) -> Result<Vec<Webhook>>;
+    /// Whether any webhook is active.
+    fn has_active_webhooks(&self) -> Result<bool>;
+    /// Messages that are due, the longest waiting first.
+    fn due_deliveries(&self, now: Timestamp, limit: usize) -> Result<Vec<WebhookDelivery>>;
+    /// When the next message is due.
+    fn next_delivery(&self) -> Result<Option<Timestamp>>;
+    /// How many messages wait.
+    fn waiting_deliveries(&self) -> Result<u64>;
+}
+
+/// Writing webhooks.
+pub trait WebhooksWrite {
+    /// Adds a webhook, or writes all of one that is there.
+    fn put_webhook(&mut self, webhook: &Webhook) -> Result<()>;
+    /// Removes a webhook and the messages on their way to it.
+    fn delete_webhook(&mut self, id: &str) -> Result<()>;
+    /// Adds a message.
+    fn insert_delivery(&mut self, delivery: &WebhookDelivery) -> Result<()>;
+    /// Writes the tries of a message, and when the next one is due.
+    fn postpone_delivery(&mut self, id: &str, tries: u32, due: Timestamp) -> Result<()>;
+    /// Removes a message.
+    fn delete_delivery(&mut self, id: &str) -> Result<()>;
+}
