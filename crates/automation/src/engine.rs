@@ -7,6 +7,7 @@ use crate::monitors::Monitors;
 use crate::reactions::Reactions;
 use crate::runner::PythonTasks;
 use crate::watch::Watcher;
+use crate::webhooks::{Dispatch, Sender};
 use crate::{AutomationError, triggers};
 use mainspring_artifact_store::ArtifactStore;
 use mainspring_domain::Clock;
@@ -45,6 +46,8 @@ pub struct LoopSettings {
     pub artifacts: ArtifactStore,
     /// The clock.
     pub clock: Arc<dyn Clock>,
+    /// Who sends messages to webhooks.
+    pub webhooks: Sender,
 }
 
 /// The parts at work, and what faces need of them.
@@ -82,7 +85,8 @@ impl Loop {
     /// When the Python package cannot be written, a rollout manifest has a mistake, or the store
     /// refuses.
     pub async fn start(settings: LoopSettings) -> Result<Self, AutomationError> {
-        let LoopSettings { project, data_dir, url, binary, config, store, artifacts, clock } = settings;
+        let LoopSettings { project, data_dir, url, binary, config, store, artifacts, clock, webhooks } =
+            settings;
         // A mistake in a manifest is better found now than at the first promotion.
         for model in config.model.keys() {
             manifest(&config, &project, model)?;
@@ -142,12 +146,15 @@ impl Loop {
             config: Arc::clone(&config),
             project,
             policy: Arc::clone(&policy),
+            webhooks: webhooks.clone(),
         };
+        let dispatch = Dispatch { store: store.clone(), sender: webhooks, clock: Arc::clone(&clock) };
         let monitors = Monitors { store: store.clone(), config: Arc::clone(&config), models };
         let tasks = vec![
             tokio::spawn(scheduler.run()),
             tokio::spawn(delivery.clone().run()),
             tokio::spawn(reactions.run()),
+            tokio::spawn(dispatch.run()),
             tokio::spawn(monitors.run()),
             tokio::spawn(import_changes(store.clone(), importing, Arc::clone(&import.wake), passes)),
             tokio::spawn(look_and_trigger(watcher, store, config, clock)),

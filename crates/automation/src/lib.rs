@@ -15,6 +15,7 @@ mod reactions;
 mod runner;
 mod triggers;
 mod watch;
+pub mod webhooks;
 
 pub use config::{Access, Config, ConfigError};
 pub use delivery::{Delivery, request_rollout};
@@ -65,6 +66,9 @@ pub enum AutomationError {
         /// What the system said.
         reason: String,
     },
+    /// Webhooks.
+    #[error("webhooks: {0}")]
+    Webhooks(String),
     /// The executor or the Python package.
     #[error(transparent)]
     Executor(#[from] mainspring_executors::ExecutorError),

@@ -4,6 +4,7 @@ use crate::AutomationError;
 use crate::config::Config;
 use crate::delivery::request_rollout;
 use crate::triggers::{launch, may_retrain};
+use crate::webhooks::{self, Sender};
 use mainspring_domain::Actor;
 use mainspring_domain::events::{Event, Record};
 use mainspring_governance::policy::StagePolicy;
@@ -23,6 +24,7 @@ pub(crate) struct Reactions {
     pub(crate) config: Arc<Config>,
     pub(crate) project: PathBuf,
     pub(crate) policy: Arc<StagePolicy>,
+    pub(crate) webhooks: Sender,
 }
 
 impl Reactions {
@@ -47,31 +49,39 @@ impl Reactions {
 
     async fn answer(self: Arc<Self>) -> Result<(), AutomationError> {
         loop {
-            let events = self
+            let (events, told) = self
                 .store
                 .read(|tx| {
                     let after = tx.cursor(READER)?;
-                    tx.outbox_after(after, BATCH)
+                    Ok::<_, AutomationError>((tx.outbox_after(after, BATCH)?, tx.has_active_webhooks()?))
                 })
                 .await?;
             let Some(last) = events.last().map(|event| event.seq) else { return Ok(()) };
             for event in events {
-                if !matches!(
-                    event.action.as_str(),
-                    "model_version.stage_changed" | "alert.raised" | "alert.continues"
-                ) {
+                let tell = told && webhooks::hears(&event);
+                if !tell
+                    && !matches!(
+                        event.action.as_str(),
+                        "model_version.stage_changed" | "alert.raised" | "alert.continues"
+                    )
+                {
                     continue;
                 }
                 let this = Arc::clone(&self);
                 let actor = Actor::automation(&event.action);
                 self.store
                     .write(actor, move |tx| {
-                        this.react(tx, &event)?;
+                        if tell {
+                            webhooks::enqueue(tx, &event)?;
+                        } else {
+                            this.react(tx, &event)?;
+                        }
                         tx.set_cursor(READER, event.seq)?;
                         Ok::<_, AutomationError>(())
                     })
                     .await?;
             }
+            self.webhooks.wake();
             self.store
                 .write(Actor::system("reactions"), move |tx| {
                     tx.set_cursor(READER, last)?;

@@ -34,6 +34,9 @@ pub enum RegistryError {
     /// There is no such alias.
     #[error("Registered model alias {0} not found.")]
     NoAlias(String),
+    /// There is no such webhook.
+    #[error("Webhook with ID {0} not found.")]
+    NoWebhook(String),
     /// What a change expected to find is not so any more.
     #[error("{0}")]
     Conflict(String),

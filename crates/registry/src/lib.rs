@@ -11,6 +11,7 @@ pub mod search;
 mod source;
 mod validation;
 pub mod versions;
+pub mod webhooks;
 
 pub use aliases::{CHAMPION, delete_alias, set_alias};
 pub use check::{Refusal, StageCheck};

@@ -22,7 +22,7 @@ pub struct Query {
 }
 
 /// The tag that marks a prompt, which lies in the registry but is no model.
-pub(crate) const PROMPT_TAG: &str = "mlflow.prompt.is_prompt";
+pub const PROMPT_TAG: &str = "mlflow.prompt.is_prompt";
 
 impl Query {
     /// Prompts are found only by a search that asks for them.

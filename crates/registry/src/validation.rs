@@ -9,7 +9,7 @@ pub(crate) fn invalid<T>(message: impl Into<String>) -> Result<T> {
     Err(RegistryError::Invalid(message.into()))
 }
 
-fn check_length(what: &str, text: &str, limit: usize) -> Result<()> {
+pub(crate) fn check_length(what: &str, text: &str, limit: usize) -> Result<()> {
     if text.chars().nth(limit).is_none() {
         return Ok(());
     }

@@ -5,6 +5,7 @@ use crate::project;
 use crate::terminal::note;
 use clap::Args;
 use mainspring_artifact_store::ArtifactStore;
+use mainspring_automation::webhooks::{Sealer, Sender, WebhookSettings};
 use mainspring_automation::{Access, Config, Loop, LoopSettings};
 use mainspring_domain::registry::{ModelVersion, Stage};
 use mainspring_domain::{Actor, SystemClock};
@@ -110,6 +111,7 @@ async fn assemble(
     let artifacts = ArtifactStore::local(&data_dir.join("artifacts"))
         .map_err(|error| CliError::outside(error.to_string()))?;
     let config = Arc::new(config);
+    let webhooks = webhooks(data_dir)?;
     // Tasks reach the server on this machine, whatever address it shows to others.
     let local = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -125,6 +127,7 @@ async fn assemble(
         store: store.clone(),
         artifacts: artifacts.clone(),
         clock,
+        webhooks: webhooks.clone(),
     })
     .await
     .map_err(|error| CliError::usage(error.to_string()))?;
@@ -142,6 +145,7 @@ async fn assemble(
             store: store.clone(),
             artifacts,
             stage_check: Arc::new(stage_check(Arc::clone(&parts.policy))),
+            webhooks,
         },
         InferenceState {
             store: store.clone(),
@@ -160,6 +164,19 @@ async fn assemble(
         },
     );
     Ok((app, parts, first))
+}
+
+/// The sender of messages to webhooks, as the environment sets it up.
+fn webhooks(data_dir: &Path) -> Result<Sender, CliError> {
+    let variable = |name: &str| std::env::var(name).ok();
+    let settings = WebhookSettings::from_environment(variable).map_err(CliError::usage)?;
+    let key = variable("MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY");
+    let sealer = Sealer::new(data_dir, key.as_deref());
+    let sealer = sealer.map_err(|error| {
+        CliError::usage(error.to_string())
+            .hint("leave MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY out to have a key made in the data folder")
+    })?;
+    Ok(Sender::new(settings, sealer, Arc::new(SystemClock)))
 }
 
 /// What the gate asks for: a login on every address that other machines reach, and names by which a

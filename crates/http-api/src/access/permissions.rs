@@ -127,6 +127,10 @@ fn mlflow(method: &str, route: &str) -> Option<(Role, On)> {
         ("PATCH", "logged-models/{id}" | "logged-models/{id}/tags")
         | ("DELETE", "logged-models/{id}/tags/{key}")
         | ("POST", "logged-models/{id}/params") => (Editor, On::LoggedModel),
+        // A webhook carries what happens on the whole server elsewhere, and its address may be a secret.
+        ("GET" | "POST", "webhooks")
+        | ("GET" | "PATCH" | "DELETE", "webhooks/{webhook}")
+        | ("POST", "webhooks/{webhook}/test") => (Manager, On::Server),
         ("POST", "datasets/create") => (Editor, On::Experiments),
         ("GET" | "POST", "datasets/search") => (Reader, On::Visible),
         (

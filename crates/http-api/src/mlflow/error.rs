@@ -99,9 +99,10 @@ impl From<RegistryError> for ApiError {
             RegistryError::Invalid(_) | RegistryError::Filter(_) | RegistryError::NoAlias(_) => {
                 Self::invalid(message)
             }
-            RegistryError::NoModel(_) | RegistryError::NoVersion { .. } | RegistryError::NoLatest(_) => {
-                Self::missing(message)
-            }
+            RegistryError::NoModel(_)
+            | RegistryError::NoVersion { .. }
+            | RegistryError::NoLatest(_)
+            | RegistryError::NoWebhook(_) => Self::missing(message),
             RegistryError::ModelExists(_) => Self::exists(message),
             RegistryError::Conflict(_) => Self::new(StatusCode::CONFLICT, "RESOURCE_CONFLICT", message),
             RegistryError::Refused(refusal) => {

@@ -18,6 +18,7 @@ mod request;
 mod runs;
 mod server_info;
 mod unsupported;
+mod webhooks;
 mod wire;
 
 pub use error::ApiError;
@@ -46,6 +47,8 @@ pub struct MlflowState {
     pub artifacts: ArtifactStore,
     /// The gate before a change of stage.
     pub stage_check: Arc<StageCheck<'static>>,
+    /// Who sends messages to webhooks.
+    pub webhooks: mainspring_automation::webhooks::Sender,
 }
 
 impl std::fmt::Debug for MlflowState {
@@ -89,6 +92,7 @@ pub fn router(state: MlflowState) -> Router {
         .merge(registered_models::routes())
         .merge(model_versions::routes())
         .merge(evaluation::routes())
+        .merge(webhooks::routes())
         .merge(artifacts::run_routes())
         .merge(server_info::api_routes())
         .fallback(unsupported::answer)

@@ -10,7 +10,6 @@ use axum::routing::any;
 const FAMILIES: &[(&str, &str)] = &[
     ("traces", "Traces"),
     ("assessments", "Assessments"),
-    ("webhooks", "Webhooks"),
     ("workspaces", "Workspaces"),
     ("scorers", "Scorers"),
     ("label-schemas", "Label schemas"),

@@ -4,6 +4,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
 use mainspring_artifact_store::ArtifactStore;
+use mainspring_automation::webhooks::{Sealer, Sender, WebhookSettings};
 use mainspring_domain::SystemClock;
 use mainspring_domain::registry::Stage;
 use mainspring_http_api::access::{AccessPolicy, Gate, guarded};
@@ -30,7 +31,9 @@ pub(crate) fn state(dir: &Path) -> MlflowState {
         }
         Ok(())
     });
-    MlflowState { store, artifacts, stage_check }
+    let sealer = Sealer::new(dir, None).unwrap();
+    let webhooks = Sender::new(WebhookSettings::default(), sealer, Arc::new(SystemClock));
+    MlflowState { store, artifacts, stage_check, webhooks }
 }
 
 /// The routes on a fresh store, for everybody.
@@ -239,7 +242,7 @@ async fn what_is_no_request_is_refused_before_it_does_anything() {
     lab.get(path).await.refused(404, "ENDPOINT_NOT_FOUND", path);
     for (method, path) in [
         ("POST", "/api/3.0/mlflow/traces"),
-        ("GET", "/api/2.0/mlflow/webhooks/1"),
+        ("POST", "/api/3.0/mlflow/scorers/register"),
         ("POST", "/api/2.0/mlflow-artifacts/mpu/create/x"),
         ("POST", "/v1/traces"),
     ] {

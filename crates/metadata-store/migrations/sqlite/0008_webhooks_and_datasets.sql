@@ -44,7 +44,7 @@ CREATE TABLE webhook_deliveries (
     due     INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX webhook_deliveries_due ON webhook_deliveries (due, id);
-CREATE INDEX webhook_deliveries_webhook ON webhook_deliveries (webhook);
+CREATE INDEX webhook_deliveries_by_webhook ON webhook_deliveries (webhook, due, id);
 
 CREATE TABLE evaluation_datasets (
     id         TEXT    PRIMARY KEY,

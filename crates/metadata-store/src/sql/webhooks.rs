@@ -11,7 +11,8 @@ const WEBHOOK: &str = "SELECT w.id, w.name, w.description, w.url, w.status, w.se
     (SELECT json_group_array(e.event ORDER BY e.position) FROM webhook_events e WHERE e.webhook = w.id)
     FROM webhooks w";
 
-const DELIVERY: &str = "SELECT id, webhook, event, time, payload, tries, due FROM webhook_deliveries";
+const DELIVERY: &str = "SELECT d.id, d.webhook, d.event, d.time, d.payload, d.tries, d.due
+    FROM webhook_deliveries d";
 
 fn webhook(row: &Row<'_>) -> Result<Webhook> {
     let events: Vec<String> = gathered(row, 8)?;
@@ -66,17 +67,28 @@ impl WebhooksRead for SqlTx<'_> {
     }
 
     fn due_deliveries(&self, now: Timestamp, limit: usize) -> Result<Vec<WebhookDelivery>> {
-        let sql = format!("{DELIVERY} WHERE due <= ?1 ORDER BY due, id LIMIT ?2");
+        let sql = format!(
+            "{DELIVERY} WHERE d.due <= ?1 AND d.id =
+                 (SELECT o.id FROM webhook_deliveries o WHERE o.webhook = d.webhook
+                  ORDER BY o.due, o.id LIMIT 1)
+             ORDER BY d.due, d.id LIMIT ?2"
+        );
         self.rows(&sql, [now.as_millis(), place(limit)], delivery)
     }
 
-    fn next_delivery(&self) -> Result<Option<Timestamp>> {
-        let due: Option<i64> = self.scalar("SELECT MIN(due) FROM webhook_deliveries", [])?;
+    fn next_delivery(&self, now: Timestamp) -> Result<Option<Timestamp>> {
+        let sql = "SELECT MIN(due) FROM webhook_deliveries WHERE due > ?1";
+        let due: Option<i64> = self.scalar(sql, [now.as_millis()])?;
         Ok(due.map(Timestamp::from_millis))
     }
 
-    fn waiting_deliveries(&self) -> Result<u64> {
-        Ok(to_u64(self.scalar("SELECT COUNT(*) FROM webhook_deliveries", [])?))
+    fn waiting_deliveries(&self, webhook: &str) -> Result<u64> {
+        let sql = "SELECT COUNT(*) FROM webhook_deliveries WHERE webhook = ?1";
+        Ok(to_u64(self.scalar(sql, [webhook])?))
+    }
+
+    fn count_webhooks(&self) -> Result<u64> {
+        Ok(to_u64(self.scalar("SELECT COUNT(*) FROM webhooks", [])?))
     }
 }
 

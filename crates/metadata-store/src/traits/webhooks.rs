@@ -14,12 +14,14 @@ pub trait WebhooksRead {
     fn webhooks_for(&self, event: WebhookEvent) -> Result<Vec<Webhook>>;
     /// Whether any webhook is active.
     fn has_active_webhooks(&self) -> Result<bool>;
-    /// Messages that are due, the longest waiting first.
+    /// Of each webhook the message that is due and has waited longest; the longest waiting first.
     fn due_deliveries(&self, now: Timestamp, limit: usize) -> Result<Vec<WebhookDelivery>>;
-    /// When the next message is due.
-    fn next_delivery(&self) -> Result<Option<Timestamp>>;
-    /// How many messages wait.
-    fn waiting_deliveries(&self) -> Result<u64>;
+    /// When the next message is due, of those that are not due yet.
+    fn next_delivery(&self, now: Timestamp) -> Result<Option<Timestamp>>;
+    /// How many messages wait for a webhook.
+    fn waiting_deliveries(&self, webhook: &str) -> Result<u64>;
+    /// How many webhooks there are.
+    fn count_webhooks(&self) -> Result<u64>;
 }
 
 /// Writing webhooks.
