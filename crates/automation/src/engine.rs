@@ -1,5 +1,6 @@
 //! Brings the parts of a project to life.
 
+use crate::collect::Collector;
 use crate::config::Config;
 use crate::delivery::{Delivery, manifest};
 use crate::models::ModelFiles;
@@ -62,6 +63,8 @@ pub struct Loop {
     pub executor: LocalExecutor,
     /// The importer of DAG files.
     pub import: Importer,
+    /// Deletes for good.
+    pub collector: Collector,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -96,6 +99,7 @@ impl Loop {
         let executor = LocalExecutor::new(binary.clone(), data_dir.join("attempts"));
         let policy = Arc::new(policy(&config));
         let gateway = Arc::new(Gateway::new(arm_of, Arc::clone(&clock)));
+        let collector = Collector::new(store.clone(), artifacts.clone(), Arc::clone(&clock));
         let models = Arc::new(ModelFiles {
             store: store.clone(),
             artifacts,
@@ -155,11 +159,12 @@ impl Loop {
             tokio::spawn(delivery.clone().run()),
             tokio::spawn(reactions.run()),
             tokio::spawn(dispatch.run()),
+            tokio::spawn(collector.clone().run()),
             tokio::spawn(monitors.run()),
             tokio::spawn(import_changes(store.clone(), importing, Arc::clone(&import.wake), passes)),
             tokio::spawn(look_and_trigger(watcher, store, config, clock)),
         ];
-        Ok(Self { gateway, delivery, policy, executor, import, tasks })
+        Ok(Self { gateway, delivery, policy, executor, import, collector, tasks })
     }
 }
 

@@ -5,6 +5,7 @@
 //! that join them. Every reaction is one transaction with the bookmark of the event it answers, so
 //! after a crash each event is answered exactly once.
 
+pub mod collect;
 pub mod config;
 mod delivery;
 mod engine;

@@ -2,11 +2,13 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod arrivals;
+mod collecting;
 mod configs;
 mod project;
 mod reacting;
 mod releases;
 mod retraining;
+mod webhooks;
 
 /// Not a test by itself: the test binary started as `it supervise FOLDER` runs just this, and so is
 /// the program that looks after attempts.

@@ -1,12 +1,14 @@
 //! A project with its loop, store and models.
 
 use mainspring_artifact_store::ArtifactStore;
+use mainspring_automation::webhooks::{Sealer, Sender, WebhookSettings};
 use mainspring_automation::{Config, Loop, LoopSettings};
 use mainspring_domain::data::Arrival;
 use mainspring_domain::delivery::{Arm, Deployment, Rollout};
 use mainspring_domain::events::Event;
 use mainspring_domain::monitoring::Prediction;
 use mainspring_domain::pipelines::DagRun;
+use mainspring_domain::webhooks::SealedSecret;
 use mainspring_domain::registry::{ModelVersion, RegisteredModel, Stage};
 use mainspring_domain::{Actor, Clock as _};
 use mainspring_metadata_store::{ReadTx, Store, StoreError, WriteTx};
@@ -83,6 +85,8 @@ pub(crate) struct Project {
     config: String,
     running: Option<Loop>,
     predictions: u32,
+    /// Whether messages may go to this machine.
+    pub(crate) inner_receivers: bool,
 }
 
 impl Project {
@@ -93,7 +97,7 @@ impl Project {
         let directory = tempfile::tempdir().unwrap();
         let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/fake_python");
         let config = CONFIG.replace("PYTHON", &python.display().to_string());
-        let project = Self { directory, temp, clock, config, running: None, predictions: 0 };
+        let project = Self { directory, temp, clock, config, running: None, predictions: 0, inner_receivers: true };
         for folder in ["project/incoming", "project/dags"] {
             std::fs::create_dir_all(project.path(folder)).unwrap();
         }
@@ -126,10 +130,29 @@ impl Project {
             store: self.store(),
             artifacts: ArtifactStore::local(&self.path("artifacts")).unwrap(),
             clock: Arc::<FakeClock>::clone(&self.clock),
+            webhooks: self.webhooks(),
         };
         self.running = Some(Loop::start(settings).await.unwrap());
         let known = async || self.read(|tx| Ok(tx.dag("train")?.is_some())).await;
         until("the DAG file to be read", known).await;
+    }
+
+    /// A sender to receivers on this machine, unless a test says otherwise.
+    fn webhooks(&self) -> Sender {
+        std::fs::create_dir_all(self.path("data")).unwrap();
+        let settings = WebhookSettings {
+            schemes: vec!["http".to_owned()],
+            allow_private: self.inner_receivers,
+            retries: 2,
+            ..WebhookSettings::default()
+        };
+        let sealer = Sealer::new(&self.path("data"), None).unwrap();
+        Sender::new(settings, sealer, Arc::<FakeClock>::clone(&self.clock))
+    }
+
+    /// Encrypts a secret with the key of this project.
+    pub(crate) fn seal(&self, webhook: &str, secret: &str) -> SealedSecret {
+        self.webhooks().seal(webhook, secret).unwrap()
     }
 
     /// The server goes down with all its parts.
@@ -144,6 +167,17 @@ impl Project {
 
     pub(crate) fn running(&self) -> &Loop {
         self.running.as_ref().unwrap()
+    }
+
+    /// Puts a file among the artifacts.
+    pub(crate) fn artifact(&self, path: &str) {
+        let path = self.path("artifacts/files").join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, "content").unwrap();
+    }
+
+    pub(crate) fn has_artifact(&self, path: &str) -> bool {
+        self.path("artifacts/files").join(path).exists()
     }
 
     pub(crate) fn store(&self) -> Store {
