@@ -28,7 +28,7 @@ type Answer = Result<ureq::http::Response<ureq::Body>, ureq::Error>;
 pub(crate) struct Client {
     agent: ureq::Agent,
     url: String,
-    token: Option<String>,
+    authorization: String,
     patience: Duration,
 }
 
@@ -39,23 +39,29 @@ pub(crate) fn encode(text: &str) -> String {
 
 impl ServerOption {
     pub(crate) fn client(&self) -> Result<Client, CliError> {
-        if !self.url.starts_with("http://") {
-            return Err(CliError::usage(format!("`{}` is not an http:// address", self.url))
-                .hint("https is not supported by this command yet; use the server's local address"));
+        // A task outlives a restart of the server, so it waits for it; a person is told at once.
+        let patience = if self.token.is_some() { Duration::from_secs(60) } else { Duration::ZERO };
+        let authorization = self.token.as_ref().map(|token| format!("Bearer {token}")).unwrap_or_default();
+        Client::new(&self.url, authorization, patience)
+    }
+}
+
+impl Client {
+    /// A client of the server at an address, with the value of the header that says who it is.
+    pub(crate) fn new(url: &str, authorization: String, patience: Duration) -> Result<Self, CliError> {
+        if !url.starts_with("http://") && !url.starts_with("https://") {
+            return Err(CliError::usage(format!("`{url}` is not an http:// or https:// address"))
+                .hint("name the address of a server, such as http://127.0.0.1:5000"));
         }
         let config = ureq::Agent::config_builder()
             .timeout_connect(Some(Duration::from_secs(5)))
             .timeout_global(Some(Duration::from_secs(600)))
             .http_status_as_error(false)
             .build();
-        let url = self.url.trim_end_matches('/').to_owned();
-        // A task outlives a restart of the server, so it waits for it; a person is told at once.
-        let patience = if self.token.is_some() { Duration::from_secs(60) } else { Duration::ZERO };
-        Ok(Client { agent: config.into(), url, token: self.token.clone(), patience })
+        let url = url.trim_end_matches('/').to_owned();
+        Ok(Self { agent: config.into(), url, authorization, patience })
     }
-}
 
-impl Client {
     /// The server's address.
     pub(crate) fn url(&self) -> &str {
         &self.url
@@ -78,21 +84,17 @@ impl Client {
         }
     }
 
-    fn authorization(&self) -> String {
-        self.token.as_ref().map(|token| format!("Bearer {token}")).unwrap_or_default()
-    }
-
     pub(crate) fn get(&self, path: &str) -> Result<Value, CliError> {
         let url = format!("{}{path}", self.url);
         let answer =
-            self.patiently(|| self.agent.get(&url).header("authorization", self.authorization()).call());
+            self.patiently(|| self.agent.get(&url).header("authorization", &self.authorization).call());
         self.json(answer)
     }
 
     pub(crate) fn get_text(&self, path: &str) -> Result<String, CliError> {
         let url = format!("{}{path}", self.url);
         let answer =
-            self.patiently(|| self.agent.get(&url).header("authorization", self.authorization()).call());
+            self.patiently(|| self.agent.get(&url).header("authorization", &self.authorization).call());
         let mut answer = self.answered(answer)?;
         answer.body_mut().read_to_string().map_err(|error| CliError::outside(error.to_string()))
     }
@@ -100,7 +102,7 @@ impl Client {
     pub(crate) fn post(&self, path: &str, body: &Value) -> Result<Value, CliError> {
         let url = format!("{}{path}", self.url);
         let answer = self.patiently(|| {
-            self.agent.post(&url).header("authorization", self.authorization()).send_json(body)
+            self.agent.post(&url).header("authorization", &self.authorization).send_json(body)
         });
         self.json(answer)
     }
@@ -108,8 +110,23 @@ impl Client {
     pub(crate) fn delete(&self, path: &str) -> Result<Value, CliError> {
         let url = format!("{}{path}", self.url);
         let answer =
-            self.patiently(|| self.agent.delete(&url).header("authorization", self.authorization()).call());
+            self.patiently(|| self.agent.delete(&url).header("authorization", &self.authorization).call());
         self.json(answer)
+    }
+
+    /// Uploads a file as an artifact, a piece at a time.
+    pub(crate) fn put_file(&self, path: &str, from: &Path) -> Result<(), CliError> {
+        let path: Vec<String> = path.split('/').map(encode).collect();
+        let url = format!("{}/api/2.0/mlflow-artifacts/artifacts/{}", self.url, path.join("/"));
+        let file = std::fs::File::open(from)
+            .map_err(|error| CliError::usage(format!("cannot read `{}`: {error}", from.display())))?;
+        let answer = self
+            .agent
+            .put(&url)
+            .header("authorization", &self.authorization)
+            .header("content-type", "application/octet-stream")
+            .send(file);
+        self.answered(answer).map(|_| ())
     }
 
     /// Uploads an artifact by its path below the artifact root.
@@ -119,7 +136,7 @@ impl Client {
         let answer = self.patiently(|| {
             self.agent
                 .put(&url)
-                .header("authorization", self.authorization())
+                .header("authorization", &self.authorization)
                 .header("content-type", "application/octet-stream")
                 .send(bytes)
         });
@@ -147,11 +164,11 @@ impl Client {
         Ok(count)
     }
 
-    fn download_file(&self, path: &str, to: &Path) -> Result<(), CliError> {
+    pub(crate) fn download_file(&self, path: &str, to: &Path) -> Result<(), CliError> {
         let path: Vec<String> = path.split('/').map(encode).collect();
         let url = format!("{}/api/2.0/mlflow-artifacts/artifacts/{}", self.url, path.join("/"));
         let answer =
-            self.patiently(|| self.agent.get(&url).header("authorization", self.authorization()).call());
+            self.patiently(|| self.agent.get(&url).header("authorization", &self.authorization).call());
         let mut body = self.answered(answer)?.into_body();
         let mut file = std::fs::File::create(to)?;
         let mut reader = body.with_config().limit(FILE_LIMIT).reader();

@@ -38,29 +38,12 @@ enum Command {
     Supervise(commands::supervise::Supervise),
 }
 
-/// The command line of `mlflow`, as far as it is served.
-#[derive(Parser)]
-#[command(name = "mlflow", version)]
-struct Mlflow {
-    #[command(subcommand)]
-    command: MlflowCommand,
-}
-
-#[derive(Subcommand)]
-enum MlflowCommand {
-    /// Run the server.
-    #[command(alias = "ui")]
-    Server(commands::mlflow_server::MlflowServer),
-}
-
 fn main() -> std::process::ExitCode {
     let called_as = std::env::args_os().next().map(std::path::PathBuf::from);
     let as_mlflow =
         called_as.as_deref().and_then(std::path::Path::file_name).is_some_and(|name| name == "mlflow");
     let result = if as_mlflow {
-        match Mlflow::parse().command {
-            MlflowCommand::Server(command) => command.run(),
-        }
+        commands::mlflow::Mlflow::parse().run()
     } else {
         run(Cli::parse().command)
     };

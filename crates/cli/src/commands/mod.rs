@@ -4,7 +4,7 @@ pub(crate) mod audit;
 pub(crate) mod data;
 pub(crate) mod deploy;
 pub(crate) mod init;
-pub(crate) mod mlflow_server;
+pub(crate) mod mlflow;
 pub(crate) mod models;
 pub(crate) mod rollouts;
 pub(crate) mod run;

@@ -161,6 +161,7 @@ async fn assemble(
             delivery: parts.delivery.clone(),
             executor: parts.executor.clone(),
             import: parts.import.clone(),
+            collector: parts.collector.clone(),
         },
     );
     Ok((app, parts, first))

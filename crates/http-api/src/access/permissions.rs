@@ -185,6 +185,7 @@ fn artifacts(method: &str, route: &str) -> Option<(Role, On)> {
 fn native(method: &str, route: &str) -> Option<Needs> {
     Some(match (method, route) {
         ("GET", "me") => Needs::Login,
+        ("GET" | "POST", "gc") => Needs::Role(Admin, On::Server),
         ("GET", "users") | ("POST", "users") | ("DELETE", "users/{name}") => Needs::Role(Admin, On::Server),
         ("POST", "users/{name}/tokens")
         | ("DELETE", "users/{name}/tokens/{id}")

@@ -4,6 +4,7 @@ mod data;
 mod delivery;
 mod error;
 mod gates;
+mod gc;
 mod lineage;
 mod overview;
 mod pipelines;
@@ -12,6 +13,7 @@ mod users;
 
 use axum::Router;
 use axum::routing::{delete, get, post};
+use mainspring_automation::collect::Collector;
 use mainspring_automation::{Config, Delivery, Importer};
 use mainspring_executors::LocalExecutor;
 use mainspring_governance::policy::StagePolicy;
@@ -41,6 +43,8 @@ pub struct NativeState {
     pub executor: LocalExecutor,
     /// The importer of DAG files.
     pub import: Importer,
+    /// Deletes for good.
+    pub collector: Collector,
 }
 
 /// The routes.
@@ -65,6 +69,7 @@ pub fn router(state: NativeState) -> Router {
         .route("/api/v1/monitors/{model}", get(delivery::monitor))
         .route("/api/v1/audit", get(lineage::audit))
         .route("/api/v1/why", get(lineage::why))
+        .route("/api/v1/gc", get(gc::waiting).post(gc::collect))
         .route("/api/v1/me", get(users::me))
         .route("/api/v1/users", get(users::list).post(users::add))
         .route("/api/v1/users/{name}", delete(users::remove))
