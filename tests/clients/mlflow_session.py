@@ -255,9 +255,65 @@ def prompts():
     if MAJOR < 3:
         return
     name = f"prompt-{SUFFIX}"
-    mlflow.genai.register_prompt(name=name, template="Hello {{name}}")
-    assert mlflow.genai.load_prompt(f"prompts:/{name}/1").template == "Hello {{name}}"
+    uri = f"prompts:/{name}"
+    first = mlflow.genai.register_prompt(name=name, template="Hello {{name}}", commit_message="first")
+    second = mlflow.genai.register_prompt(name=name, template="Hi {{name}}", tags={"team": "ml"})
+    assert (first.version, second.version) == (1, 2)
+    assert mlflow.genai.load_prompt(f"{uri}/1").template == "Hello {{name}}"
+    assert mlflow.genai.load_prompt(f"{uri}/1").format(name="you") == "Hello you"
+    mlflow.genai.set_prompt_alias(name, alias="best", version=2)
+    assert mlflow.genai.load_prompt(f"{uri}@best").version == 2
+    mlflow.genai.delete_prompt_alias(name, alias="best")
+    chat = [{"role": "user", "content": "{{question}}"}]
+    mlflow.genai.register_prompt(name=f"{name}-chat", template=chat)
+    assert mlflow.genai.load_prompt(f"prompts:/{name}-chat/1").template == chat
+    found = {prompt.name for prompt in mlflow.genai.search_prompts(filter_string=f"name LIKE '{name}%'")}
+    assert found == {name, f"{name}-chat"}, found
     assert name not in {model.name for model in client.search_registered_models()}
+    client.set_prompt_tag(name, "owner", "ada")
+    client.set_prompt_version_tag(name, "1", "k", "v")
+    assert client.get_prompt(name).tags["owner"] == "ada"
+    assert client.get_prompt_version(name, "1").tags["k"] == "v"
+    client.delete_prompt_tag(name, "owner")
+    client.delete_prompt_version(name, "1")
+    client.delete_prompt(name)
+    assert name not in {prompt.name for prompt in mlflow.genai.search_prompts()}
+
+
+@step
+def copies():
+    if MAJOR < 3:
+        return
+    name = f"{MODEL}-copied"
+    version = mlflow.register_model(state["info"].model_uri, name)
+    copy = client.copy_model_version(f"models:/{name}/{version.version}", f"{name}-again")
+    assert (copy.version, copy.run_id) == ("1", version.run_id)
+    assert copy.source == f"models:/{name}/{version.version}"
+    mlflow.pyfunc.load_model(f"models:/{name}-again/1")
+    copy = client.copy_model_version(f"models:/{name}-again/1", f"{name}-third")
+    assert copy.source == f"models:/{name}-again/1"
+
+
+@step
+def evaluation_datasets():
+    if MAJOR < 3:
+        return
+    from mlflow.genai.datasets import create_dataset, get_dataset
+
+    dataset = create_dataset(name=f"eval-{SUFFIX}", experiment_id=[state["experiment"]], tags={"a": "b"})
+    records = [
+        {"inputs": {"question": f"q{number}"}, "expectations": {"answer": number}, "tags": {"n": str(number)}}
+        for number in range(3)
+    ]
+    dataset.merge_records(records)
+    dataset.merge_records([{"inputs": {"question": "q0"}, "expectations": {"more": "x"}}])
+    read = get_dataset(dataset_id=dataset.dataset_id)
+    frame = read.to_df()
+    assert len(frame) == 3, frame
+    zero = next(record for record in read.records if record.inputs == {"question": "q0"})
+    assert zero.expectations == {"answer": 0, "more": "x"}
+    assert read.delete_records([zero.dataset_record_id]) == 1
+    client.delete_dataset(dataset.dataset_id)
 
 
 @step
