@@ -308,11 +308,11 @@ def evaluation_datasets():
     dataset.merge_records(records)
     dataset.merge_records([{"inputs": {"question": "q0"}, "expectations": {"more": "x"}}])
     read = get_dataset(dataset_id=dataset.dataset_id)
-    frame = read.to_df()
-    assert len(frame) == 3, frame
-    zero = next(record for record in read.records if record.inputs == {"question": "q0"})
-    assert zero.expectations == {"answer": 0, "more": "x"}
-    assert read.delete_records([zero.dataset_record_id]) == 1
+    rows = read.to_df().to_dict("records")
+    assert len(rows) == 3, rows
+    zero = next(row for row in rows if row["inputs"] == {"question": "q0"})
+    assert zero["expectations"] == {"answer": 0, "more": "x"}
+    assert read.delete_records([zero["dataset_record_id"]]) == 1
     client.delete_dataset(dataset.dataset_id)
 
 

@@ -200,7 +200,9 @@ impl Collector {
                 };
                 let note = move |tx: &mut dyn WriteTx| {
                     match removed {
-                        Ok(()) | Err(ArtifactError::NotFound(_)) => tx.drop_artifact_garbage(&garbage.path)?,
+                        Ok(()) | Err(ArtifactError::NotFound(_)) => {
+                            tx.drop_artifact_garbage(&garbage.path)?
+                        }
                         Err(error) => tx.fail_artifact_garbage(&garbage.path, &error.to_string())?,
                     }
                     tx.bookkeeping();

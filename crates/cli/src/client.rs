@@ -101,9 +101,8 @@ impl Client {
 
     pub(crate) fn post(&self, path: &str, body: &Value) -> Result<Value, CliError> {
         let url = format!("{}{path}", self.url);
-        let answer = self.patiently(|| {
-            self.agent.post(&url).header("authorization", &self.authorization).send_json(body)
-        });
+        let answer = self
+            .patiently(|| self.agent.post(&url).header("authorization", &self.authorization).send_json(body));
         self.json(answer)
     }
 

@@ -42,11 +42,7 @@ fn main() -> std::process::ExitCode {
     let called_as = std::env::args_os().next().map(std::path::PathBuf::from);
     let as_mlflow =
         called_as.as_deref().and_then(std::path::Path::file_name).is_some_and(|name| name == "mlflow");
-    let result = if as_mlflow {
-        commands::mlflow::Mlflow::parse().run()
-    } else {
-        run(Cli::parse().command)
-    };
+    let result = if as_mlflow { commands::mlflow::Mlflow::parse().run() } else { run(Cli::parse().command) };
     match result {
         Ok(code) => code.into(),
         Err(error) => {

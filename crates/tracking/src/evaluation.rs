@@ -94,9 +94,7 @@ pub fn get(tx: &dyn ReadTx, id: &str) -> Result<EvaluationDataset> {
 pub fn delete(tx: &mut dyn WriteTx, id: &str) -> Result<()> {
     let Some(dataset) = tx.evaluation_dataset(id)? else { return Ok(()) };
     tx.delete_evaluation_dataset(id)?;
-    tx.record(
-        Record::new("evaluation_dataset.deleted", subject(id)).with(json!({ "name": dataset.name })),
-    )?;
+    tx.record(Record::new("evaluation_dataset.deleted", subject(id)).with(json!({ "name": dataset.name })))?;
     Ok(())
 }
 
@@ -134,11 +132,7 @@ pub fn delete_tag(tx: &mut dyn WriteTx, id: &str, key: &str) -> Result<()> {
 ///
 /// # Errors
 /// When there is no such data set or experiment.
-pub fn add_to_experiments(
-    tx: &mut dyn WriteTx,
-    id: &str,
-    experiments: &[i64],
-) -> Result<EvaluationDataset> {
+pub fn add_to_experiments(tx: &mut dyn WriteTx, id: &str, experiments: &[i64]) -> Result<EvaluationDataset> {
     let mut dataset = get(tx, id)?;
     experiments.iter().try_for_each(|experiment| experiments::get(tx, *experiment).map(|_| ()))?;
     let added = tx.add_evaluation_dataset_to(id, experiments)?;

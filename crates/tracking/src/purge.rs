@@ -57,7 +57,9 @@ pub fn experiment(tx: &mut dyn WriteTx, id: i64) -> Result<String> {
         )));
     }
     if id == 0 {
-        return Err(TrackingError::Invalid("The default experiment can be deleted, but not for good.".into()));
+        return Err(TrackingError::Invalid(
+            "The default experiment can be deleted, but not for good.".into(),
+        ));
     }
     let left = tx.runs_of_experiment(id)?.len() + tx.logged_models_of_experiment(id)?.len();
     if left > 0 {

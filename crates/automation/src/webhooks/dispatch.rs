@@ -130,16 +130,13 @@ async fn deliver(store: &Store, sender: &Sender, delivery: WebhookDelivery) -> R
         return Ok(());
     };
     let payload = serde_json::from_str(&delivery.payload).map_err(StoreError::from)?;
-    let sent =
-        sender.send(webhook, delivery.event, delivery.time, payload, delivery.id.clone()).await;
+    let sent = sender.send(webhook, delivery.event, delivery.time, payload, delivery.id.clone()).await;
     let (problem, again, wait) = match sent {
         Ok(Taken { status: 200..300, .. }) => {
             store.write(actor, move |tx| removed(tx, &delivery.id)).await?;
             return Ok(());
         }
-        Ok(taken) => {
-            (format!("HTTP {}", taken.status), TRY_AGAIN.contains(&taken.status), taken.retry_after)
-        }
+        Ok(taken) => (format!("HTTP {}", taken.status), TRY_AGAIN.contains(&taken.status), taken.retry_after),
         Err(SendError::Refused(problem)) => (problem, false, None),
         Err(SendError::Failed(problem)) => (problem, true, None),
     };

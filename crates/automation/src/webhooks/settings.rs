@@ -50,7 +50,9 @@ impl WebhookSettings {
         if let Some(schemes) = given("MLFLOW_WEBHOOK_ALLOWED_SCHEMES") {
             settings.schemes = schemes.split(',').map(|one| one.trim().to_ascii_lowercase()).collect();
             if let Some(odd) = settings.schemes.iter().find(|one| !matches!(one.as_str(), "http" | "https")) {
-                return Err(format!("MLFLOW_WEBHOOK_ALLOWED_SCHEMES names `{odd}`; known are http and https"));
+                return Err(format!(
+                    "MLFLOW_WEBHOOK_ALLOWED_SCHEMES names `{odd}`; known are http and https"
+                ));
             }
         }
         settings.allow_private = match given("MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS") {
@@ -58,7 +60,9 @@ impl WebhookSettings {
             Some(text) => match text.trim().to_ascii_lowercase().as_str() {
                 "true" | "1" => true,
                 "false" | "0" => false,
-                _ => return Err(format!("MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS is `{text}`; write true or false")),
+                _ => {
+                    return Err(format!("MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS is `{text}`; write true or false"));
+                }
             },
         };
         if let Some(seconds) = number("MLFLOW_WEBHOOK_REQUEST_TIMEOUT")? {
@@ -98,9 +102,7 @@ mod tests {
             ("MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS", "yes please"),
             ("MLFLOW_WEBHOOK_REQUEST_TIMEOUT", "soon"),
         ] {
-            let error = WebhookSettings::from_environment(|asked| {
-                (asked == name).then(|| value.to_owned())
-            });
+            let error = WebhookSettings::from_environment(|asked| (asked == name).then(|| value.to_owned()));
             assert!(error.unwrap_err().contains(name));
         }
     }

@@ -49,8 +49,7 @@ async fn collect(project: &Project, wanted: Wanted) -> Collected {
 async fn deleted_runs_go_with_their_files_and_others_stay() {
     let project = Project::started().await;
     let one = experiment(&project, "one").await;
-    let (gone, old, kept) =
-        (run(&project, one).await, run(&project, one).await, run(&project, one).await);
+    let (gone, old, kept) = (run(&project, one).await, run(&project, one).await, run(&project, one).await);
     let id = old.clone();
     track(&project, move |tx| runs::delete(tx, &id)).await;
     project.clock.advance(Duration::from_secs(3600));

@@ -8,8 +8,8 @@ use mainspring_domain::delivery::{Arm, Deployment, Rollout};
 use mainspring_domain::events::Event;
 use mainspring_domain::monitoring::Prediction;
 use mainspring_domain::pipelines::DagRun;
-use mainspring_domain::webhooks::SealedSecret;
 use mainspring_domain::registry::{ModelVersion, RegisteredModel, Stage};
+use mainspring_domain::webhooks::SealedSecret;
 use mainspring_domain::{Actor, Clock as _};
 use mainspring_metadata_store::{ReadTx, Store, StoreError, WriteTx};
 use mainspring_registry::{RegistryError, transition_stage};
@@ -97,7 +97,8 @@ impl Project {
         let directory = tempfile::tempdir().unwrap();
         let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/fake_python");
         let config = CONFIG.replace("PYTHON", &python.display().to_string());
-        let project = Self { directory, temp, clock, config, running: None, predictions: 0, inner_receivers: true };
+        let project =
+            Self { directory, temp, clock, config, running: None, predictions: 0, inner_receivers: true };
         for folder in ["project/incoming", "project/dags"] {
             std::fs::create_dir_all(project.path(folder)).unwrap();
         }

@@ -299,7 +299,8 @@ async fn a_receiver_that_never_answers_holds_up_nobody() {
     }
     receiver.until(3).await;
     until("all to be queued", async || {
-        project.read(|tx| tx.cursor("loop")).await >= project.events("model.registered").await.last().unwrap().seq
+        project.read(|tx| tx.cursor("loop")).await
+            >= project.events("model.registered").await.last().unwrap().seq
     })
     .await;
     // What waits for it has a bound.

@@ -102,7 +102,9 @@ struct Many {
 fn json_text(params: &Params, name: &str) -> Result<Option<Value>, ApiError> {
     let Some(text) = params.text(name)? else { return Ok(None) };
     let value = serde_json::from_str(&text);
-    value.map(Some).map_err(|error| ApiError::invalid(format!("Parameter '{name}' is not valid JSON: {error}")))
+    value
+        .map(Some)
+        .map_err(|error| ApiError::invalid(format!("Parameter '{name}' is not valid JSON: {error}")))
 }
 
 /// Reads tags as clients send them: an object in a text. What has no value is left out.
@@ -194,9 +196,8 @@ async fn upsert_records(
         Some(_) => return Err(ApiError::invalid("Parameter 'records' must hold a JSON list.")),
         None => return Err(call.params.missing("records")),
     };
-    let upsert = move |tx: &mut dyn mainspring_metadata_store::WriteTx| {
-        evaluation::upsert_records(tx, &id, &records)
-    };
+    let upsert =
+        move |tx: &mut dyn mainspring_metadata_store::WriteTx| evaluation::upsert_records(tx, &id, &records);
     let (inserted, updated) = state.write(call.actor, upsert).await?;
     Ok(Json(json!({ "inserted_count": inserted, "updated_count": updated })))
 }
@@ -278,8 +279,7 @@ fn decode(token: &str) -> Option<(Timestamp, String)> {
 }
 
 async fn experiment_ids(State(state): State<MlflowState>, Path(id): Path<String>) -> Answer<Value> {
-    let found: Result<_, TrackingError> =
-        state.store.read(move |tx| Ok(tx.evaluation_dataset(&id)?)).await;
+    let found: Result<_, TrackingError> = state.store.read(move |tx| Ok(tx.evaluation_dataset(&id)?)).await;
     let ids = found?.map(|dataset| texts(&dataset.experiments)).unwrap_or_default();
     Ok(Json(if ids.is_empty() { json!({}) } else { json!({ "experiment_ids": ids }) }))
 }
@@ -300,7 +300,8 @@ async fn remove_experiments(
     call: Call,
 ) -> Answer<One> {
     let ids = ids(&call.params)?;
-    let remove =
-        move |tx: &mut dyn mainspring_metadata_store::WriteTx| evaluation::remove_from_experiments(tx, &id, &ids);
+    let remove = move |tx: &mut dyn mainspring_metadata_store::WriteTx| {
+        evaluation::remove_from_experiments(tx, &id, &ids)
+    };
     Ok(Json(state.write(call.actor, remove).await?.into()))
 }

@@ -39,9 +39,8 @@ impl From<TrackingError> for ApiError {
             TrackingError::NoRun(_) | TrackingError::NoExperiment(_) | TrackingError::NoLoggedModel(_) => {
                 Self::not_found(error.to_string())
             }
-            TrackingError::Invalid(_) => {
-                Self::new(StatusCode::CONFLICT, error.to_string()).hint("delete it first, or name what is deleted")
-            }
+            TrackingError::Invalid(_) => Self::new(StatusCode::CONFLICT, error.to_string())
+                .hint("delete it first, or name what is deleted"),
             _ => Self::bad(error.to_string()),
         }
     }

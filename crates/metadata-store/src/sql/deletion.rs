@@ -7,11 +7,7 @@ use crate::traits::{DeletionRead, DeletionWrite, Garbage};
 use mainspring_domain::Timestamp;
 
 fn garbage(row: &Row<'_>) -> Result<Garbage> {
-    Ok(Garbage {
-        path: row.get(0)?,
-        queued: Timestamp::from_millis(row.get(1)?),
-        error: row.get(2)?,
-    })
+    Ok(Garbage { path: row.get(0)?, queued: Timestamp::from_millis(row.get(1)?), error: row.get(2)? })
 }
 
 impl DeletionRead for SqlTx<'_> {

@@ -68,9 +68,9 @@ impl<T> ReadTx for T where
         + MonitoringRead
         + TrackingRead
         + RegistryRead
-    + WebhooksRead
-    + EvaluationRead
-    + DeletionRead
+        + WebhooksRead
+        + EvaluationRead
+        + DeletionRead
 {
 }
 
@@ -84,8 +84,8 @@ impl<T> WriteTx for T where
         + MonitoringWrite
         + TrackingWrite
         + RegistryWrite
-    + WebhooksWrite
-    + EvaluationWrite
-    + DeletionWrite
+        + WebhooksWrite
+        + EvaluationWrite
+        + DeletionWrite
 {
 }

@@ -3,10 +3,13 @@
 
 use mainspring_domain::registry::{ModelVersion, Stage};
 use mainspring_domain::tracking::{KeyValue, Lifecycle, LoggedModel, LoggedModelStatus, RunInfo, RunStatus};
+use mainspring_domain::webhooks::{SealedSecret, WebhookEvent, WebhookStatus};
 use mainspring_domain::{Actor, SystemClock, Timestamp};
 use mainspring_metadata_store::{ReadTx, Store, WriteTx};
+use mainspring_registry::aliases::ExpectedAlias;
 use mainspring_registry::search::{self, Query};
 use mainspring_registry::versions::{self, NewVersion};
+use mainspring_registry::webhooks::{self, NewWebhook, WebhookChange};
 use mainspring_registry::{Refusal, RegistryError, Result, aliases, models, set_alias, transition_stage};
 use std::sync::Arc;
 use tempfile::TempDir;
@@ -222,4 +225,76 @@ async fn prompts_are_found_only_by_who_asks_for_them() {
         let names: Vec<_> = page.items.into_iter().map(|model| model.name).collect();
         assert_eq!(names, [expected], "{filter}");
     }
+}
+
+#[tokio::test]
+async fn aliases_and_stages_change_only_from_what_is_expected() {
+    let lab = Lab::new().await;
+    for _ in 0..2 {
+        lab.register("models:/m-1", None, Some("m-1")).await.unwrap();
+    }
+    let point = async |expected: ExpectedAlias, to: u32| {
+        lab.write(move |tx| {
+            aliases::expect_alias(tx, "flights", "best", expected)?;
+            set_alias(tx, &check, "flights", "best", to)
+        })
+        .await
+    };
+    let conflict = |result: Result<()>| matches!(result, Err(RegistryError::Conflict(_)));
+    assert!(conflict(point(ExpectedAlias::Version(1), 1).await));
+    point(ExpectedAlias::Unset, 1).await.unwrap();
+    assert!(conflict(point(ExpectedAlias::Unset, 2).await));
+    point(ExpectedAlias::Version(1), 2).await.unwrap();
+    assert!(conflict(point(ExpectedAlias::Version(1), 1).await), "somebody else was first");
+    let expect = |stage| lab.write(move |tx| versions::expect_stage(tx, "flights", 1, stage));
+    expect(Stage::None).await.unwrap();
+    assert!(conflict(expect(Stage::Staging).await));
+}
+
+#[tokio::test]
+async fn an_order_that_leaves_versions_equal_goes_on_by_name() {
+    let lab = Lab::new().await;
+    lab.write(|tx| models::create(tx, "another", "", vec![])).await.unwrap();
+    lab.register("models:/m-1", None, Some("m-1")).await.unwrap();
+    let new = NewVersion { name: "another".into(), source: "s3://b/x".into(), ..NewVersion::default() };
+    lab.write(move |tx| versions::create(tx, new)).await.unwrap();
+    let later = lab.write(|tx| versions::update(tx, "flights", 1, "changed last"));
+    later.await.unwrap();
+    let query = Query { order_by: vec!["version_number DESC".into()], limit: 10, ..Query::default() };
+    let page = lab.store.read(move |tx| search::versions(tx, &query)).await.unwrap();
+    let names: Vec<&str> = page.items.iter().map(|version| version.name.as_str()).collect();
+    assert_eq!(names, ["another", "flights"]);
+}
+
+#[tokio::test]
+async fn webhooks_are_checked_before_they_are_kept() {
+    let lab = Lab::new().await;
+    let event = WebhookEvent::parse("model_version.created").unwrap();
+    let new = |name: &str| NewWebhook {
+        id: name.to_owned(),
+        name: name.to_owned(),
+        description: String::new(),
+        url: "https://example.com/".to_owned(),
+        events: vec![event, event],
+        status: WebhookStatus::Active,
+        secret: Some(SealedSecret("v1:x".to_owned())),
+    };
+    for name in ["", "-a", "a_", "a b", &"x".repeat(64)] {
+        let webhook = new(name);
+        let refused = lab.write(move |tx| webhooks::create(tx, webhook)).await;
+        assert!(matches!(refused, Err(RegistryError::Invalid(_))), "{name}");
+    }
+    let webhook = NewWebhook { events: vec![], ..new("empty") };
+    assert!(lab.write(move |tx| webhooks::create(tx, webhook)).await.is_err());
+    let webhook = new("Hook.1");
+    let made = lab.write(move |tx| webhooks::create(tx, webhook)).await.unwrap();
+    assert_eq!(made.events, [event], "an event counts once");
+    let change = WebhookChange { name: Some("renamed".into()), ..WebhookChange::default() };
+    let changed = lab.write(move |tx| webhooks::update(tx, "Hook.1", change)).await.unwrap();
+    assert!(changed.updated > made.updated && changed.secret == made.secret);
+    let change = WebhookChange { secret: Some(None), ..WebhookChange::default() };
+    assert_eq!(lab.write(move |tx| webhooks::update(tx, "Hook.1", change)).await.unwrap().secret, None);
+    lab.write(|tx| webhooks::delete(tx, "Hook.1")).await.unwrap();
+    let gone = lab.write(|tx| webhooks::delete(tx, "Hook.1")).await;
+    assert!(matches!(gone, Err(RegistryError::NoWebhook(_))));
 }

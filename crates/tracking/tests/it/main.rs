@@ -9,7 +9,8 @@ use mainspring_tracking::logged_models::{self, NewLoggedModel};
 use mainspring_tracking::logging::{self, Batch, LoggedMetric};
 use mainspring_tracking::runs::{self, NewRun, RunChange};
 use mainspring_tracking::search::{self, Query};
-use mainspring_tracking::{Result, TrackingError, experiments};
+use mainspring_tracking::{Result, TrackingError, evaluation, experiments, purge};
+use serde_json::json;
 use std::sync::Arc;
 use tempfile::TempDir;
 
@@ -91,6 +92,103 @@ async fn an_experiment_lives_is_deleted_with_its_runs_and_comes_back() {
     assert_eq!(lab.read(move |tx| runs::info(tx, &run_id)).await.lifecycle, Lifecycle::Active);
     let expected = ["experiment.created", "run.created", "experiment.deleted", "experiment.restored"];
     assert_eq!(lab.actions().await, expected);
+}
+
+#[tokio::test]
+async fn an_experiment_brings_back_exactly_the_runs_that_went_with_it() {
+    let lab = Lab::new();
+    let id = lab.write(|tx| experiments::create(tx, "e", None, vec![])).await.unwrap();
+    let run = || lab.write(move |tx| runs::create(tx, NewRun { experiment: id, ..NewRun::default() }));
+    let (before, with, single) =
+        (run().await.unwrap().info.id, run().await.unwrap().info.id, run().await.unwrap().info.id);
+    let logged = Batch { metrics: vec![metric("m", 1.0, 1, 0)], ..params(&[("p", "1")]) };
+    lab.log(&with, logged).await.unwrap();
+    let whole = with.clone();
+    let logged = lab.read(move |tx| runs::get(tx, &whole)).await;
+    let gone = before.clone();
+    lab.write(move |tx| runs::delete(tx, &gone)).await.unwrap();
+    lab.write(move |tx| experiments::delete(tx, id)).await.unwrap();
+    // One comes back by itself, and goes by itself.
+    let one = single.clone();
+    lab.write(move |tx| runs::restore(tx, &one)).await.unwrap();
+    let one = single.clone();
+    lab.write(move |tx| runs::delete(tx, &one)).await.unwrap();
+    lab.write(move |tx| experiments::restore(tx, id)).await.unwrap();
+    let state = async |run: &String| {
+        let run = run.clone();
+        lab.read(move |tx| runs::info(tx, &run)).await.lifecycle
+    };
+    assert_eq!(state(&before).await, Lifecycle::Deleted, "it was deleted before");
+    assert_eq!(state(&single).await, Lifecycle::Deleted, "it was deleted by itself");
+    let whole = with.clone();
+    assert_eq!(lab.read(move |tx| runs::get(tx, &whole)).await, logged, "with all it had");
+}
+
+#[tokio::test]
+async fn only_what_is_deleted_goes_for_good() {
+    let lab = Lab::new();
+    let id = lab.write(|tx| experiments::create(tx, "e", None, vec![])).await.unwrap();
+    let run = lab.write(move |tx| runs::create(tx, NewRun { experiment: id, ..NewRun::default() })).await;
+    let run = run.unwrap().info.id;
+    let purge = async |run: &String| {
+        let run = run.clone();
+        lab.write(move |tx| purge::run(tx, &run)).await.map(|run| run.id)
+    };
+    assert!(purge(&run).await.unwrap_err().to_string().contains("not in `deleted` lifecycle stage"));
+    assert!(lab.write(move |tx| purge::experiment(tx, id)).await.is_err());
+    lab.write(move |tx| experiments::delete(tx, id)).await.unwrap();
+    let left = lab.write(move |tx| purge::experiment(tx, id)).await.unwrap_err();
+    assert!(left.to_string().contains("still has 1"), "{left}");
+    assert_eq!(purge(&run).await.unwrap(), run);
+    lab.write(move |tx| purge::experiment(tx, id)).await.unwrap();
+    assert!(matches!(purge(&run).await, Err(TrackingError::NoRun(_))));
+    lab.write(|tx| experiments::delete(tx, 0)).await.unwrap();
+    assert!(lab.write(|tx| purge::experiment(tx, 0)).await.is_err(), "the default experiment stays");
+    let next = lab.write(|tx| experiments::create(tx, "e", None, vec![])).await.unwrap();
+    assert!(next > id, "an id is never given twice");
+}
+
+#[tokio::test]
+async fn records_for_evaluation_are_known_by_their_inputs() {
+    let lab = Lab::new();
+    let made = lab.write(|tx| evaluation::create(tx, "d", vec![pair("mlflow.user", "ada")], vec![0])).await;
+    let made = made.unwrap();
+    assert_eq!((made.experiments.as_slice(), made.created_by.as_deref()), (&[0][..], Some("ada")));
+    let upsert = async |records: serde_json::Value| {
+        let id = made.id.clone();
+        let records = records.as_array().unwrap().clone();
+        lab.write(move |tx| evaluation::upsert_records(tx, &id, &records)).await
+    };
+    let two = json!([
+        { "inputs": { "q": "a", "n": 1 }, "expectations": { "x": 1 }, "tags": { "t": "1" },
+          "source": { "source_type": "trace", "source_data": { "trace_id": "tr-1" } } },
+        { "inputs": { "q": "b" } },
+    ]);
+    assert_eq!(upsert(two).await.unwrap(), (2, 0));
+    let again = json!([
+        { "inputs": { "n": 1, "q": "a" }, "expectations": { "y": 2 }, "outputs": "text" },
+        { "inputs": { "q": "c" } },
+    ]);
+    assert_eq!(upsert(again).await.unwrap(), (1, 1));
+    let id = made.id.clone();
+    let (dataset, records) =
+        lab.read(move |tx| Ok((evaluation::get(tx, &id)?, evaluation::records(tx, &id, None, 10)?))).await;
+    assert_ne!(dataset.digest, "");
+    assert_eq!(dataset.profile.as_deref(), Some("{\"num_records\":3}"));
+    let first = records.iter().find(|record| record.inputs["q"] == "a").unwrap();
+    assert_eq!(json!(first.expectations), json!({ "x": 1, "y": 2 }));
+    assert_eq!((first.outputs.clone(), json!(first.tags)), (Some(json!("text")), json!({ "t": "1" })));
+    assert_eq!(first.source.as_ref().unwrap().id(), Some("tr-1"));
+    let (id, after) = (made.id.clone(), records[0].clone());
+    let rest = lab.read(move |tx| evaluation::records(tx, &id, Some((after.created, &after.id)), 10)).await;
+    assert_eq!(rest, records[1..]);
+    for odd in
+        [json!([1]), json!([{ "inputs": 1 }]), json!([{ "inputs": {}, "source": { "source_type": "X" } }])]
+    {
+        assert!(matches!(upsert(odd).await, Err(TrackingError::Invalid(_))));
+    }
+    let unknown = lab.write(|tx| evaluation::create(tx, "d", vec![], vec![99])).await;
+    assert!(matches!(unknown, Err(TrackingError::NoExperiment(99))));
 }
 
 #[tokio::test]

@@ -48,7 +48,12 @@ enum Command {
     /// Show one experiment, by id or name.
     Get {
         /// Its id.
-        #[arg(long, short = 'x', conflicts_with = "experiment_name", required_unless_present = "experiment_name")]
+        #[arg(
+            long,
+            short = 'x',
+            conflicts_with = "experiment_name",
+            required_unless_present = "experiment_name"
+        )]
         experiment_id: Option<String>,
         /// Its name.
         #[arg(long, short = 'n')]
@@ -95,7 +100,9 @@ impl Experiments {
                 let found = search(&client, "experiments/search", request, "experiments", most)?;
                 let mut rows: Vec<Vec<String>> = found
                     .iter()
-                    .map(|one| ["experiment_id", "name", "artifact_location"].map(|key| cell(&one[key])).to_vec())
+                    .map(|one| {
+                        ["experiment_id", "name", "artifact_location"].map(|key| cell(&one[key])).to_vec()
+                    })
                     .collect();
                 rows.sort();
                 say(&table(&["Experiment Id", "Name", "Artifact Location"], &rows));

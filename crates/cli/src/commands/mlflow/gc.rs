@@ -123,7 +123,9 @@ fn wait_for_files(client: &Client) -> Result<(), CliError> {
             return Ok(());
         }
         if waiting <= failed as u64 || since.elapsed() > PATIENCE {
-            note(&format!("note: {waiting} folders of artifacts are still to be removed; the server goes on"));
+            note(&format!(
+                "note: {waiting} folders of artifacts are still to be removed; the server goes on"
+            ));
             return Ok(());
         }
         std::thread::sleep(Duration::from_millis(100));

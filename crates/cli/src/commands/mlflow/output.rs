@@ -28,7 +28,8 @@ pub(super) fn table(headers: &[&str], rows: &[Vec<String>]) -> String {
 pub(super) fn json_text(value: &Value, indent: usize) -> String {
     let mut bytes = Vec::new();
     let indent = " ".repeat(indent);
-    let mut serializer = Serializer::with_formatter(&mut bytes, PrettyFormatter::with_indent(indent.as_bytes()));
+    let mut serializer =
+        Serializer::with_formatter(&mut bytes, PrettyFormatter::with_indent(indent.as_bytes()));
     // A value that is in memory can be written there.
     let _ = value.serialize(&mut serializer);
     String::from_utf8_lossy(&bytes).into_owned()
@@ -43,15 +44,12 @@ pub(super) fn date(millis: &Value) -> String {
 /// A list of keys with values as an object.
 pub(super) fn object(pairs: &Value) -> Map<String, Value> {
     let pairs = pairs.as_array().into_iter().flatten();
-    pairs
-        .map(|pair| (pair["key"].as_str().unwrap_or_default().to_owned(), pair["value"].clone()))
-        .collect()
+    pairs.map(|pair| (pair["key"].as_str().unwrap_or_default().to_owned(), pair["value"].clone())).collect()
 }
 
 /// Runs as comma-separated values, a column for each metric, parameter and tag.
 pub(super) fn csv(runs: &[Value]) -> String {
-    const INFO: [&str; 6] =
-        ["run_id", "experiment_id", "status", "artifact_uri", "start_time", "end_time"];
+    const INFO: [&str; 6] = ["run_id", "experiment_id", "status", "artifact_uri", "start_time", "end_time"];
     let mut columns: Vec<String> = Vec::new();
     for part in ["metrics", "params", "tags"] {
         for run in runs {
@@ -62,8 +60,9 @@ pub(super) fn csv(runs: &[Value]) -> String {
             }
         }
     }
-    let mut lines =
-        vec![INFO.iter().map(|&name| name.to_owned()).chain(columns.iter().map(|name| field(name))).collect()];
+    let mut lines = vec![
+        INFO.iter().map(|&name| name.to_owned()).chain(columns.iter().map(|name| field(name))).collect(),
+    ];
     for run in runs {
         let info = &run["info"];
         let mut cells: Vec<String> = INFO
@@ -109,9 +108,11 @@ pub(super) fn description(run: &Value) -> Value {
     info.sort_by(|a, b| a.0.cmp(&b.0));
     let info: Map<String, Value> = info.into_iter().collect();
     let list = |value: &Value| if value.is_null() { json!([]) } else { value.clone() };
-    let datasets = run["inputs"]["dataset_inputs"].as_array().into_iter().flatten().map(|input| {
-        json!({ "dataset": input["dataset"], "tags": object(&input["tags"]) })
-    });
+    let datasets = run["inputs"]["dataset_inputs"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|input| json!({ "dataset": input["dataset"], "tags": object(&input["tags"]) }));
     json!({
         "info": info,
         "data": {

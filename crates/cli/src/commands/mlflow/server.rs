@@ -131,37 +131,46 @@ struct NotNeeded {
 impl MlflowServer {
     pub(crate) fn run(&self) -> Result<ExitCode, CliError> {
         let (kept, set, other) = (&self.kept_here, &self.set_elsewhere, &self.not_needed);
-        notes("everything is kept in .mainspring", &[
-            ("--backend-store-uri", kept.backend_store_uri.is_some()),
-            ("--read-replica-backend-store-uri", kept.read_replica_backend_store_uri.is_some()),
-            ("--registry-store-uri", kept.registry_store_uri.is_some()),
-            ("--workspace-store-uri", kept.workspace_store_uri.is_some()),
-            ("--default-artifact-root", kept.default_artifact_root.is_some()),
-            ("--artifacts-destination", kept.artifacts_destination.is_some()),
-        ]);
-        notes("mainspring.toml decides it under [access]", &[
-            ("--allowed-hosts", set.allowed_hosts.is_some()),
-            ("--cors-allowed-origins", set.cors_allowed_origins.is_some()),
-            ("--disable-security-middleware", set.disable_security_middleware),
-            ("--x-frame-options", set.x_frame_options.is_some()),
-            ("--app-name", set.app_name.is_some()),
-        ]);
-        notes("one process serves everything", &[
-            ("--workers", other.workers.is_some()),
-            ("--no-serve-artifacts", other.no_serve_artifacts),
-            ("--artifacts-only", other.artifacts_only),
-            ("--artifacts-presigned-only", other.artifacts_presigned_only),
-            ("--static-prefix", other.static_prefix.is_some()),
-            ("--gunicorn-opts", other.gunicorn_opts.is_some()),
-            ("--waitress-opts", other.waitress_opts.is_some()),
-            ("--uvicorn-opts", other.uvicorn_opts.is_some()),
-            ("--dev", other.dev),
-            ("--expose-prometheus", other.expose_prometheus.is_some()),
-            ("--trace-archival-config", other.trace_archival_config.is_some()),
-            ("--secrets-cache-ttl", other.secrets_cache_ttl.is_some()),
-            ("--secrets-cache-max-size", other.secrets_cache_max_size.is_some()),
-            ("--enable-workspaces", other.enable_workspaces),
-        ]);
+        notes(
+            "everything is kept in .mainspring",
+            &[
+                ("--backend-store-uri", kept.backend_store_uri.is_some()),
+                ("--read-replica-backend-store-uri", kept.read_replica_backend_store_uri.is_some()),
+                ("--registry-store-uri", kept.registry_store_uri.is_some()),
+                ("--workspace-store-uri", kept.workspace_store_uri.is_some()),
+                ("--default-artifact-root", kept.default_artifact_root.is_some()),
+                ("--artifacts-destination", kept.artifacts_destination.is_some()),
+            ],
+        );
+        notes(
+            "mainspring.toml decides it under [access]",
+            &[
+                ("--allowed-hosts", set.allowed_hosts.is_some()),
+                ("--cors-allowed-origins", set.cors_allowed_origins.is_some()),
+                ("--disable-security-middleware", set.disable_security_middleware),
+                ("--x-frame-options", set.x_frame_options.is_some()),
+                ("--app-name", set.app_name.is_some()),
+            ],
+        );
+        notes(
+            "one process serves everything",
+            &[
+                ("--workers", other.workers.is_some()),
+                ("--no-serve-artifacts", other.no_serve_artifacts),
+                ("--artifacts-only", other.artifacts_only),
+                ("--artifacts-presigned-only", other.artifacts_presigned_only),
+                ("--static-prefix", other.static_prefix.is_some()),
+                ("--gunicorn-opts", other.gunicorn_opts.is_some()),
+                ("--waitress-opts", other.waitress_opts.is_some()),
+                ("--uvicorn-opts", other.uvicorn_opts.is_some()),
+                ("--dev", other.dev),
+                ("--expose-prometheus", other.expose_prometheus.is_some()),
+                ("--trace-archival-config", other.trace_archival_config.is_some()),
+                ("--secrets-cache-ttl", other.secrets_cache_ttl.is_some()),
+                ("--secrets-cache-max-size", other.secrets_cache_max_size.is_some()),
+                ("--enable-workspaces", other.enable_workspaces),
+            ],
+        );
         Server { host: self.host, port: self.port, data_dir: PathBuf::from(".mainspring") }.run()
     }
 }

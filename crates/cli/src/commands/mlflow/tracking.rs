@@ -22,8 +22,7 @@ pub(super) fn client(uri: Option<&str>) -> Result<Client, CliError> {
     let url = uri.map(str::to_owned).or_else(|| variable("MLFLOW_TRACKING_URI"));
     let url = url.unwrap_or_else(|| DEFAULT.to_owned());
     let basic = || {
-        let (user, password) =
-            (variable("MLFLOW_TRACKING_USERNAME")?, variable("MLFLOW_TRACKING_PASSWORD")?);
+        let (user, password) = (variable("MLFLOW_TRACKING_USERNAME")?, variable("MLFLOW_TRACKING_PASSWORD")?);
         Some(format!("Basic {}", STANDARD.encode(format!("{user}:{password}"))))
     };
     let bearer = variable("MLFLOW_TRACKING_TOKEN").map(|token| format!("Bearer {token}"));
