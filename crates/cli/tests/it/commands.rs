@@ -99,6 +99,6 @@ fn odd_arguments_are_explained() {
      hint: write models:/NAME/VERSION, for example models:/flights/2
     ");
     assert_eq!(ended.code, 2);
-    let ended = project.run(&["status", "--url", "https://example.test"]);
+    let ended = project.run(&["status", "--url", "ftp://example.test"]);
     assert_eq!(ended.code, 2);
 }

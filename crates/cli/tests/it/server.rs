@@ -57,7 +57,104 @@ fn called_mlflow_it_takes_that_command_line() {
     assert_eq!(ended.status.code(), Some(2));
     let help = Command::new(&link).args(["server", "--help"]).output().unwrap();
     let help = String::from_utf8_lossy(&help.stdout).into_owned();
-    assert!(help.contains("--backend-store-uri") && help.contains("--workers"), "{help}");
+    for option in [
+        "--backend-store-uri",
+        "--read-replica-backend-store-uri",
+        "--registry-store-uri",
+        "--default-artifact-root",
+        "--artifacts-only",
+        "--artifacts-presigned-only",
+        "--static-prefix",
+        "--gunicorn-opts",
+        "--waitress-opts",
+        "--uvicorn-opts",
+        "--dev",
+        "--expose-prometheus",
+        "--app-name",
+        "--trace-archival-config",
+        "--secrets-cache-ttl",
+        "--secrets-cache-max-size",
+        "--workspace-store-uri",
+        "--enable-workspaces",
+        "--disable-workspaces",
+        "--workers",
+        "--artifacts-destination",
+        "--serve-artifacts",
+        "--no-serve-artifacts",
+        "--allowed-hosts",
+        "--cors-allowed-origins",
+        "--disable-security-middleware",
+        "--x-frame-options",
+    ] {
+        assert!(help.contains(option), "{option} is not taken");
+    }
+}
+
+#[test]
+fn called_mlflow_it_works_on_the_server_that_the_environment_names() {
+    let project = Project::new();
+    let link = project.path().join("mlflow");
+    std::os::unix::fs::symlink(BINARY, &link).unwrap();
+    let server = Server::start(&project);
+    let run = |arguments: &[&str]| {
+        let output = Command::new(&link)
+            .args(arguments)
+            .env("MLFLOW_TRACKING_URI", &server.url)
+            .current_dir(project.path())
+            .output()
+            .unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+    };
+    let ok = |arguments: &[&str]| {
+        let (code, out, err) = run(arguments);
+        assert_eq!(code, 0, "{arguments:?}: {err}");
+        out
+    };
+    assert_eq!(ok(&["experiments", "create", "-n", "one"]), "Created experiment 'one' with id 1\n");
+    insta::assert_snapshot!(ok(&["experiments", "search"]), @r"
+    Experiment Id    Name     Artifact Location  
+    ---------------  -------  -------------------
+    0                Default  mlflow-artifacts:/0
+    1                one      mlflow-artifacts:/1
+    ");
+    let made: serde_json::Value = ureq::post(format!("{}/api/2.0/mlflow/runs/create", server.url))
+        .send_json(serde_json::json!({ "experiment_id": "1", "run_name": "first", "start_time": 1000 }))
+        .unwrap()
+        .body_mut()
+        .read_json()
+        .unwrap();
+    let id = made["run"]["info"]["run_id"].as_str().unwrap();
+    project.write("files/a/b.txt", "hello");
+    ok(&["artifacts", "log-artifacts", "-l", "files", "-r", id]);
+    ok(&["artifacts", "log-artifact", "-l", "files/a/b.txt", "-r", id, "-a", "more"]);
+    let listed = ok(&["artifacts", "list", "-r", id, "-a", "a"]);
+    assert_eq!(listed, "[{\n  \"path\": \"a/b.txt\",\n  \"is_dir\": false,\n  \"file_size\": 5\n}]\n");
+    let to = ok(&["artifacts", "download", "-r", id, "-d", "got"]);
+    assert_eq!(std::fs::read_to_string(format!("{}/more/b.txt", to.trim())).unwrap(), "hello");
+    ok(&["artifacts", "download", "-u", &format!("runs:/{id}/a/b.txt"), "-d", "one"]);
+    assert!(project.path().join("one/b.txt").exists());
+    let runs = ok(&["runs", "list", "--experiment-id", "1"]);
+    assert!(runs.contains(&format!("1970-01-01 00:00:01 UTC  first   {id}")), "{runs}");
+    let described: serde_json::Value =
+        serde_json::from_str(&ok(&["runs", "describe", "--run-id", id])).unwrap();
+    assert_eq!(described["data"]["tags"]["mlflow.runName"], "first");
+    assert!(ok(&["experiments", "csv", "-x", "1"]).contains(&format!("{id},1,RUNNING,")));
+    ok(&["experiments", "rename", "-x", "1", "--new-name", "two"]);
+    ok(&["experiments", "delete", "-x", "1"]);
+    ok(&["experiments", "restore", "-x", "1"]);
+    ok(&["runs", "delete", "--run-id", id]);
+    ok(&["runs", "restore", "--run-id", id]);
+    let (code, _, err) = run(&["gc", "--run-ids", id]);
+    assert!(code == 1 && err.contains("not in `deleted` lifecycle stage"), "{err}");
+    ok(&["runs", "delete", "--run-id", id]);
+    let line = format!("Run with ID {id} would be permanently deleted.\n");
+    assert_eq!(ok(&["gc", "--dry-run"]), line);
+    let (_, _, err) = run(&["gc", "--older-than", "30d", "--run-ids", id]);
+    assert!(err.contains("not older than the required age"), "{err}");
+    assert_eq!(ok(&["gc", "--artifacts-destination", "x"]), line.replace("would be", "has been"));
+    assert_eq!(run(&["runs", "describe", "--run-id", id]).0, 1);
+    assert!(!project.path().join(format!(".mainspring/artifacts/files/1/{id}")).exists());
 }
 
 #[test]

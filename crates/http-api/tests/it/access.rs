@@ -269,3 +269,39 @@ async fn somebody_is_left_who_manages_users() {
     }
     assert!(house.change(users::first_admin).await.is_none(), "there are users");
 }
+
+#[tokio::test]
+async fn data_sets_are_seen_by_those_who_see_all_their_experiments_and_webhooks_by_managers() {
+    let (house, ada) = House::new(login()).await;
+    let mut ids = Vec::new();
+    for name in ["one", "two"] {
+        let (_, made) = house.post(&ada, "experiments/create", json!({ "name": name })).await;
+        ids.push(made["experiment_id"].as_str().unwrap().to_owned());
+    }
+    let first: i64 = ids[0].parse().unwrap();
+    let bob = house.user("bob", None).await;
+    house.change(move |tx| users::grant(tx, "bob", &Scope::Experiment(first), Some(Role::Editor))).await;
+    let datasets = "/api/3.0/mlflow/datasets";
+    let create = "datasets/create";
+    let (status, own) = house.post(&bob, create, json!({ "name": "own", "experiment_ids": [ids[0]] })).await;
+    assert_eq!(status, 200, "{own}");
+    let own = own["dataset"]["dataset_id"].as_str().unwrap();
+    for body in [json!({ "name": "x" }), json!({ "name": "x", "experiment_ids": ids })] {
+        assert_eq!(house.post(&bob, create, body).await.0, 403);
+    }
+    let (_, shared) = house.post(&ada, create, json!({ "name": "both", "experiment_ids": ids })).await;
+    let shared = shared["dataset"]["dataset_id"].as_str().unwrap();
+    let (_, found) = house.post(&bob, "datasets/search", json!({})).await;
+    let names: Vec<&Value> = found["datasets"].as_array().unwrap().iter().map(|one| &one["name"]).collect();
+    assert_eq!(names, ["own"]);
+    assert_eq!(house.call(&bob, "GET", &format!("{datasets}/{own}"), Value::Null).await.0, 200);
+    assert_eq!(house.call(&bob, "GET", &format!("{datasets}/{shared}"), Value::Null).await.0, 403);
+    assert_eq!(house.call(&bob, "GET", &format!("{datasets}/none"), Value::Null).await.0, 403);
+    let add = json!({ "experiment_ids": [ids[1]] });
+    assert_eq!(house.post(&bob, &format!("datasets/{own}/add-experiments"), add).await.0, 403);
+    assert_eq!(house.call(&bob, "DELETE", &format!("{datasets}/{own}"), Value::Null).await.0, 403);
+    for (who, expected) in [(&bob, 403), (&ada, 200)] {
+        let (status, _) = house.call(who, "GET", "/api/2.0/mlflow/webhooks", Value::Null).await;
+        assert_eq!(status, expected);
+    }
+}

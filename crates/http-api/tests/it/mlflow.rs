@@ -403,3 +403,105 @@ async fn what_was_read_and_measured_can_be_searched_for() {
         assert_eq!(names.len(), usize::from(found), "{datasets} {filter}");
     }
 }
+
+#[tokio::test]
+async fn an_alias_and_a_stage_move_only_from_what_the_request_expects() {
+    let lab = Lab::new();
+    lab.post("registered-models/create", json!({ "name": "m" })).await;
+    for _ in 0..2 {
+        lab.post("model-versions/create", json!({ "name": "m", "source": "s3://b/x" })).await;
+    }
+    let point = |version: &str, expected: Value| json!({ "name": "m", "alias": "best", "version": version, "expected_version": expected });
+    lab.post("registered-models/alias", point("1", json!("none"))).await;
+    let taken = lab.call("POST", "registered-models/alias", point("2", json!("none"))).await;
+    taken.refused(409, "RESOURCE_CONFLICT", "points to version 1");
+    lab.post("registered-models/alias", point("2", json!(1))).await;
+    let late = lab.call("DELETE", "registered-models/alias", point("", json!("1"))).await;
+    late.refused(409, "RESOURCE_CONFLICT", "points to version 2");
+    let odd = lab.call("POST", "registered-models/alias", point("2", json!("x"))).await;
+    odd.refused(400, "INVALID_PARAMETER_VALUE", "must be an integer");
+    let to =
+        |stage: &str| json!({ "name": "m", "version": "1", "stage": "Staging", "expected_stage": stage });
+    let wrong = lab.call("POST", "model-versions/transition-stage", to("Production")).await;
+    wrong.refused(409, "RESOURCE_CONFLICT", "is in the stage 'None'");
+    lab.post("model-versions/transition-stage", to("none")).await;
+}
+
+#[tokio::test]
+async fn webhooks_never_show_a_secret_and_never_lead_inside() {
+    let lab = Lab::new();
+    let hook = |url: &str, event: Value| json!({ "name": "hook", "url": url, "secret": "top-secret", "events": [event] });
+    let created = json!({ "entity": "MODEL_VERSION", "action": "CREATED" });
+    let made = lab.call("POST", "webhooks", hook("https://no-such-name.invalid/x", created.clone())).await;
+    assert_eq!(made.status, StatusCode::OK, "a name that is not known yet is taken");
+    let id = made.json()["webhook"]["webhook_id"].as_str().unwrap().to_owned();
+    assert_eq!(made.json()["webhook"]["events"], json!([created]));
+    let path = format!("webhooks/{id}");
+    let listed = lab.get("/api/2.0/mlflow/webhooks").await;
+    let changed = lab.call("PATCH", &path, json!({ "secret": "another-secret", "status": "DISABLED" })).await;
+    assert_eq!(changed.json()["webhook"]["status"], "DISABLED");
+    for reply in [made, listed, changed, lab.get(&format!("/api/2.0/mlflow/{path}")).await] {
+        assert!(!String::from_utf8_lossy(&reply.body).contains("secret"));
+    }
+    for (url, message) in [
+        ("http://example.com/", "Invalid webhook URL scheme: 'http'"),
+        ("https://127.0.0.1/", "non-public"),
+        ("https://localhost/", "non-public"),
+        ("https://[::ffff:10.0.0.1]/", "non-public"),
+        ("https://169.254.169.254/latest/meta-data", "non-public"),
+    ] {
+        let reply = lab.call("POST", "webhooks", hook(url, created.clone())).await;
+        reply.refused(400, "INVALID_PARAMETER_VALUE", message);
+        lab.call("PATCH", &path, json!({ "url": url })).await.refused(
+            400,
+            "INVALID_PARAMETER_VALUE",
+            message,
+        );
+    }
+    for (event, message) in [
+        (json!({ "entity": "MODEL_VERSION", "action": "SET" }), "Valid actions are: ['created']"),
+        (json!({ "entity": "RUN", "action": "CREATED" }), "parameter 'events[0].entity'"),
+        (json!({ "entity": "PROMPT" }), "Missing value for required parameter 'events[0].action'"),
+    ] {
+        let reply = lab.call("POST", "webhooks", hook("https://example.com/", event)).await;
+        reply.refused(400, "INVALID_PARAMETER_VALUE", message);
+    }
+    let tried = lab.call("POST", &format!("{path}/test"), json!({})).await.json();
+    assert_eq!(tried["result"]["success"], false);
+    assert!(tried["result"]["error_message"].as_str().unwrap().starts_with("Failed to test webhook"));
+    assert_eq!(lab.call("DELETE", &path, json!({})).await.json(), json!({}));
+    let gone = lab.get(&format!("/api/2.0/mlflow/{path}")).await;
+    gone.refused(404, "RESOURCE_DOES_NOT_EXIST", &format!("Webhook with ID {id} not found"));
+}
+
+#[tokio::test]
+async fn records_for_evaluation_come_in_pages() {
+    let lab = Lab::new();
+    let body = json!({ "name": "d", "experiment_ids": ["0"], "tags": "{\"a\": \"b\", \"none\": null}" });
+    let made = lab.post("datasets/create", body).await;
+    assert_eq!(made["dataset"]["tags"], "{\"a\":\"b\"}");
+    let id = made["dataset"]["dataset_id"].as_str().unwrap();
+    let records: Vec<_> = (0..5).map(|n| json!({ "inputs": { "n": n } })).collect();
+    let upsert = json!({ "records": json!(records).to_string() });
+    let done = lab.post(&format!("datasets/{id}/records"), upsert).await;
+    assert_eq!(done, json!({ "inserted_count": 5, "updated_count": 0 }));
+    let (mut seen, mut token) = (Vec::new(), String::new());
+    loop {
+        let page = format!("/api/3.0/mlflow/datasets/{id}/records?max_results=2&page_token={token}");
+        let page = lab.get(&page).await.json();
+        let records: Vec<Value> = serde_json::from_str(page["records"].as_str().unwrap()).unwrap();
+        seen.extend(records.iter().map(|record| record["inputs"]["n"].as_i64().unwrap()));
+        match page["next_page_token"].as_str() {
+            Some(next) => token = next.replace('=', "%3D"),
+            None => break,
+        }
+    }
+    seen.sort_unstable();
+    assert_eq!(seen, [0, 1, 2, 3, 4]);
+    let bad = lab.call("POST", &format!("datasets/{id}/records"), json!({ "records": "{" })).await;
+    bad.refused(400, "INVALID_PARAMETER_VALUE", "is not valid JSON");
+    let found = json!({ "filter_string": "tags.a = 'b' AND name LIKE 'd%'", "order_by": ["name ASC"] });
+    assert_eq!(lab.post("datasets/search", found).await["datasets"].as_array().unwrap().len(), 1);
+    let none = lab.get("/api/3.0/mlflow/datasets/d-none").await;
+    none.refused(404, "RESOURCE_DOES_NOT_EXIST", "Evaluation dataset with id 'd-none' not found");
+}
