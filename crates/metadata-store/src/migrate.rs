@@ -10,6 +10,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (4, include_str!("../migrations/sqlite/0004_data_and_gates.sql")),
     (5, include_str!("../migrations/sqlite/0005_delivery_and_monitoring.sql")),
     (7, include_str!("../migrations/sqlite/0007_access.sql")),
+    (12, include_str!("../migrations/sqlite/0012_indexes.sql")),
 ];
 
 /// Brings a database to the newest schema.
