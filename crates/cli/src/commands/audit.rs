@@ -4,7 +4,7 @@ use crate::error::{CliError, ExitCode};
 use crate::project;
 use crate::terminal::{say, say_json};
 use clap::{Args, Subcommand};
-use mainspring_metadata_store::verify_audit;
+use mainspring_metadata_store::{Backend, verify_audit};
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -32,7 +32,7 @@ impl Audit {
     pub(crate) fn run(self) -> Result<ExitCode, CliError> {
         let AuditCommand::Verify { data_dir, json } = self.command;
         let data_dir = project::absolute(&project::root()?, &data_dir);
-        let verdict = verify_audit(&data_dir).map_err(|error| {
+        let verdict = verify_audit(&Backend::Sqlite, &data_dir).map_err(|error| {
             CliError::outside(format!("the audit trail in `{}` cannot be read: {error}", data_dir.display()))
                 .hint("name the server's folder with --data-dir")
         })?;

@@ -1,7 +1,8 @@
 //! SQLite, through rusqlite. Its own SQL is the one that the areas are written in.
 
+use super::connection::Failure;
 use super::row::Row;
-use super::value::{Params, Value};
+use super::value::Value;
 use crate::{Result, StoreError};
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, params_from_iter};
@@ -47,15 +48,15 @@ pub(super) fn execute(conn: &Connection, sql: &str, values: &[Value<'_>]) -> Res
     Ok(conn.prepare_cached(sql)?.execute(params_from_iter(values))?)
 }
 
-pub(super) fn execute_many<P: Params>(
+pub(super) fn execute_many<'v, const N: usize>(
     conn: &Connection,
     sql: &str,
-    rows: impl Iterator<Item = P>,
+    rows: impl Iterator<Item = [Value<'v>; N]>,
 ) -> Result<usize> {
     let mut statement = conn.prepare_cached(sql)?;
     let mut changed = 0;
     for row in rows {
-        changed += row.bind(|values| statement.execute(params_from_iter(values)))?;
+        changed += statement.execute(params_from_iter(row))?;
     }
     Ok(changed)
 }
@@ -111,8 +112,20 @@ impl ToSql for Value<'_> {
     }
 }
 
+/// Runs a statement of transaction control.
+pub(super) fn control(conn: &Connection, sql: &str) -> Result<()> {
+    execute(conn, sql, &[]).map(drop)
+}
+
+pub(super) fn commit(conn: &Connection) -> std::result::Result<(), Failure> {
+    control(conn, "COMMIT").map_err(|error| match &error {
+        StoreError::Sqlite(cause) if is_harmless(cause) => Failure::NotWritten(error.to_string()),
+        _ => Failure::Stopped(error.to_string()),
+    })
+}
+
 /// Whether a failed commit left the disk in a known state. After a failed fsync it is unknown, and
 /// trying again could report success for lost pages.
-pub(super) fn is_harmless(error: &rusqlite::Error) -> bool {
+fn is_harmless(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::DiskFull | ErrorCode::DatabaseBusy))
 }

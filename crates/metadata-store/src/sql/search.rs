@@ -226,6 +226,11 @@ impl Statement {
                 format!("{column} GLOB {}", self.bind(like_to_glob(pattern)))
             }
             (Dialect::Sqlite, _) => format!("{column} LIKE {}", self.bind(pattern.clone())),
+            // No character takes the meaning of a sign away, as in SQLite.
+            (Dialect::Postgres, Operator::Like) => {
+                format!("{column} LIKE {} ESCAPE ''", self.bind(pattern.clone()))
+            }
+            (Dialect::Postgres, _) => format!("{column} ILIKE {} ESCAPE ''", self.bind(pattern.clone())),
         })
     }
 

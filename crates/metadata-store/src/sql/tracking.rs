@@ -187,6 +187,7 @@ impl TrackingWrite for SqlTx<'_> {
             Dialect::Sqlite => {
                 "SELECT COALESCE(MAX(seq), 0) + 1 FROM sqlite_sequence WHERE name = 'experiments'"
             }
+            Dialect::Postgres => "SELECT nextval('experiment_ids')",
         };
         self.scalar(sql, [])
     }

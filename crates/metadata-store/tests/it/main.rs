@@ -10,12 +10,44 @@ mod transactions;
 use mainspring_domain::events::Record;
 use mainspring_domain::tracking::{Experiment, Lifecycle};
 use mainspring_domain::{Actor, SystemClock, Timestamp};
-use mainspring_metadata_store::{Result, Store, WriteTx};
+use mainspring_metadata_store::{Backend, Result, Store, WriteTx};
+use mainspring_test_support::{PostgresSchema, TempStore};
 use std::path::Path;
 use std::sync::Arc;
 
+/// A SQLite store in a folder.
 fn open(dir: &Path) -> Store {
     Store::open(dir, Arc::new(SystemClock)).unwrap()
+}
+
+/// Runs tests, functions over a fresh store, once on each engine.
+macro_rules! on_both {
+    ($($test:ident)*) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                super::$test(crate::on_sqlite()).await;
+            })*
+        }
+
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                if let Some(world) = crate::on_postgres() {
+                    super::$test(world).await;
+                }
+            })*
+        }
+    };
+}
+use on_both;
+
+fn on_sqlite() -> TempStore {
+    TempStore::on(Backend::Sqlite, Arc::new(SystemClock))
+}
+
+fn on_postgres() -> Option<TempStore> {
+    Some(TempStore::on(PostgresSchema::new()?.backend(), Arc::new(SystemClock)))
 }
 
 fn actor() -> Actor {
