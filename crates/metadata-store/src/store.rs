@@ -162,15 +162,11 @@ impl Store {
     /// another one when that dies. Losing the database means losing the lead.
     ///
     /// # Errors
-    /// When the system gives no thread.
+    /// When the database cannot be reached.
     pub fn leadership(&self) -> Result<watch::Receiver<bool>> {
         match &self.backend {
             Backend::Sqlite => Ok(watch::channel(true).1),
-            Backend::Postgres(address) => {
-                let (leads, seen) = watch::channel(false);
-                address.seek_leadership(leads)?;
-                Ok(seen)
-            }
+            Backend::Postgres(address) => apart(|| address.seek_leadership()),
         }
     }
 }

@@ -6,4 +6,4 @@ mod store;
 
 pub use clock::FakeClock;
 pub use postgres::PostgresSchema;
-pub use store::TempStore;
+pub use store::{TempStore, new_store};

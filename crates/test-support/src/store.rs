@@ -22,19 +22,34 @@ pub struct TempStore {
 /// Names the engine under every store that is not made for one: `postgres`, or else SQLite.
 const ENGINE: &str = "MAINSPRING_TEST_STORE";
 
+/// Where the rows of a new store are: in SQLite, unless the tests are told otherwise.
+#[expect(clippy::expect_used, reason = "a test fails by panicking")]
+fn backend() -> Backend {
+    if std::env::var_os(ENGINE).is_some_and(|engine| engine == "postgres") {
+        PostgresSchema::new().expect("a PostgreSQL server").backend()
+    } else {
+        Backend::Sqlite
+    }
+}
+
+/// Opens a new, empty store whose folder is the caller's.
+///
+/// # Panics
+/// When it cannot be made: a test that has no store has failed.
+#[must_use]
+#[expect(clippy::expect_used, reason = "a test fails by panicking")]
+pub fn new_store(directory: &Path, clock: Arc<dyn Clock>) -> Store {
+    Store::open_on(backend(), directory, clock).expect("a new store")
+}
+
 impl TempStore {
     /// Opens a new, empty store.
     ///
     /// # Panics
     /// When it cannot be made: a test that has no store has failed.
     #[must_use]
-    #[expect(clippy::expect_used, reason = "a test fails by panicking")]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        if std::env::var_os(ENGINE).is_some_and(|engine| engine == "postgres") {
-            Self::on(PostgresSchema::new().expect("a PostgreSQL server").backend(), clock)
-        } else {
-            Self::on(Backend::Sqlite, clock)
-        }
+        Self::on(backend(), clock)
     }
 
     /// Opens a new, empty store on a backend.

@@ -21,8 +21,8 @@ pub(crate) struct MlflowServer {
     /// Taken and not used: one process serves all.
     #[arg(long, short = 'w', env = "MLFLOW_WORKERS")]
     workers: Option<String>,
-    /// Taken and not used: the store is in `.mainspring`.
-    #[arg(long, env = "MLFLOW_BACKEND_STORE_URI")]
+    /// A PostgreSQL database. Files of SQLite are not used: that store is in `.mainspring`.
+    #[arg(long, env = "MLFLOW_BACKEND_STORE_URI", hide_env_values = true)]
     backend_store_uri: Option<String>,
     /// Taken and not used: artifacts are in `.mainspring` and served through the proxy.
     #[arg(long, env = "MLFLOW_DEFAULT_ARTIFACT_ROOT")]
@@ -40,9 +40,16 @@ pub(crate) struct MlflowServer {
 
 impl MlflowServer {
     pub(crate) fn run(self) -> Result<ExitCode, CliError> {
+        // The store that `mlflow server` makes on one machine has its like in the data folder.
+        let local =
+            |uri: &String| uri.starts_with("sqlite:") || uri.starts_with("file:") || !uri.contains("://");
+        let (files, database) = match self.backend_store_uri {
+            Some(uri) if local(&uri) => (Some(uri), None),
+            uri => (None, uri),
+        };
         let unused = [
             ("--workers", self.workers),
-            ("--backend-store-uri", self.backend_store_uri),
+            ("--backend-store-uri", files),
             ("--default-artifact-root", self.default_artifact_root),
             ("--artifacts-destination", self.artifacts_destination),
         ];
@@ -51,6 +58,12 @@ impl MlflowServer {
                 note(&format!("note: {name} {value} is not used; everything is kept in .mainspring"));
             }
         }
-        Server { host: self.host, port: self.port, data_dir: PathBuf::from(".mainspring") }.run()
+        Server {
+            host: self.host,
+            port: self.port,
+            data_dir: PathBuf::from(".mainspring"),
+            backend_store_uri: database,
+        }
+        .run()
     }
 }

@@ -186,6 +186,9 @@ fn unlisted(request: &Request) -> Refusal {
 
 #[expect(clippy::needless_pass_by_value, reason = "it is the end of the error")]
 fn failed(error: StoreError) -> Refusal {
+    if let StoreError::Unstorable(_) = error {
+        return Refusal::Unstorable(error.to_string());
+    }
     tracing::error!(%error, "cannot ask for permissions");
     Refusal::Failed
 }

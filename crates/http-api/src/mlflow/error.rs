@@ -62,8 +62,12 @@ impl ApiError {
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::NotWritten(_) | StoreError::WritesStopped(_) | StoreError::Closed => {
-                tracing::error!(%error, "the store does not write");
+            StoreError::Unstorable(_) => Self::invalid(error.to_string()),
+            StoreError::NotWritten(_)
+            | StoreError::Unavailable(_)
+            | StoreError::WritesStopped(_)
+            | StoreError::Closed => {
+                tracing::error!(%error, "the store does not answer");
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "TEMPORARILY_UNAVAILABLE", error.to_string())
             }
             _ => Self::internal("The store", &error),

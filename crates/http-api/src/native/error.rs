@@ -46,17 +46,23 @@ impl IntoResponse for ApiError {
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
+        let status = match error {
+            StoreError::Unstorable(_) => StatusCode::BAD_REQUEST,
+            StoreError::NotWritten(_) | StoreError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        Self::new(status, error.to_string())
     }
 }
 
 impl From<PipelineError> for ApiError {
     fn from(error: PipelineError) -> Self {
-        match &error {
+        match error {
             PipelineError::UnknownDag(_) => Self::not_found(error.to_string()).hint(
                 "put its file into the project's DAG folder; `mainspring status` shows files with mistakes",
             ),
-            _ => Self::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+            PipelineError::Store(error) => error.into(),
+            error => Self::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
         }
     }
 }
@@ -66,6 +72,9 @@ impl From<AutomationError> for ApiError {
         match error {
             AutomationError::Pipeline(error) => error.into(),
             AutomationError::Blocked { message, hint } => Self::new(StatusCode::CONFLICT, message).hint(hint),
+            AutomationError::Store(error) => error.into(),
+            AutomationError::NotLeading => Self::new(StatusCode::CONFLICT, error.to_string())
+                .hint("ask the server that runs them: GET /api/v1/loop of each says whether it does"),
             AutomationError::UnknownVersion(..) => Self::not_found(error.to_string()),
             AutomationError::NoRules(_) | AutomationError::Rollout(_) | AutomationError::File { .. } => {
                 Self::bad(error.to_string())

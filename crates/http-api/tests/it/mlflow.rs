@@ -8,8 +8,8 @@ use mainspring_domain::SystemClock;
 use mainspring_domain::registry::Stage;
 use mainspring_http_api::access::{AccessPolicy, Gate, guarded};
 use mainspring_http_api::mlflow::{MlflowState, router};
-use mainspring_metadata_store::Store;
 use mainspring_registry::Refusal;
+use mainspring_test_support::new_store;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use tower::ServiceExt as _;
 
 /// What the routes work on, with a fresh store; what is tagged `bad` does not get into production.
 pub(crate) fn state(dir: &Path) -> MlflowState {
-    let store = Store::open(dir, Arc::new(SystemClock)).unwrap();
+    let store = new_store(dir, Arc::new(SystemClock));
     let artifacts = ArtifactStore::local(&dir.join("artifacts")).unwrap();
     let stage_check = Arc::new(|_: &dyn mainspring_metadata_store::ReadTx, version: &_, stage| {
         let mainspring_domain::registry::ModelVersion { tags, .. } = version;

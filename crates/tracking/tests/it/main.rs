@@ -5,6 +5,7 @@ use mainspring_domain::tracking::{KeyValue, Lifecycle, LoggedModelStatus, Metric
 use mainspring_domain::{Actor, SystemClock, Timestamp};
 use mainspring_metadata_store::traits::search::View;
 use mainspring_metadata_store::{ReadTx, Store, WriteTx};
+use mainspring_test_support::new_store;
 use mainspring_tracking::logged_models::{self, NewLoggedModel};
 use mainspring_tracking::logging::{self, Batch, LoggedMetric};
 use mainspring_tracking::runs::{self, NewRun, RunChange};
@@ -21,7 +22,7 @@ struct Lab {
 impl Lab {
     fn new() -> Self {
         let dir = TempDir::new().unwrap();
-        let store = Store::open(dir.path(), Arc::new(SystemClock)).unwrap();
+        let store = new_store(dir.path(), Arc::new(SystemClock));
         Self { _dir: dir, store }
     }
 

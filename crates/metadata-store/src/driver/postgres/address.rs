@@ -68,8 +68,8 @@ impl PostgresAddress {
     }
 
     /// Starts to seek the lock of the leading server.
-    pub(crate) fn seek_leadership(&self, leads: watch::Sender<bool>) -> Result<()> {
-        super::leadership::seek_leadership(self.clone(), leads)
+    pub(crate) fn seek_leadership(&self) -> Result<watch::Receiver<bool>> {
+        super::leadership::seek_leadership(self.clone())
     }
 }
 

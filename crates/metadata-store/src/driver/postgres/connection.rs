@@ -14,6 +14,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::pin::pin;
+use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio_postgres::{Client, Error, Statement};
 
@@ -279,6 +280,13 @@ impl PostgresConnection {
         self.wait(self.client.batch_execute(sql))?;
         self.execute("INSERT INTO mainspring_schema (version) VALUES (?1)", &[Value::Integer(number)])?;
         Ok(())
+    }
+
+    /// Waits for a while, or until something happens.
+    pub(super) fn pause(&self, time: Duration, unless: impl Future<Output = ()>) {
+        if let Some(runtime) = &self.runtime {
+            let _ = runtime.block_on(async { tokio::time::timeout(time, unless).await });
+        }
     }
 
     /// Tries to become the one server that runs what must run once; holds until the session ends.
