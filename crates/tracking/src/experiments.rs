@@ -2,10 +2,15 @@
 
 use crate::validation;
 use crate::{Result, TrackingError};
+use mainspring_domain::Timestamp;
 use mainspring_domain::events::Record;
 use mainspring_domain::tracking::{Experiment, KeyValue, Lifecycle};
+use mainspring_metadata_store::traits::comparison::ExperimentActivity;
+use mainspring_metadata_store::traits::search::{Search, View};
 use mainspring_metadata_store::{ReadTx, WriteTx};
 use serde_json::json;
+use std::cmp::Reverse;
+use std::collections::HashMap;
 
 /// Reads an experiment's id as clients write it; nothing means the default experiment.
 ///
@@ -166,4 +171,42 @@ pub fn delete_tag(tx: &mut dyn WriteTx, id: i64, key: &str) -> Result<()> {
     let details = json!({ "key": key, "removed": true });
     tx.record(Record::new("experiment.tagged", subject(id)).with(details))?;
     Ok(())
+}
+
+/// An experiment and how much is going on in it.
+#[derive(Clone, Debug)]
+pub struct Overview {
+    /// The experiment.
+    pub experiment: Experiment,
+    /// Its runs in use.
+    pub runs: u64,
+    /// Those of them that are at work.
+    pub running: u64,
+    /// When the latest of them began.
+    pub last_start: Option<Timestamp>,
+}
+
+/// Experiments of a lifecycle with what is going on in them; the liveliest first.
+///
+/// # Errors
+/// Of the store.
+pub fn overview(tx: &dyn ReadTx, view: View, limit: usize) -> Result<Vec<Overview>> {
+    let activity: HashMap<i64, ExperimentActivity> =
+        tx.experiment_activity()?.into_iter().map(|activity| (activity.experiment, activity)).collect();
+    let search = Search { limit, ..Search::default() };
+    let mut list: Vec<Overview> = tx
+        .search_experiments(view, &search)?
+        .into_iter()
+        .map(|experiment| {
+            let activity = activity.get(&experiment.id);
+            Overview {
+                runs: activity.map_or(0, |activity| activity.runs),
+                running: activity.map_or(0, |activity| activity.running),
+                last_start: activity.map(|activity| activity.last_start),
+                experiment,
+            }
+        })
+        .collect();
+    list.sort_by_key(|one| Reverse(one.last_start.unwrap_or(one.experiment.created)));
+    Ok(list)
 }

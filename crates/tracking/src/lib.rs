@@ -4,6 +4,8 @@
 //! taken, that a parameter never changes, which point of a metric is its latest, that only what is
 //! in use can be written to. Messages are those that clients of this protocol know.
 
+pub mod compare;
+mod downsample;
 mod error;
 pub mod experiments;
 pub mod logged_models;
@@ -12,6 +14,7 @@ pub mod runs;
 pub mod search;
 mod validation;
 
+pub use downsample::{Band, Series};
 pub use error::TrackingError;
 
 /// A result of this capability.

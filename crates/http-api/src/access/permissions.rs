@@ -184,6 +184,8 @@ fn native(method: &str, route: &str) -> Option<Needs> {
             | "audit"
             | "why",
         ) => Needs::Role(Reader, On::Server),
+        ("GET", "tracking/experiments") => Needs::Role(Reader, On::Visible),
+        ("POST", "tracking/compare") => Needs::Role(Reader, On::Experiments),
         ("GET", "rollouts/{id}") => Needs::Role(Reader, On::RolloutPath),
         ("POST", "dags/import" | "dags/{dag_id}/runs" | "gates" | "data/versions") => {
             Needs::Role(Editor, On::Server)
@@ -211,9 +213,18 @@ fn other(method: &str, pattern: &str) -> Option<Needs> {
         // What is not offered says so to whoever may ask at all.
         (_, "/v1/traces" | "/graphql") => Needs::Login,
         // The pages of the web UI: asking for them makes the browser ask for the login.
-        ("GET", "/" | "/runs" | "/runs/{*rest}" | "/models" | "/models/{*rest}" | "/data" | "/events") => {
-            Needs::Login
-        }
+        (
+            "GET",
+            "/"
+            | "/data"
+            | "/pipelines"
+            | "/pipelines/{*rest}"
+            | "/experiments"
+            | "/experiments/{*rest}"
+            | "/models"
+            | "/models/{*rest}"
+            | "/events",
+        ) => Needs::Login,
         _ => return None,
     })
 }

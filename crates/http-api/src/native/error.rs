@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use mainspring_automation::AutomationError;
 use mainspring_metadata_store::StoreError;
 use mainspring_pipelines::PipelineError;
+use mainspring_tracking::TrackingError;
 use serde_json::json;
 
 /// What a request is answered with when it fails.
@@ -63,6 +64,26 @@ impl From<PipelineError> for ApiError {
             ),
             PipelineError::Store(error) => error.into(),
             error => Self::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+        }
+    }
+}
+
+impl From<TrackingError> for ApiError {
+    fn from(error: TrackingError) -> Self {
+        let message = error.to_string();
+        match error {
+            TrackingError::Filter(_) => Self::bad(message).hint(
+                "a filter joins comparisons with AND: `metrics.auc > 0.8 AND params.model = 'gbm' AND \
+                 attributes.status = 'FINISHED'`; names with other characters than letters, digits and _ stand \
+                 in double quotes: `metrics.\"val/auc\" > 0.8`",
+            ),
+            TrackingError::NoExperiment(_)
+            | TrackingError::NoExperimentNamed(_)
+            | TrackingError::NoRun(_)
+            | TrackingError::NoLoggedModel(_)
+            | TrackingError::NoTag { .. } => Self::not_found(message),
+            TrackingError::Store(error) => error.into(),
+            _ => Self::bad(message),
         }
     }
 }

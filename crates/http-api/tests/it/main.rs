@@ -5,3 +5,4 @@ mod access;
 mod bad_input;
 mod mlflow;
 mod mlflow_client;
+mod tracking;

@@ -4,6 +4,7 @@
 
 mod access;
 pub(crate) mod audit;
+mod comparison;
 mod data;
 mod delivery;
 mod governance;

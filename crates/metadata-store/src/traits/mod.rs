@@ -2,6 +2,7 @@
 //! within one transaction and see one consistent state.
 
 mod access;
+pub mod comparison;
 mod data;
 mod delivery;
 mod governance;
@@ -12,6 +13,7 @@ pub mod search;
 mod tracking;
 
 pub use access::{AccessRead, AccessWrite};
+pub use comparison::ComparisonRead;
 pub use data::{DataRead, DataWrite};
 pub use delivery::{DeliveryRead, DeliveryWrite};
 pub use governance::{GovernanceRead, GovernanceWrite};
@@ -29,6 +31,7 @@ pub trait ReadTx:
     + DeliveryRead
     + MonitoringRead
     + TrackingRead
+    + ComparisonRead
     + RegistryRead
 {
 }
@@ -55,6 +58,7 @@ impl<T> ReadTx for T where
         + DeliveryRead
         + MonitoringRead
         + TrackingRead
+        + ComparisonRead
         + RegistryRead
 {
 }

@@ -1,6 +1,8 @@
 //! The rules of tracking on a real store.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod compare;
+
 use mainspring_domain::tracking::{KeyValue, Lifecycle, LoggedModelStatus, Metric, RunStatus};
 use mainspring_domain::{Actor, SystemClock, Timestamp};
 use mainspring_metadata_store::traits::search::View;

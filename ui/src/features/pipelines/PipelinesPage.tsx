@@ -7,10 +7,10 @@ import { Loaded, Page } from '../../components/Page';
 import { TaskSquares } from '../../components/TaskPills';
 import { Ago, Took } from '../../components/Time';
 
-export default function RunsPage() {
+export default function PipelinesPage() {
   const runs = usePoll<{ runs: Run[] }>('/api/v1/runs?limit=50', 2000);
   return (
-    <Page title="Runs" lead="Every run of a pipeline, newest first, and why it ran.">
+    <Page title="Pipelines" lead="Every run of a pipeline, newest first, and why it ran.">
       <Loaded from={runs}>{({ runs }) => (runs.length > 0 ? <RunTable runs={runs} /> : <Empty title="No run yet">A pipeline runs when new files arrive, when a limit is broken, or when somebody asks for it.</Empty>)}</Loaded>
     </Page>
   );
@@ -34,7 +34,7 @@ function RunTable({ runs }: { runs: Run[] }) {
           {runs.map((run) => (
             <tr key={run.run_id}>
               <td>
-                <Link href={`/runs/${encodeURIComponent(run.run_id)}`}>{run.dag_id}</Link>
+                <Link href={`/pipelines/${encodeURIComponent(run.run_id)}`}>{run.dag_id}</Link>
                 <span className="under mono">{run.run_id}</span>
               </td>
               <td>

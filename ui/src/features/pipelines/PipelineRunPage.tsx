@@ -9,7 +9,7 @@ import { TaskPills } from '../../components/TaskPills';
 import { Ago, Took } from '../../components/Time';
 import { LogView } from './LogView';
 
-export default function RunPage({ params }: { params: Record<string, string> }) {
+export default function PipelineRunPage({ params }: { params: Record<string, string> }) {
   const id = params.run ?? '';
   const run = usePoll<RunDetail>(`/api/v1/runs/${encodeURIComponent(id)}`, 1500);
   return (
