@@ -82,7 +82,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         step("the story");
         story(&binary, &dvc, &[])?;
         step("the story, with the server killed again and again");
-        story(&binary, &dvc, &["--chaos", "15"])?;
+        story(&binary, &dvc, &["--chaos", "20"])?;
     }
     println!("\nall tests passed in {:.0} s", began.elapsed().as_secs_f64());
     println!("steps: {} passed, 0 failed", steps.get());
