@@ -81,19 +81,20 @@ export type Wish = boolean | string[];
 
 /** What `POST /api/v1/tracking/compare` is asked. */
 export interface CompareRequest {
-  runs?: string[];
-  experiments?: string[];
+  run_ids?: string[];
+  experiment_ids?: string[];
   view?: 'active' | 'deleted' | 'all';
   filter?: string;
   order_by?: string[];
   limit?: number;
   offset?: number;
-  params?: Wish;
-  metrics?: Wish;
-  tags?: Wish;
+  columns?: { params?: Wish; metrics?: Wish; tags?: Wish };
   text_limit?: number;
   history?: { metrics: string[]; axis: 'step' | 'time'; buckets: number };
 }
+
+/** No columns at all: only what runs are, or their histories. */
+export const NO_COLUMNS = { params: false, metrics: false, tags: false };
 
 export const COMPARE = '/api/v1/tracking/compare';
 /** Runs that one comparison by id takes. */

@@ -1,4 +1,4 @@
-import type { CompareRequest, Comparison, ExperimentSummary, History, NumberColumn, RunStatus, TextColumn } from '../../src/api/tracking';
+import type { CompareRequest, Comparison, ExperimentSummary, History, NumberColumn, RunStatus, TextColumn, Wish } from '../../src/api/tracking';
 
 /** Experiments and their runs as the server answers them. Numbers come from the place of a run. */
 
@@ -52,21 +52,21 @@ export interface Refusal {
 /** What the server answers to a comparison. Of filters it knows one, and refuses what begins with a bare name. */
 export function compare(request: CompareRequest, now: number): Comparison | Refusal {
   const runs: MockRun[] = [];
-  for (const id of request.runs ?? []) {
+  for (const id of request.run_ids ?? []) {
     const run = runOf(id);
     if (!run) return { status: 404, error: `Run with id=${id} not found`, hint: null };
     runs.push(run);
   }
   const filter = request.filter ?? '';
   if (/^auc/.test(filter)) return { status: 400, error: "Invalid attribute key 'auc' specified. Valid keys are '{'run_name', 'status'}'", hint: 'a filter joins comparisons with AND: `metrics.auc > 0.8`' };
-  for (const experiment of request.experiments ?? []) {
+  for (const experiment of request.experiment_ids ?? []) {
     const count = request.view === 'deleted' ? 0 : (EXPERIMENTS[experiment]?.runs ?? 0);
     for (let index = 0; index < count; index += 1) {
       if (filter === "params.model = 'gbm'" && modelOf(index) !== 'gbm') continue;
       runs.push({ id: runId(experiment, index), experiment, index });
     }
   }
-  const wanted = <T>(wish: CompareRequest['params'], columns: T[]): T[] => (wish === false ? [] : columns);
+  const wanted = <T>(wish: Wish | undefined, columns: T[]): T[] => (wish === false ? [] : columns);
   return {
     runs: {
       run_id: runs.map((run) => run.id),
@@ -79,9 +79,9 @@ export function compare(request: CompareRequest, now: number): Comparison | Refu
       start_time: runs.map((run) => now - (run.index + 1) * 60_000),
       end_time: runs.map((run) => (statusOf(run) === 'RUNNING' ? null : now - (run.index + 1) * 60_000 + 30_000 + run.index * 10)),
     },
-    params: wanted(request.params, [texts('learning_rate', runs.map((run) => String(rateOf(run.index)))), texts('model', runs.map((run) => modelOf(run.index))), texts('seed', runs.map(() => '42'))]),
-    metrics: wanted(request.metrics, metrics(runs)),
-    tags: wanted(request.tags, [texts('mlflow.runName', runs.map(nameOf)), texts('team', runs.map((run) => (run.index % 2 ? 'ops' : 'research')))]),
+    params: wanted(request.columns?.params, [texts('learning_rate', runs.map((run) => String(rateOf(run.index)))), texts('model', runs.map((run) => modelOf(run.index))), texts('seed', runs.map(() => '42'))]),
+    metrics: wanted(request.columns?.metrics, metrics(runs)),
+    tags: wanted(request.columns?.tags, [texts('mlflow.runName', runs.map(nameOf)), texts('team', runs.map((run) => (run.index % 2 ? 'ops' : 'research')))]),
     histories: runs.flatMap((run, place) => (request.history?.metrics ?? []).flatMap((key) => history(run, place, key, request.history?.axis ?? 'step', now))),
     next: null,
   };

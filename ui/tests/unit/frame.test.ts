@@ -115,7 +115,7 @@ it('a window holds what is seen and a little more', () => {
 });
 
 it('takes ten thousand runs', () => {
-  const answer = compare({ experiments: ['2'] }, 0);
+  const answer = compare({ experiment_ids: ['2'] }, 0);
   if ('status' in answer) throw new Error(answer.error);
   const many = frame(answer);
   expect(many.count).toBe(10_000);

@@ -5,11 +5,11 @@ import { measured, tick } from '../../src/components/format';
 import { compare, runId } from '../story/tracking';
 
 it('two runs are compared metric by metric, in the direction that is known to be good', () => {
-  const answer = compare({ runs: [runId('1', 1), runId('1', 5)] }, 0);
+  const answer = compare({ run_ids: [runId('1', 1), runId('1', 5)] }, 0);
   if ('status' in answer) throw new Error(answer.error);
   const broken = metricRows(frame(answer));
   expect(broken.map((row) => [row.key, row.verdict])).toEqual([['auc', null], ['brier', null], ['train/loss', null]]);
-  const other = compare({ runs: [runId('1', 1), runId('1', 3)] }, 0);
+  const other = compare({ run_ids: [runId('1', 1), runId('1', 3)] }, 0);
   if ('status' in other) throw new Error(other.error);
   // 0.737 beside 0.711: higher is better for the AUC, lower for the Brier score; of a loss nothing is known.
   expect(metricRows(frame(other)).map((row) => [row.key, row.verdict])).toEqual([['auc', 'better'], ['brier', 'better'], ['train/loss', null]]);

@@ -36,7 +36,7 @@ export default function ComparePage() {
 }
 
 function Compared({ ids }: { ids: string[] }) {
-  const request: CompareRequest = useMemo(() => ({ runs: ids, text_limit: WHOLE_TEXT }), [ids]);
+  const request: CompareRequest = useMemo(() => ({ run_ids: ids, text_limit: WHOLE_TEXT }), [ids]);
   const asked = usePollQuery<Comparison>(COMPARE, request, ASK_MS);
   const answer = useKept(asked.data);
   const runs = useMemo(() => (answer ? frame(answer) : null), [answer]);

@@ -1,6 +1,6 @@
 import { useMemo } from 'react';
 import { usePollQuery } from '../../api/poll';
-import { COMPARE, type CompareRequest, type Comparison } from '../../api/tracking';
+import { COMPARE, type CompareRequest, type Comparison, NO_COLUMNS } from '../../api/tracking';
 import { setParams, useParam } from '../../app/router';
 import { RefusedNote } from '../../components/Page';
 import { ChartTools, useChartLook } from '../../runs/ChartTools';
@@ -30,7 +30,7 @@ export function Courses({ frame, focus, colourOf }: CoursesProps) {
     return (own.length > 0 ? own : known).slice(0, FIRST).map((column) => column.key);
   }, [known, chosen]);
   const request: CompareRequest = useMemo(
-    () => ({ runs: frame.ids, params: false, metrics: false, tags: false, history: { metrics: shown, axis: look.axis, buckets: frame.count > 50 ? BUCKETS / 3 : BUCKETS } }),
+    () => ({ run_ids: frame.ids, columns: NO_COLUMNS, history: { metrics: shown, axis: look.axis, buckets: frame.count > 50 ? BUCKETS / 3 : BUCKETS } }),
     [frame.ids, frame.count, shown, look.axis],
   );
   const asked = usePollQuery<Comparison>(COMPARE, shown.length > 0 ? request : null, ASK_MS);

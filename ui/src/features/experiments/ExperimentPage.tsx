@@ -40,7 +40,7 @@ function Runs({ id, size }: { id: string; size: number }) {
   // Beyond one page the server must order, as it alone knows all runs; otherwise the table does.
   const byServer = size > MAX_PAGE ? serverOrder(readOrder(order)) : null;
   const request: CompareRequest = {
-    experiments: [id],
+    experiment_ids: [id],
     filter: filter ?? '',
     view: view === 'deleted' ? 'deleted' : 'active',
     limit: MAX_PAGE,
@@ -50,7 +50,7 @@ function Runs({ id, size }: { id: string; size: number }) {
   const answer = useKept(asked.data);
   const runs = useMemo(() => (answer ? frame(answer) : null), [answer]);
   // With a filter that is refused from the start, names to help with come from some of the runs.
-  const some = usePollQuery<Comparison>(COMPARE, asked.refused && !answer ? { experiments: [id], limit: SOME } : null, MANY_MS);
+  const some = usePollQuery<Comparison>(COMPARE, asked.refused && !answer ? { experiment_ids: [id], limit: SOME } : null, MANY_MS);
   const named = useMemo(() => (some.data ? frame(some.data) : runs), [some.data, runs]);
   return (
     <>

@@ -106,7 +106,7 @@ function Fact({ name, children }: { name: string; children: ReactNode }) {
 function Runs({ own, other, otherWord }: { own: MlflowVersion; other: MlflowVersion | null; otherWord: string }) {
   const ids = [own.run_id, other?.run_id ?? ''].filter(Boolean);
   const key = ids.join(',');
-  const request: CompareRequest | null = useMemo(() => (key ? { runs: key.split(','), text_limit: WHOLE_TEXT } : null), [key]);
+  const request: CompareRequest | null = useMemo(() => (key ? { run_ids: key.split(','), text_limit: WHOLE_TEXT } : null), [key]);
   const asked = usePollQuery<Comparison>(COMPARE, request, ASK_MS);
   const runs = useMemo(() => (asked.data ? frame(asked.data) : null), [asked.data]);
   if (!own.run_id) return <Empty title="The version names no training run">So there are no metrics and parameters to compare.</Empty>;

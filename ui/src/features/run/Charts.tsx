@@ -1,6 +1,6 @@
 import { useMemo, useState } from 'react';
 import { usePollQuery } from '../../api/poll';
-import { COMPARE, type CompareRequest, type Comparison } from '../../api/tracking';
+import { COMPARE, type CompareRequest, type Comparison, NO_COLUMNS } from '../../api/tracking';
 import { useParam } from '../../app/router';
 import { Empty } from '../../components/Card';
 import { plural } from '../../components/format';
@@ -23,10 +23,8 @@ export function Charts({ run, metrics, everyMs }: { run: Frame; metrics: string[
   const found = useMemo(() => metrics.filter((metric) => metric.toLowerCase().includes((text ?? '').toLowerCase())), [metrics, text]);
   const drawn = useMemo(() => found.slice(0, many), [found, many]);
   const request: CompareRequest = {
-    runs: run.ids,
-    params: false,
-    metrics: false,
-    tags: false,
+    run_ids: run.ids,
+    columns: NO_COLUMNS,
     history: { metrics: drawn, axis: look.axis, buckets: BUCKETS },
   };
   const asked = usePollQuery<Comparison>(COMPARE, drawn.length > 0 ? request : null, everyMs);

@@ -27,7 +27,7 @@ export default function RunPage({ params }: { params: Record<string, string> }) 
 
 /** The address may leave the experiment out: the run tells it. */
 function Run({ id }: { id: string }) {
-  const request: CompareRequest = useMemo(() => ({ runs: [id], text_limit: WHOLE_TEXT }), [id]);
+  const request: CompareRequest = useMemo(() => ({ run_ids: [id], text_limit: WHOLE_TEXT }), [id]);
   const experiments = usePoll<{ experiments: ExperimentSummary[] }>('/api/v1/tracking/experiments?view=all', 60_000);
   const answer = usePollQuery<Comparison>(COMPARE, request, ENDED_MS);
   const run = useMemo(() => (answer.data ? frame(answer.data) : null), [answer.data]);
