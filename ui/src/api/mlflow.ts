@@ -56,6 +56,8 @@ export const ask = {
   run: (id: string) => `${BASE}/runs/get?run_id=${encodeURIComponent(id)}`,
   artifacts: (run: string, path: string) => `${BASE}/artifacts/list?run_id=${encodeURIComponent(run)}&path=${encodeURIComponent(path)}`,
   artifact: (run: string, path: string) => `/get-artifact?run_id=${encodeURIComponent(run)}&path=${encodeURIComponent(path)}`,
+  modelArtifacts: (model: string, path: string) => `${BASE}/logged-models/${encodeURIComponent(model)}/artifacts/directories?artifact_directory_path=${encodeURIComponent(path)}`,
+  modelArtifact: (model: string, path: string) => `${BASE}/logged-models/${encodeURIComponent(model)}/artifacts/files?artifact_file_path=${encodeURIComponent(path)}`,
   loggedModels: `${BASE}/logged-models/search`,
   model: (name: string) => `${BASE}/registered-models/get?name=${encodeURIComponent(name)}`,
   versions: (filter: string) => `${BASE}/model-versions/search?max_results=200&filter=${encodeURIComponent(filter)}`,

@@ -198,7 +198,11 @@ describe.skipIf(process.env.MAINSPRING_URL)('experiments and their runs', () => 
     await page.getByRole('button', { name: /page.html/ }).click();
     await page.getByText('taken over').waitFor();
     expect(await page.title()).toBe('Experiments · flights · Mainspring');
+    await page.getByRole('heading', { name: 'Model gbm' }).waitFor();
     expect(await page.getByRole('link', { name: 'Download' }).getAttribute('href')).toBe(`/get-artifact?run_id=${runId('1', 1)}&path=page.html`);
+    await page.getByRole('button', { name: /MLmodel/ }).click();
+    await page.getByText('sklearn: {}').waitFor();
+    expect([param(page, 'from'), param(page, 'path')]).toEqual(['m-1', 'MLmodel']);
     expect(complaints).toEqual([]);
     await page.context().close();
   });

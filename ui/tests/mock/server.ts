@@ -41,8 +41,9 @@ export class MockServer {
       const url = new URL(request.url ?? '/', this.url);
       const { pathname } = url;
       if (pathname === COMPARE) void this.#compare(request, response);
+      else if (pathname.endsWith('/artifacts/files')) this.#artifact(url.searchParams.get('artifact_file_path'), response);
       else if (pathname.startsWith('/ajax-api/')) this.#mlflow(url, response);
-      else if (pathname === '/get-artifact') this.#artifact(url, response);
+      else if (pathname === '/get-artifact') this.#artifact(url.searchParams.get('path'), response);
       else if (request.method === 'POST') this.#take(pathname, response);
       else if (pathname.startsWith('/api/')) this.#answer(pathname, response);
       else void this.#file(pathname, response);
@@ -90,8 +91,8 @@ export class MockServer {
     else json(response, 200, body);
   }
 
-  #artifact(url: URL, response: ServerResponse): void {
-    const file = artifact(url.searchParams.get('path') ?? '');
+  #artifact(path: string | null, response: ServerResponse): void {
+    const file = artifact(path ?? '');
     if (file) response.writeHead(200, { 'content-type': file.type, 'content-disposition': 'attachment' }).end(file.body);
     else response.writeHead(404).end();
   }

@@ -11,6 +11,7 @@ const FILES: Record<string, { body: string | Buffer; type: string }> = {
     body: Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==', 'base64'),
     type: 'image/png',
   },
+  MLmodel: { body: 'flavors:\n  sklearn: {}\n', type: 'text/plain' },
   'model/weights.bin': { body: 'xxxx', type: 'application/octet-stream' },
 };
 
@@ -24,7 +25,9 @@ export function mlflow(url: URL, loop: Loop, models: RegisteredModel[]): unknown
     case 'artifacts/list':
       return artifacts(named('path'));
     case 'logged-models/search':
-      return {} satisfies LoggedModels;
+      return loggedModels();
+    case 'logged-models/m-1/artifacts/directories':
+      return { files: [{ path: 'MLmodel', is_dir: false, file_size: 33 }] } satisfies Artifacts;
     case 'registered-models/get':
       return model(named('name'), loop, models);
     case 'model-versions/search':
@@ -43,9 +46,13 @@ function run(): MlflowRun {
   return { run: { inputs: { dataset_inputs: [{ tags: [{ key: 'mlflow.data.context', value: 'training' }], dataset }] } } };
 }
 
+function loggedModels(): LoggedModels {
+  return { models: [{ info: { model_id: 'm-1', name: 'gbm', status: 'LOGGED_MODEL_READY', model_type: 'sklearn', artifact_uri: 'mlflow-artifacts:/1/models/m-1/artifacts' } }] };
+}
+
 function artifacts(folder: string): Artifacts {
   const prefix = folder ? `${folder}/` : '';
-  const names = Object.keys(FILES).filter((path) => path.startsWith(prefix));
+  const names = Object.keys(FILES).filter((path) => path.startsWith(prefix) && path !== 'MLmodel');
   const children = new Set(names.map((path) => prefix + path.slice(prefix.length).split('/')[0]));
   return { files: [...children].map((path) => (FILES[path] ? { path, is_dir: false, file_size: FILES[path].body.length } : { path, is_dir: true })) };
 }

@@ -8,8 +8,9 @@ export interface Scale {
   ticks: { at: number; label: string }[];
 }
 
-/** So few different values are all named; of more, round numbers are. */
+/** So few different values are all named, if they are short; otherwise round numbers are. */
 const FEW = 6;
+const SHORT = 6;
 const STEPS = 5;
 
 export function scaleOf(column: Column, runs: number[], write: (value: number) => string): Scale {
@@ -26,7 +27,7 @@ function numberScale(column: Column, runs: number[], write: (value: number) => s
   const to = logarithmic ? Math.log10 : (value: number) => value;
   const span = to(high) - to(low);
   const place = (value: number) => (span === 0 ? 0.5 : (to(value) - to(low)) / span);
-  const named = values.length <= FEW ? values : logarithmic ? decades(low, high) : roundNumbers(low, high);
+  const named = values.length <= FEW && values.every((value) => write(value).length <= SHORT) ? values : logarithmic ? decades(low, high) : roundNumbers(low, high);
   return {
     column,
     place: (run) => {

@@ -32,7 +32,7 @@ interface Common {
   onSelect: (line: number, event: MouseEvent) => void;
 }
 
-export function RunRow({ frame, columns, extents, at, selected, onSelect, run, indented }: Common & { run: number; indented: boolean }) {
+export const RunRow = memo(function RunRow({ frame, columns, extents, at, selected, onSelect, run, indented }: Common & { run: number; indented: boolean }) {
   const name = frame.names[run] ?? '';
   const href = `/experiments/${frame.experiments[run] ?? ''}/runs/${frame.ids[run] ?? ''}`;
   return (
@@ -52,7 +52,7 @@ export function RunRow({ frame, columns, extents, at, selected, onSelect, run, i
       <td />
     </tr>
   );
-}
+});
 
 interface GroupRowProps extends Common {
   line: { group: Group; open: boolean };

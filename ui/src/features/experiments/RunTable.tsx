@@ -1,4 +1,4 @@
-import { type MouseEvent, useMemo, useRef } from 'react';
+import { type MouseEvent, useCallback, useLayoutEffect, useMemo, useRef } from 'react';
 import { MAX_COMPARED } from '../../api/tracking';
 import { Link, setParams, useParam } from '../../app/router';
 import { Empty } from '../../components/Card';
@@ -46,12 +46,6 @@ export function RunTable({ frame, more, filtered, deleted, stale }: RunTableProp
   const extents = useMemo(() => new Map(columns.map((column) => [column.id, extentOf(column)])), [columns]);
   const aggregate: Aggregate = AGGREGATES.find((one) => one === how) ?? 'mean';
   const window = useWindow(box, ROW, all.length);
-
-  if (frame.count === 0) {
-    const title = filtered ? 'No run fits the filter' : deleted ? 'No run was deleted' : 'No run yet';
-    return <Empty title={title}>{!filtered && !deleted && 'Point an MLflow client at this server and start a run in this experiment.'}</Empty>;
-  }
-
   const select = (ids: Set<string>) => setParams({ selected: [...ids].slice(0, MAX_COMPARED).join(',') });
   const toggle = (line: number, event: MouseEvent) => {
     const next = new Set(selected);
@@ -67,6 +61,18 @@ export function RunTable({ frame, more, filtered, deleted, stale }: RunTableProp
     lastClicked.current = line;
     select(next);
   };
+  // Rows that stay in view are not drawn anew, so what they call must not change.
+  const onSelect = useRef<(line: number, event: MouseEvent) => void>(() => {});
+  const selectLine = useCallback((line: number, event: MouseEvent) => onSelect.current(line, event), []);
+  useLayoutEffect(() => {
+    onSelect.current = toggle;
+  });
+
+  if (frame.count === 0) {
+    const title = filtered ? 'No run fits the filter' : deleted ? 'No run was deleted' : 'No run yet';
+    return <Empty title={title}>{!filtered && !deleted && 'Point an MLflow client at this server and start a run in this experiment.'}</Empty>;
+  }
+
   const toggleGroup = (key: string) => {
     const next = new Set(open);
     if (!next.delete(key)) next.add(key);
@@ -112,12 +118,12 @@ export function RunTable({ frame, more, filtered, deleted, stale }: RunTableProp
             ))}
             <col />
           </colgroup>
-          <TableHead columns={columns} order={order} />
+          <TableHead columns={columns} order={order} all={selected.size >= Math.min(frame.count, MAX_COMPARED)} onAll={(on) => select(new Set(on ? rows.map((row) => frame.ids[row] ?? '') : []))} />
           <tbody>
             <tr className="spacer" style={{ height: window.first * ROW }} aria-hidden="true" />
             {all.slice(window.first, window.end).map((line, index) => {
               const at = window.first + index;
-              const common = { frame, columns, extents, at, selected: isSelected(line, frame, selected), onSelect: toggle };
+              const common = { frame, columns, extents, at, selected: isSelected(line, frame, selected), onSelect: selectLine };
               return 'run' in line ? (
                 <RunRow key={frame.ids[line.run]} {...common} run={line.run} indented={groups !== null} />
               ) : (

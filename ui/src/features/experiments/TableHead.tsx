@@ -16,13 +16,21 @@ export function widthOf(column: Column): number {
   return Math.round(Math.min(240, Math.max(92, Math.max(longest, Math.min(title, 20)) * LETTER + AIR)));
 }
 
+interface TableHeadProps {
+  columns: Column[];
+  order: Order | null;
+  /** Whether all rows are selected, as far as that is possible. */
+  all: boolean;
+  onAll: (select: boolean) => void;
+}
+
 /** The headings; a click orders by one. */
-export function TableHead({ columns, order }: { columns: Column[]; order: Order | null }) {
+export function TableHead({ columns, order, all, onAll }: TableHeadProps) {
   return (
     <thead>
       <tr>
         <th className="pin-box">
-          <span className="sr-only">Select</span>
+          <input type="checkbox" aria-label="Select all runs" checked={all} onChange={(event) => onAll(event.target.checked)} />
         </th>
         <Heading column={{ id: 'attributes.run_name', kind: 'attributes', key: 'run_name', sort: 'text' }} order={order} className="pin-name" />
         {columns.map((column) => (

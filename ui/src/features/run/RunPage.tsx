@@ -83,7 +83,7 @@ function Tabs({ run, id, experiment }: { run: Frame; id: string; experiment: str
         {tab === 'overview' && <Overview run={run} id={id} experiment={experiment} />}
         {tab === 'metrics' && <Charts key="metrics" run={run} metrics={courses.map((column) => column.key)} everyMs={running ? RUNNING_MS : ENDED_MS} />}
         {tab === 'system' && <Charts key="system" run={run} metrics={system.map((column) => column.key)} everyMs={running ? RUNNING_MS : ENDED_MS} />}
-        {tab === 'artifacts' && <Artifacts run={id} />}
+        {tab === 'artifacts' && <Artifacts run={id} experiment={experiment} />}
         {tab === 'log' && task && <TaskLog task={task} />}
         {tab === 'lineage' && <RunLineage id={id} task={task} />}
       </div>
