@@ -1,5 +1,6 @@
 //! Every test, from a fresh machine on.
 
+use crate::postgres::Postgres;
 use crate::shell::{self, root, target};
 use crate::{build, environment};
 use anyhow::Result;
@@ -12,6 +13,10 @@ use std::time::Instant;
 const PYTHON_TESTS: &str = "pytest==9.2.0\njinja2==3.1.6\n";
 /// The real DVC, which is asked whether it agrees.
 const DVC: &str = "dvc==3.67.1\n";
+
+/// The crates whose tests make stores.
+const ON_STORES: [&str; 7] =
+    ["tracking", "registry", "governance", "monitoring", "pipelines", "automation", "http-api"];
 
 /// Options of the tests.
 #[derive(Args, Clone, Debug)]
@@ -49,13 +54,25 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let dvc = environment::venv(&environments.join("dvc"), DVC)?.with_file_name("dvc");
 
     step("unit, property, snapshot and client tests");
-    shell::run(
-        Command::new(env!("CARGO"))
-            .args(["test", "--workspace", "--quiet"])
+    let postgres = Postgres::start()?;
+    let tests = |arguments: &[&str]| {
+        let mut tests = Command::new(env!("CARGO"));
+        tests
+            .args(["test", "--quiet"])
+            .args(arguments)
             .env("MAINSPRING_TEST_PYTHON", &flights)
             .env("MAINSPRING_TEST_DVC", &dvc)
-            .current_dir(&root),
-    )?;
+            .env("MAINSPRING_TEST_POSTGRES", &postgres.uri)
+            .current_dir(&root);
+        tests
+    };
+    shell::run(&mut tests(&["--workspace"]))?;
+
+    step("what works on a store, once more on PostgreSQL");
+    let packages: Vec<String> = ON_STORES.iter().map(|name| format!("--package=mainspring-{name}")).collect();
+    let packages: Vec<&str> = packages.iter().map(String::as_str).collect();
+    shell::run(tests(&packages).env("MAINSPRING_TEST_STORE", "postgres"))?;
+    drop(postgres);
 
     step("Python package");
     for python in [&flights, &plain] {

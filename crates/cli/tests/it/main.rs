@@ -4,5 +4,6 @@
 
 mod commands;
 mod pipelines;
+mod postgres;
 mod server;
 mod support;

@@ -123,7 +123,11 @@ impl Statement {
                 match (property, &condition.operand) {
                     // An id that is a number is compared as a text when it is given as one.
                     (Property::Number(column), Operand::Text(_) | Operand::Texts(_)) => {
-                        self.compare(&format!("CAST({column} AS TEXT)"), condition)
+                        let bytewise = match self.dialect {
+                            Dialect::Sqlite => "",
+                            Dialect::Postgres => " COLLATE \"C\"",
+                        };
+                        self.compare(&format!("CAST({column} AS TEXT){bytewise}"), condition)
                     }
                     (Property::Text(_), Operand::Number(_)) => Err(unknown(&condition.field)),
                     (Property::Number(column) | Property::Text(column), _) => self.compare(column, condition),

@@ -4,14 +4,23 @@
 mod audit;
 mod comparison;
 mod crash;
+mod data;
+mod delivery;
+mod engines;
+mod governance;
+mod pipelines;
+mod postgres;
 mod predictions;
+mod proxy;
+mod registry;
 mod search;
+mod tracking;
 mod transactions;
 
 use mainspring_domain::events::Record;
-use mainspring_domain::tracking::{Experiment, Lifecycle};
+use mainspring_domain::tracking::{Experiment, KeyValue, Lifecycle, RunInfo, RunStatus};
 use mainspring_domain::{Actor, SystemClock, Timestamp};
-use mainspring_metadata_store::{Backend, Result, Store, WriteTx};
+use mainspring_metadata_store::{Backend, ReadTx, Result, Store, WriteTx};
 use mainspring_test_support::{PostgresSchema, TempStore};
 use std::path::Path;
 use std::sync::Arc;
@@ -75,4 +84,47 @@ fn add_recorded(tx: &mut dyn WriteTx, name: &str) -> Result<i64> {
     let id = add(tx, name)?;
     tx.record(Record::new("experiment.created", format!("experiment:{id}")))?;
     Ok(id)
+}
+
+/// Makes a change that needs no record.
+async fn change<T: Send + 'static>(
+    store: &Store,
+    change: impl FnOnce(&mut dyn WriteTx) -> Result<T> + Send + 'static,
+) -> T {
+    let change = |tx: &mut dyn WriteTx| {
+        tx.bookkeeping();
+        change(tx)
+    };
+    store.write(actor(), change).await.unwrap()
+}
+
+async fn read<T: Send + 'static>(
+    store: &Store,
+    query: impl FnOnce(&dyn ReadTx) -> Result<T> + Send + 'static,
+) -> T {
+    store.read(query).await.unwrap()
+}
+
+const fn at(millis: i64) -> Timestamp {
+    Timestamp::from_millis(millis)
+}
+
+fn pair(key: &str, value: &str) -> KeyValue {
+    KeyValue { key: key.into(), value: value.into() }
+}
+
+/// A run in experiment 0.
+fn run_info(id: &str) -> RunInfo {
+    RunInfo {
+        id: id.into(),
+        experiment: 0,
+        name: format!("name of {id}"),
+        user: "ada".into(),
+        status: RunStatus::Running,
+        start: at(1000),
+        end: None,
+        lifecycle: Lifecycle::Active,
+        artifact_uri: format!("mlflow-artifacts:/0/{id}/artifacts"),
+        created_by: actor(),
+    }
 }

@@ -7,7 +7,7 @@ use mainspring_domain::{Actor, Timestamp};
 use mainspring_metadata_store::traits::search::{
     Attribute, Condition, Field, Operand, Operator, Search, SortKey, View,
 };
-use mainspring_metadata_store::{Result, Store};
+use mainspring_metadata_store::{Result, Store, StoreError};
 use mainspring_test_support::TempStore;
 
 on_both! {
@@ -85,6 +85,22 @@ async fn conditions_select(world: TempStore) {
         (name(), Operator::In, Operand::Texts(vec!["Run 1".into(), "x' OR 1".into()]), "1"),
         (Field::Attribute(Attribute::Start), Operator::LessOrEqual, Operand::Number(1.0), "10"),
         (Field::Param("x'; --".into()), Operator::Equal, text("y"), ""),
+        (auc(), Operator::GreaterOrEqual, Operand::Number(1.0), "21"),
+        (auc(), Operator::Less, Operand::Number(1.5), "10"),
+        (auc(), Operator::LessOrEqual, Operand::Number(-0.5), ""),
+        (auc(), Operator::IsNull, Operand::None, "4"),
+        (kind(), Operator::Like, text("a\\%"), ""),
+        (kind(), Operator::ILike, text("A_"), "2"),
+        (kind(), Operator::NotIn, Operand::Texts(vec!["a".into()]), "21"),
+        (kind(), Operator::Greater, text("B"), "320"),
+        (name(), Operator::NotIn, Operand::Texts(vec!["Run 1".into(), "Run 2".into()]), "430"),
+        (name(), Operator::IsNotNull, Operand::None, "43210"),
+        (Field::Attribute(Attribute::End), Operator::IsNull, Operand::None, "43210"),
+        (Field::Attribute(Attribute::Start), Operator::Greater, Operand::Number(2.5), "43"),
+        (Field::Attribute(Attribute::Start), Operator::Less, Operand::Number(1e300), "43210"),
+        (Field::Attribute(Attribute::Experiment), Operator::Equal, text("0"), "43210"),
+        (Field::Attribute(Attribute::Experiment), Operator::In, Operand::Texts(vec!["1".into()]), ""),
+        (Field::Attribute(Attribute::Status), Operator::NotEqual, text("FINISHED"), ""),
     ];
     for (field, operator, operand, expected) in cases {
         let case = format!("{field:?} {operator:?} {operand:?}");
@@ -93,6 +109,19 @@ async fn conditions_select(world: TempStore) {
             expected,
             "{case}"
         );
+    }
+    for (field, operand) in [
+        (Field::Attribute(Attribute::Version), Operand::Number(1.0)),
+        (name(), Operand::Number(1.0)),
+        (name(), Operand::None),
+    ] {
+        let search = Search {
+            conditions: vec![condition(field, Operator::Equal, operand)],
+            limit: 1,
+            ..Search::default()
+        };
+        let refused = store.read(move |tx| tx.search_runs(&[0], View::All, &search)).await;
+        assert!(matches!(refused, Err(StoreError::Search(_))), "{refused:?}");
     }
     let mut unless_a = condition(kind(), Operator::NotEqual, text("a"));
     unless_a.absent_differs = true;
