@@ -6,6 +6,7 @@
 
 mod error;
 pub mod experiments;
+pub mod locations;
 pub mod logged_models;
 pub mod logging;
 pub mod runs;
