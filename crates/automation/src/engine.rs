@@ -8,7 +8,7 @@ use crate::reactions::Reactions;
 use crate::runner::PythonTasks;
 use crate::watch::Watcher;
 use crate::{AutomationError, triggers};
-use mainspring_artifact_store::ArtifactStore;
+use mainspring_artifact_store::Artifacts;
 use mainspring_domain::Clock;
 use mainspring_executors::{LocalExecutor, install_python_package};
 use mainspring_governance::policy::StagePolicy;
@@ -42,7 +42,7 @@ pub struct LoopSettings {
     /// The store.
     pub store: Store,
     /// The artifacts.
-    pub artifacts: ArtifactStore,
+    pub artifacts: Artifacts,
     /// The clock.
     pub clock: Arc<dyn Clock>,
 }

@@ -1,5 +1,6 @@
 //! Experiments: groups of runs that answer one question.
 
+use crate::locations::Locations;
 use crate::validation;
 use crate::{Result, TrackingError};
 use mainspring_domain::Timestamp;
@@ -12,13 +13,16 @@ use serde_json::json;
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
+/// The experiment that every store has.
+pub const EXPERIMENT_DEFAULT: i64 = 0;
+
 /// Reads an experiment's id as clients write it; nothing means the default experiment.
 ///
 /// # Errors
 /// When it is no number.
 pub fn parse_id(text: &str) -> Result<i64> {
     if text.is_empty() {
-        return Ok(0);
+        return Ok(EXPERIMENT_DEFAULT);
     }
     text.parse().or_else(|_| {
         validation::invalid(format!("Invalid experiment ID '{text}'. Experiment ID must be a valid integer."))
@@ -29,26 +33,22 @@ fn subject(id: i64) -> String {
     format!("experiment:{id}")
 }
 
-/// Makes an experiment; gives its id. Without a location its artifacts live with the server.
+/// Makes an experiment; gives its id.
 ///
 /// # Errors
-/// When the name is not taken or already in use, or a tag is not taken.
-pub fn create(tx: &mut dyn WriteTx, name: &str, location: Option<&str>, tags: Vec<KeyValue>) -> Result<i64> {
+/// When the name is not taken or already in use, or the location or a tag is not taken.
+pub fn create(
+    tx: &mut dyn WriteTx,
+    locations: &Locations,
+    name: &str,
+    location: Option<&str>,
+    tags: Vec<KeyValue>,
+) -> Result<i64> {
     validation::experiment_name(name)?;
     tags.iter().try_for_each(validation::experiment_tag)?;
     check_unused(tx, name)?;
     let id = tx.next_experiment_id()?;
-    let location = match location {
-        Some(location) => {
-            if location.starts_with("runs:") {
-                return validation::invalid(format!(
-                    "Artifact location cannot be a runs:/ URI. Given: '{location}'"
-                ));
-            }
-            location.to_owned()
-        }
-        None => format!("mlflow-artifacts:/{id}"),
-    };
+    let location = locations.of(id, location)?;
     let now = tx.now();
     tx.insert_experiment(&Experiment {
         id,

@@ -8,6 +8,7 @@ pub mod compare;
 mod downsample;
 mod error;
 pub mod experiments;
+pub mod locations;
 pub mod logged_models;
 pub mod logging;
 pub mod runs;

@@ -1,5 +1,6 @@
 //! `mlflow server`, when the binary is called by that name.
 
+use crate::commands::artifact_options::ArtifactOptions;
 use crate::commands::server::{Server, host};
 use crate::error::{CliError, ExitCode};
 use crate::terminal::note;
@@ -24,15 +25,14 @@ pub(crate) struct MlflowServer {
     /// A PostgreSQL database. Files of SQLite are not used: that store is in `.mainspring`.
     #[arg(long, env = "MLFLOW_BACKEND_STORE_URI", hide_env_values = true)]
     backend_store_uri: Option<String>,
-    /// Taken and not used: artifacts are in `.mainspring` and served through the proxy.
-    #[arg(long, env = "MLFLOW_DEFAULT_ARTIFACT_ROOT")]
-    default_artifact_root: Option<String>,
-    /// Taken and not used, as above.
-    #[arg(long, env = "MLFLOW_ARTIFACTS_DESTINATION")]
-    artifacts_destination: Option<String>,
-    /// Taken: artifacts are always served.
+    #[command(flatten)]
+    artifacts: ArtifactOptions,
+    /// Taken and not used: there is no other process whose options these could be.
+    #[arg(long, alias = "uvicorn-opts", allow_hyphen_values = true)]
+    gunicorn_opts: Option<String>,
+    /// Taken: there are no workspaces.
     #[arg(long)]
-    serve_artifacts: bool,
+    disable_workspaces: bool,
     /// Print help.
     #[arg(long, action = clap::ArgAction::Help)]
     help: Option<bool>,
@@ -50,8 +50,7 @@ impl MlflowServer {
         let unused = [
             ("--workers", self.workers),
             ("--backend-store-uri", files),
-            ("--default-artifact-root", self.default_artifact_root),
-            ("--artifacts-destination", self.artifacts_destination),
+            ("--gunicorn-opts", self.gunicorn_opts),
         ];
         for (name, value) in unused {
             if let Some(value) = value {
@@ -63,6 +62,7 @@ impl MlflowServer {
             port: self.port,
             data_dir: PathBuf::from(".mainspring"),
             backend_store_uri: database,
+            artifacts: self.artifacts,
         }
         .run()
     }

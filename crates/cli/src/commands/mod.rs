@@ -1,5 +1,6 @@
 //! One module per command.
 
+mod artifact_options;
 pub(crate) mod audit;
 pub(crate) mod data;
 pub(crate) mod deploy;

@@ -1,10 +1,10 @@
 //! `mainspring server`: everything in one process.
 
+use crate::commands::artifact_options::ArtifactOptions;
 use crate::error::{CliError, ExitCode};
 use crate::project;
 use crate::terminal::note;
 use clap::Args;
-use mainspring_artifact_store::ArtifactStore;
 use mainspring_automation::{Access, Config, Loop, LoopSettings};
 use mainspring_domain::registry::{ModelVersion, Stage};
 use mainspring_domain::{Actor, SystemClock};
@@ -16,6 +16,7 @@ use mainspring_http_api::mlflow::MlflowState;
 use mainspring_http_api::native::NativeState;
 use mainspring_metadata_store::{Backend, PostgresAddress, ReadTx, Store, StoreError};
 use mainspring_registry::Refusal;
+use mainspring_tracking::locations;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -43,6 +44,8 @@ pub(crate) struct Server {
     /// list of processes.
     #[arg(long, value_name = "URI", env = BACKEND_STORE, hide_env_values = true)]
     pub(crate) backend_store_uri: Option<String>,
+    #[command(flatten)]
+    pub(crate) artifacts: ArtifactOptions,
 }
 
 /// The variable that names the database.
@@ -92,7 +95,7 @@ impl Server {
             Backend::Sqlite => data_dir.display().to_string(),
             Backend::Postgres(database) => format!("{database} and {}", data_dir.display()),
         };
-        let (app, parts, first) = assemble(&root, &data_dir, backend, config, address).await?;
+        let (app, parts, first) = assemble(&root, &data_dir, backend, &self.artifacts, config, address).await?;
         note(&format!(
             "mainspring is ready after {} ms: http://{address} (project {}, data in {place})",
             began.elapsed().as_millis(),
@@ -125,6 +128,7 @@ async fn assemble(
     root: &Path,
     data_dir: &Path,
     backend: Backend,
+    options: &ArtifactOptions,
     config: Config,
     address: SocketAddr,
 ) -> Result<(axum::Router, Loop, Option<(String, String)>), CliError> {
@@ -135,7 +139,12 @@ async fn assemble(
         }
         other => CliError::outside(other.to_string()),
     })?;
-    let artifacts = ArtifactStore::local(&data_dir.join("artifacts"))
+    let artifacts = options.open(data_dir)?;
+    let locations = ArtifactOptions::locations(&artifacts)?;
+    let place = locations.clone();
+    store
+        .write(Actor::system("start"), move |tx| locations::settle_default(tx, &place))
+        .await
         .map_err(|error| CliError::outside(error.to_string()))?;
     let config = Arc::new(config);
     // Tasks reach the server on this machine, whatever address it shows to others.
@@ -169,6 +178,8 @@ async fn assemble(
         MlflowState {
             store: store.clone(),
             artifacts,
+            locations: Arc::new(locations),
+            transfers: options.transfers(),
             stage_check: Arc::new(stage_check(Arc::clone(&parts.policy))),
         },
         InferenceState {

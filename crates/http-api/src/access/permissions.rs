@@ -54,7 +54,7 @@ impl On {
 /// What a route needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Needs {
-    /// Nothing: health, and files of the web UI that hold no data.
+    /// Nothing: health, files of the web UI that hold no data, and links that carry their own authority.
     Nothing,
     /// A login, where one is asked for at all.
     Login,
@@ -74,6 +74,10 @@ pub(super) fn of(method: &Method, pattern: &str) -> Option<Needs> {
     };
     for prefix in ["/api/2.0/", "/api/3.0/", "/ajax-api/2.0/", "/ajax-api/3.0/"] {
         if let Some(rest) = pattern.strip_prefix(prefix) {
+            if matches!((method, rest), ("GET" | "PUT", "mlflow-artifacts/signed/{*path}")) {
+                // The link itself says what it allows.
+                return Some(Needs::Nothing);
+            }
             let role = match rest.strip_prefix("mlflow/") {
                 Some(rest) => mlflow(method, rest),
                 None => artifacts(method, rest.strip_prefix("mlflow-artifacts/")?),
@@ -113,6 +117,8 @@ fn mlflow(method: &str, route: &str) -> Option<(Role, On)> {
             "runs/update" | "runs/set-tag" | "runs/delete-tag" | "runs/log-metric" | "runs/log-parameter"
             | "runs/log-batch" | "runs/log-model" | "runs/log-inputs" | "runs/outputs",
         ) => (Editor, On::Run),
+        ("POST", "artifacts/presigned-upload-url") => (Editor, On::Run),
+        ("POST", "artifacts/presigned-download-url") => (Reader, On::Run),
         ("POST", "upload-artifact") => (Editor, On::RunQuery),
         (
             "GET",
@@ -154,7 +160,11 @@ fn artifacts(method: &str, route: &str) -> Option<(Role, On)> {
     Some(match (method, route) {
         ("GET", "artifacts") => (Reader, On::ArtifactQuery),
         ("GET", "artifacts/{*path}") => (Reader, On::Artifact),
-        ("PUT", "artifacts/{*path}") => (Editor, On::Artifact),
+        ("GET", "presigned/{*path}") => (Reader, On::Artifact),
+        ("PUT", "artifacts/{*path}")
+        | ("POST", "mpu/create/{*path}" | "mpu/complete/{*path}" | "mpu/abort/{*path}") => {
+            (Editor, On::Artifact)
+        }
         ("DELETE", "artifacts/{*path}") => (Manager, On::Artifact),
         _ => return None,
     })

@@ -54,6 +54,10 @@ impl ApiError {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", format!("{what} failed: {error}"))
     }
 
+    pub(super) fn forbidden(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "PERMISSION_DENIED", message)
+    }
+
     fn exists(message: String) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "RESOURCE_ALREADY_EXISTS", message)
     }
@@ -121,9 +125,22 @@ impl From<RegistryError> for ApiError {
 impl From<ArtifactError> for ApiError {
     fn from(error: ArtifactError) -> Self {
         match error {
-            ArtifactError::InvalidPath => Self::invalid(error.to_string()),
+            ArtifactError::InvalidPath
+            | ArtifactError::NotKept(_)
+            | ArtifactError::Multipart(_)
+            | ArtifactError::ReadOnly => Self::invalid(error.to_string()),
             ArtifactError::NotFound(_) => Self::missing(error.to_string()),
-            ArtifactError::Io(error) => Self::internal("Artifact storage", &error),
+            // Asking again does not help, so this is no error that clients ask again after.
+            ArtifactError::Damaged(_) => {
+                tracing::error!(%error, "an artifact is damaged");
+                Self::new(StatusCode::GONE, "DATA_LOSS", error.to_string())
+            }
+            ArtifactError::NotServed => Self::not_implemented(error.to_string()),
+            ArtifactError::Remote(_) => {
+                tracing::error!(%error, "the object store cannot be used");
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "TEMPORARILY_UNAVAILABLE", error.to_string())
+            }
+            ArtifactError::Io(_) | ArtifactError::Destination(_) => Self::internal("Artifact storage", &error),
         }
     }
 }

@@ -25,12 +25,8 @@ const FAMILIES: &[(&str, &str)] = &[
     ("skills", "The registry of skills"),
     ("users", "Users"),
     ("roles", "Roles"),
-    ("artifacts/presigned-upload-url", "Presigned uploads"),
-    ("artifacts/presigned-download-url", "Presigned downloads"),
     ("runs/create-promptlab-run", "Prompt lab runs"),
     ("get-trace-artifact", "Traces"),
-    ("mpu", "Multipart uploads"),
-    ("presigned", "Presigned downloads"),
 ];
 
 /// Routes outside the API's prefixes.

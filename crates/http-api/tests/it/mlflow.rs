@@ -3,11 +3,11 @@
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
-use mainspring_artifact_store::ArtifactStore;
+use mainspring_artifact_store::{ArtifactStore, Artifacts};
 use mainspring_domain::SystemClock;
 use mainspring_domain::registry::Stage;
 use mainspring_http_api::access::{AccessPolicy, Gate, guarded};
-use mainspring_http_api::mlflow::{MlflowState, router};
+use mainspring_http_api::mlflow::{MlflowState, Transfers, router};
 use mainspring_registry::Refusal;
 use mainspring_test_support::new_store;
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ use tower::ServiceExt as _;
 /// What the routes work on, with a fresh store; what is tagged `bad` does not get into production.
 pub(crate) fn state(dir: &Path) -> MlflowState {
     let store = new_store(dir, Arc::new(SystemClock));
-    let artifacts = ArtifactStore::local(&dir.join("artifacts")).unwrap();
+    let artifacts = Artifacts::only(ArtifactStore::local(&dir.join("artifacts")).unwrap());
     let stage_check = Arc::new(|_: &dyn mainspring_metadata_store::ReadTx, version: &_, stage| {
         let mainspring_domain::registry::ModelVersion { tags, .. } = version;
         if stage == Stage::Production && tags.iter().any(|tag| tag.key == "bad") {
@@ -30,7 +30,13 @@ pub(crate) fn state(dir: &Path) -> MlflowState {
         }
         Ok(())
     });
-    MlflowState { store, artifacts, stage_check }
+    MlflowState {
+        store,
+        artifacts,
+        locations: Arc::default(),
+        transfers: Transfers::default(),
+        stage_check,
+    }
 }
 
 /// The routes on a fresh store, for everybody.
@@ -240,7 +246,6 @@ async fn what_is_no_request_is_refused_before_it_does_anything() {
     for (method, path) in [
         ("POST", "/api/3.0/mlflow/traces"),
         ("GET", "/api/2.0/mlflow/webhooks/1"),
-        ("POST", "/api/2.0/mlflow-artifacts/mpu/create/x"),
         ("POST", "/v1/traces"),
     ] {
         let reply = lab.send(method, path, json, "{}").await;

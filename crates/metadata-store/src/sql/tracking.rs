@@ -210,12 +210,14 @@ impl TrackingWrite for SqlTx<'_> {
 
     fn update_experiment(&mut self, experiment: &Experiment) -> Result<()> {
         self.execute(
-            "UPDATE experiments SET name = ?2, lifecycle = ?3, updated = ?4 WHERE id = ?1",
+            "UPDATE experiments SET name = ?2, lifecycle = ?3, updated = ?4, artifact_location = ?5
+             WHERE id = ?1",
             params![
                 experiment.id,
                 experiment.name,
                 experiment.lifecycle.as_str(),
-                experiment.updated.as_millis()
+                experiment.updated.as_millis(),
+                experiment.artifact_location
             ],
         )?;
         Ok(())

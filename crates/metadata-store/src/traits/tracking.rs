@@ -85,7 +85,7 @@ pub trait TrackingWrite {
     fn next_experiment_id(&self) -> Result<i64>;
     /// Adds an experiment with its tags.
     fn insert_experiment(&mut self, experiment: &Experiment) -> Result<()>;
-    /// Writes name, lifecycle and time of change.
+    /// Writes name, location of artifacts, lifecycle and time of change.
     fn update_experiment(&mut self, experiment: &Experiment) -> Result<()>;
     /// Sets a tag of an experiment.
     fn set_experiment_tag(&mut self, experiment: i64, tag: &KeyValue) -> Result<()>;
