@@ -13,6 +13,9 @@ const PYTHON_TESTS: &str = "pytest==9.2.0\njinja2==3.1.6\n";
 /// The real DVC, which is asked whether it agrees.
 const DVC: &str = "dvc==3.67.1\n";
 
+/// A server that speaks S3.
+const MOTO: &str = "moto[s3,server]==5.2.5\n";
+
 /// Options of the tests.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Options {
@@ -47,6 +50,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let flights = environment::venv(&environments.join("flights"), &example)?;
     let plain = environment::venv(&environments.join("plain"), PYTHON_TESTS)?;
     let dvc = environment::venv(&environments.join("dvc"), DVC)?.with_file_name("dvc");
+    let moto = environment::venv(&environments.join("moto"), MOTO)?.with_file_name("moto_server");
 
     step("unit, property, snapshot and client tests");
     shell::run(
@@ -54,6 +58,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             .args(["test", "--workspace", "--quiet"])
             .env("MAINSPRING_TEST_PYTHON", &flights)
             .env("MAINSPRING_TEST_DVC", &dvc)
+            .env("MAINSPRING_TEST_MOTO", &moto)
             .current_dir(&root),
     )?;
 

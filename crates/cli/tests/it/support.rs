@@ -79,8 +79,14 @@ impl Server {
 
     /// Starts a server; gives also the first lines that it says.
     pub(crate) fn start_saying(project: &Project, lines: usize) -> (Self, String) {
+        Self::start_with(project, &[], lines)
+    }
+
+    /// The same with more options.
+    pub(crate) fn start_with(project: &Project, options: &[&str], lines: usize) -> (Self, String) {
         let mut child = Command::new(BINARY)
             .args(["server", "--port", "0"])
+            .args(options)
             .current_dir(project.path())
             .stdin(Stdio::null())
             .stderr(Stdio::piped())
