@@ -18,7 +18,7 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<()> {
     build::ui()?;
     let binary = build::binary()?;
-    for script in ["idle.py", "tracking.py"] {
+    for script in ["idle.py", "tracking.py", "artifacts.py"] {
         let mut command = Command::new("python3");
         command.arg(root().join("bench").join(script)).arg("--binary").arg(&binary);
         if options.peers {

@@ -17,6 +17,8 @@ const DVC: &str = "dvc==3.67.1\n";
 /// The crates whose tests make stores.
 const ON_STORES: [&str; 7] =
     ["tracking", "registry", "governance", "monitoring", "pipelines", "automation", "http-api"];
+/// A server that speaks S3.
+const MOTO: &str = "moto[s3,server]==5.2.5\n";
 
 /// Options of the tests.
 #[derive(Args, Clone, Debug)]
@@ -52,6 +54,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let flights = environment::venv(&environments.join("flights"), &example)?;
     let plain = environment::venv(&environments.join("plain"), PYTHON_TESTS)?;
     let dvc = environment::venv(&environments.join("dvc"), DVC)?.with_file_name("dvc");
+    let moto = environment::venv(&environments.join("moto"), MOTO)?.with_file_name("moto_server");
 
     step("unit, property, snapshot and client tests");
     let postgres = Postgres::start()?;
@@ -63,6 +66,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             .env("MAINSPRING_TEST_PYTHON", &flights)
             .env("MAINSPRING_TEST_DVC", &dvc)
             .env("MAINSPRING_TEST_POSTGRES", &postgres.uri)
+            .env("MAINSPRING_TEST_MOTO", &moto)
             .current_dir(&root);
         tests
     };

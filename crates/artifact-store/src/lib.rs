@@ -19,6 +19,7 @@ pub use artifact::{Artifact, Pieces};
 pub use error::ArtifactError;
 pub use path::ArtifactPath;
 pub use places::{ArtifactSettings, Artifacts, Located};
+pub use s3::S3Settings;
 pub use signing::{Grant, Signer};
 pub use store::{ArtifactStore, Entry, MOST_PARTS, Multipart};
 pub use upload::{Stored, Upload};

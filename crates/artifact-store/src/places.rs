@@ -1,5 +1,6 @@
 //! All places whose artifacts a server keeps or shows, by their URIs.
 
+use crate::s3::S3Settings;
 use crate::signing::Signer;
 use crate::store::ArtifactStore;
 use crate::{ArtifactError, ArtifactPath, Result};
@@ -74,10 +75,13 @@ impl Artifacts {
     pub fn open(settings: &ArtifactSettings) -> Result<Self> {
         let ArtifactSettings { destination, default_root, serve, base, data_dir } = settings;
         let work = data_dir.join("transfer");
+        let settings_of_s3 = S3Settings::from_env();
         let own = match destination.as_deref() {
             _ if !serve => None,
             None => Some(ArtifactStore::local(&data_dir.join("artifacts"))?),
-            Some(uri) if uri.starts_with("s3://") => Some(ArtifactStore::s3(uri, &work.join("own"))?),
+            Some(uri) if uri.starts_with("s3://") => {
+                Some(ArtifactStore::s3(uri, &work.join("own"), &settings_of_s3)?)
+            }
             Some(uri) => {
                 let folder = local_folder(uri, base).ok_or_else(|| {
                     ArtifactError::Destination(format!(
@@ -98,7 +102,7 @@ impl Artifacts {
         let written_by_clients = match &folder {
             Some(folder) => Some(ArtifactStore::local_read_only(folder)?),
             None if default_root.starts_with("s3://") => {
-                Some(ArtifactStore::s3_read_only(default_root, &work.join("clients"))?)
+                Some(ArtifactStore::s3_read_only(default_root, &work.join("clients"), &settings_of_s3)?)
             }
             None => None,
         };

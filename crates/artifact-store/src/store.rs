@@ -2,7 +2,7 @@
 
 use crate::artifact::Artifact;
 use crate::local::Root;
-use crate::s3::Bucket;
+use crate::s3::{Bucket, S3Settings};
 use crate::upload::{Spooled, Upload};
 use crate::{ArtifactError, ArtifactPath, Result};
 use bytes::Bytes;
@@ -95,21 +95,21 @@ impl ArtifactStore {
         Ok(Self { backend: Backend::Local(Arc::new(Root::read_only(folder)?)) })
     }
 
-    /// Opens a store in a bucket, `s3://bucket/prefix`. Endpoint and credentials come from the usual
-    /// variables of the environment. `work` is a local folder of this store alone; it is emptied.
+    /// Opens a store in a bucket, `s3://bucket/prefix`. `work` is a local folder of this store alone;
+    /// it is emptied.
     ///
     /// # Errors
     /// When the settings make no sense. Whether the bucket can be reached shows in its use.
-    pub fn s3(uri: &str, work: &Path) -> Result<Self> {
-        Ok(Self { backend: Backend::Bucket(Arc::new(Bucket::open(uri, work, false)?)) })
+    pub fn s3(uri: &str, work: &Path, settings: &S3Settings) -> Result<Self> {
+        Ok(Self { backend: Backend::Bucket(Arc::new(Bucket::open(uri, work, settings, false)?)) })
     }
 
     /// The same for a bucket that clients write themselves.
     ///
     /// # Errors
     /// As [`ArtifactStore::s3`].
-    pub fn s3_read_only(uri: &str, work: &Path) -> Result<Self> {
-        Ok(Self { backend: Backend::Bucket(Arc::new(Bucket::open(uri, work, true)?)) })
+    pub fn s3_read_only(uri: &str, work: &Path, settings: &S3Settings) -> Result<Self> {
+        Ok(Self { backend: Backend::Bucket(Arc::new(Bucket::open(uri, work, settings, true)?)) })
     }
 
     fn check(path: &ArtifactPath) -> Result<()> {
@@ -220,7 +220,9 @@ impl ArtifactStore {
     pub async fn begin_parts(&self, path: &ArtifactPath, parts: u32, lives: Duration) -> Result<Multipart> {
         Self::check(path)?;
         if !(1..=MOST_PARTS).contains(&parts) {
-            return Err(ArtifactError::Multipart(format!("it must have 1 to {MOST_PARTS} parts, not {parts}")));
+            return Err(ArtifactError::Multipart(format!(
+                "it must have 1 to {MOST_PARTS} parts, not {parts}"
+            )));
         }
         match &self.backend {
             Backend::Local(_) => {
@@ -238,7 +240,12 @@ impl ArtifactStore {
     ///
     /// # Errors
     /// [`ArtifactError::Multipart`] when there is no such upload, or a part is missing or has another tag.
-    pub async fn join_parts(&self, path: &ArtifactPath, id: &str, mut parts: Vec<(u32, String)>) -> Result<()> {
+    pub async fn join_parts(
+        &self,
+        path: &ArtifactPath,
+        id: &str,
+        mut parts: Vec<(u32, String)>,
+    ) -> Result<()> {
         Self::check(path)?;
         parts.sort_by_key(|(part, _)| *part);
         let twice = parts.windows(2).any(|pair| pair[0].0 == pair[1].0);

@@ -26,8 +26,7 @@ impl Entry {
 
     /// As a file: a line of JSON, then the sums of the pieces.
     pub(super) fn encode(path: &ArtifactPath, print: &Fingerprint) -> Result<Vec<u8>> {
-        let header =
-            Header { path: path.as_str().to_owned(), size: print.size, sha256: print.name() };
+        let header = Header { path: path.as_str().to_owned(), size: print.size, sha256: print.name() };
         let mut bytes = serde_json::to_vec(&header).map_err(std::io::Error::from)?;
         bytes.push(b'\n');
         bytes.extend(join_sums(&print.pieces));

@@ -36,7 +36,13 @@ impl Root {
         }
     }
 
-    pub(crate) fn keep_part(&self, spooled: &Spooled, path: &ArtifactPath, id: &str, part: u32) -> Result<()> {
+    pub(crate) fn keep_part(
+        &self,
+        spooled: &Spooled,
+        path: &ArtifactPath,
+        id: &str,
+        part: u32,
+    ) -> Result<()> {
         let folder = self.parts(path, id)?;
         // The tag beside the part; a part that is sent again takes the place of the first.
         walk::write(&folder, &format!("{part}.tag"), spooled.print.name().as_bytes())?;

@@ -23,7 +23,8 @@ impl Root {
         for id in walk::names(&kept.parts)? {
             let id = id.to_string_lossy();
             let Some(stat) = walk::stat(&kept.parts, &id).map_err(Error::from)? else { continue };
-            let written = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(stat.st_mtime).unwrap_or(0));
+            let written =
+                SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(stat.st_mtime).unwrap_or(0));
             if written.elapsed().is_ok_and(|age| age > PARTS_LIVE) {
                 walk::remove_all(&kept.parts, &id)?;
             }

@@ -12,6 +12,25 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::Mutex;
 
+/// What is said of an S3-compatible store beside the variables `AWS_*` of the environment.
+#[derive(Clone, Debug, Default)]
+pub struct S3Settings {
+    /// The store's URL; none for Amazon's own.
+    pub endpoint: Option<String>,
+    /// Access key id and secret access key.
+    pub credentials: Option<(String, String)>,
+}
+
+impl S3Settings {
+    /// The endpoint under the names by which MLflow and the AWS tools know it.
+    #[must_use]
+    pub fn from_env() -> Self {
+        let names = ["MLFLOW_S3_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"];
+        let endpoint = names.iter().find_map(|name| std::env::var(name).ok().filter(|text| !text.is_empty()));
+        Self { endpoint, credentials: None }
+    }
+}
+
 /// Artifacts below a prefix of a bucket.
 #[derive(Debug)]
 pub(crate) struct Bucket {
@@ -28,9 +47,8 @@ pub(crate) struct Bucket {
 }
 
 impl Bucket {
-    /// Connects by `s3://bucket/prefix` and the usual variables of the environment; `work` is a local
-    /// folder, which is emptied.
-    pub(crate) fn open(uri: &str, work: &Path, read_only: bool) -> Result<Self> {
+    /// Connects by `s3://bucket/prefix`; `work` is a local folder, which is emptied.
+    pub(crate) fn open(uri: &str, work: &Path, settings: &S3Settings, read_only: bool) -> Result<Self> {
         let rest = uri.strip_prefix("s3://").unwrap_or_default();
         let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
         if bucket.is_empty() {
@@ -38,17 +56,12 @@ impl Bucket {
         }
         let prefix = ArtifactPath::parse(prefix.trim_matches('/'))?;
         let mut builder = AmazonS3Builder::from_env().with_bucket_name(bucket);
-        // MLflow's own name for the endpoint.
-        if let Ok(endpoint) = std::env::var("MLFLOW_S3_ENDPOINT_URL") {
-            builder = builder.with_endpoint(endpoint);
+        if let Some(endpoint) = &settings.endpoint {
+            // Whoever names an endpoint without TLS means it.
+            builder = builder.with_endpoint(endpoint).with_allow_http(endpoint.starts_with("http://"));
         }
-        // Whoever names an endpoint without TLS means it.
-        let plain = ["MLFLOW_S3_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"]
-            .iter()
-            .filter_map(|name| std::env::var(name).ok())
-            .any(|endpoint| endpoint.starts_with("http://"));
-        if plain {
-            builder = builder.with_allow_http(true);
+        if let Some((id, secret)) = &settings.credentials {
+            builder = builder.with_access_key_id(id).with_secret_access_key(secret);
         }
         let unusable = |error: object_store::Error| ArtifactError::Destination(format!("{uri}: {error}"));
         let store = builder.build().map_err(unusable)?;

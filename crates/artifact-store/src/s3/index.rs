@@ -96,7 +96,8 @@ impl Bucket {
         let (index, plain) = (self.own("index", path.as_str())?, self.plain(path.as_str())?);
         let (indexed, plain) = tokio::try_join!(self.level(&index), self.level(&plain))?;
         let mut entries = BTreeMap::new();
-        let mut lines: Vec<Line> = indexed.1.iter().filter_map(|object| Line::read(&object.location)).collect();
+        let mut lines: Vec<Line> =
+            indexed.1.iter().filter_map(|object| Line::read(&object.location)).collect();
         lines.sort_by_key(|line| line.millis);
         entries.extend(lines.into_iter().map(|line| (line.name, Some(line.size))));
         let named = |key: &Key| key.filename().map(str::to_owned);

@@ -9,3 +9,4 @@ mod read;
 mod remove;
 
 pub(crate) use bucket::Bucket;
+pub use bucket::S3Settings;

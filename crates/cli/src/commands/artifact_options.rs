@@ -46,7 +46,8 @@ impl ArtifactOptions {
     /// Opens the places.
     pub(crate) fn open(&self, data_dir: &Path) -> Result<Artifacts, CliError> {
         // The variable of `mlflow server` counts where no option says otherwise.
-        let variable = std::env::var("MLFLOW_SERVE_ARTIFACTS").is_ok_and(|text| text.eq_ignore_ascii_case("false"));
+        let variable =
+            std::env::var("MLFLOW_SERVE_ARTIFACTS").is_ok_and(|text| text.eq_ignore_ascii_case("false"));
         let settings = ArtifactSettings {
             destination: self.artifacts_destination.clone(),
             default_root: self.default_artifact_root.clone(),

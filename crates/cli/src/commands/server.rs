@@ -95,7 +95,8 @@ impl Server {
             Backend::Sqlite => data_dir.display().to_string(),
             Backend::Postgres(database) => format!("{database} and {}", data_dir.display()),
         };
-        let (app, parts, first) = assemble(&root, &data_dir, backend, &self.artifacts, config, address).await?;
+        let (app, parts, first) =
+            assemble(&root, &data_dir, backend, &self.artifacts, config, address).await?;
         note(&format!(
             "mainspring is ready after {} ms: http://{address} (project {}, data in {place})",
             began.elapsed().as_millis(),

@@ -79,7 +79,13 @@ impl Server {
 
     /// Starts a server; gives also the first lines that it says.
     pub(crate) fn start_saying(project: &Project, lines: usize) -> (Self, String) {
-        Self::start_command(Command::new(BINARY).args(["server", "--port", "0"]), project, lines)
+        Self::start_with(project, &[], lines)
+    }
+
+    /// The same with more options.
+    pub(crate) fn start_with(project: &Project, options: &[&str], lines: usize) -> (Self, String) {
+        let mut command = Command::new(BINARY);
+        Self::start_command(command.args(["server", "--port", "0"]).args(options), project, lines)
     }
 
     /// Starts a server by a command.

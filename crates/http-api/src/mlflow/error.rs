@@ -140,7 +140,9 @@ impl From<ArtifactError> for ApiError {
                 tracing::error!(%error, "the object store cannot be used");
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "TEMPORARILY_UNAVAILABLE", error.to_string())
             }
-            ArtifactError::Io(_) | ArtifactError::Destination(_) => Self::internal("Artifact storage", &error),
+            ArtifactError::Io(_) | ArtifactError::Destination(_) => {
+                Self::internal("Artifact storage", &error)
+            }
         }
     }
 }

@@ -260,8 +260,20 @@ async fn no_path_leads_out_of_the_artifacts() {
             ("DELETE", format!("/api/2.0/mlflow-artifacts/artifacts/{trick}")),
             ("GET", format!("/api/2.0/mlflow-artifacts/artifacts?path={trick}")),
             ("GET", format!("/get-artifact?run_id=x&path={trick}")),
+            ("GET", format!("/model-versions/get-artifact?name=m&version=1&path={trick}")),
+            ("POST", format!("/api/2.0/mlflow/upload-artifact?run_id=x&path={trick}")),
+            ("GET", format!("/api/2.0/mlflow-artifacts/presigned/{trick}")),
+            ("POST", format!("/api/2.0/mlflow-artifacts/mpu/create/{trick}")),
+            ("POST", format!("/api/2.0/mlflow-artifacts/mpu/complete/{trick}")),
+            ("POST", format!("/api/2.0/mlflow-artifacts/mpu/abort/{trick}")),
+            ("GET", format!("/api/2.0/mlflow-artifacts/signed/{trick}?expires=9999999999&signature=00")),
+            ("PUT", format!("/api/2.0/mlflow-artifacts/signed/{trick}?expires=9999999999&signature=00")),
         ] {
-            let body = (method == "PUT").then(|| b"overwritten".to_vec());
+            let body = match method {
+                "PUT" => Some(b"overwritten".to_vec()),
+                "POST" => Some(br#"{"path": "x", "upload_id": "x", "parts": [{"part_number": 1}]}"#.to_vec()),
+                _ => None,
+            };
             let (status, answer) = lab.send(method, &path, body).await;
             let listing = path.contains("artifacts?path=");
             assert!(!answer.contains("secret") || status >= 400, "{method} {path}: {status} {answer}");
@@ -272,6 +284,25 @@ async fn no_path_leads_out_of_the_artifacts() {
             );
         }
     }
+    for (route, field) in [("presigned-upload-url", "path"), ("presigned-download-url", "path")] {
+        for trick in
+            ["../secret.txt", "/etc/passwd", "a\u{0}b", "%2e%2e/secret.txt", "file:///etc/passwd", "a#b"]
+        {
+            let body = json!({ "run_id": "x", field: trick }).to_string().into_bytes();
+            let path = format!("/api/2.0/mlflow/artifacts/{route}");
+            let (status, answer) = lab.send("POST", &path, Some(body)).await;
+            assert_eq!(status, 400, "{route} {trick}: {answer}");
+        }
+    }
+    for name in ["..", ".", "", "a/..", "..%2fx", "x\\..", "a\u{0}", "/"] {
+        let body = json!({ "path": name, "num_parts": 1 }).to_string().into_bytes();
+        let (status, answer) = lab.send("POST", "/api/2.0/mlflow-artifacts/mpu/create/1/x", Some(body)).await;
+        assert_eq!(status, 400, "{name}: {answer}");
+    }
+    // A semicolon is a letter like others, here and not at the end of a path.
+    let odd = "/api/2.0/mlflow-artifacts/artifacts/1/a;b=c";
+    assert_eq!(lab.send("PUT", odd, Some(b"odd".to_vec())).await.0, 200);
+    assert_eq!(lab.send("GET", odd, None).await, (200, "odd".to_owned()));
     let kept = std::fs::read_to_string(lab._dir.path().join("secret.txt")).unwrap();
     assert_eq!(kept, "secret");
     assert!(!lab._dir.path().parent().unwrap().join("secret.txt").exists());

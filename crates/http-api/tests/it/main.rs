@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod access;
+mod artifacts;
 mod bad_input;
 mod mlflow;
 mod mlflow_client;

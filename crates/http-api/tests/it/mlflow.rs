@@ -30,13 +30,7 @@ pub(crate) fn state(dir: &Path) -> MlflowState {
         }
         Ok(())
     });
-    MlflowState {
-        store,
-        artifacts,
-        locations: Arc::default(),
-        transfers: Transfers::default(),
-        stage_check,
-    }
+    MlflowState { store, artifacts, locations: Arc::default(), transfers: Transfers::default(), stage_check }
 }
 
 /// The routes on a fresh store, for everybody.
@@ -243,11 +237,9 @@ async fn what_is_no_request_is_refused_before_it_does_anything() {
     lab.call("PUT", "runs/create", json!({})).await.refused(405, "BAD_REQUEST", "does not take PUT");
     let path = "/api/2.0/mlflow/runs/nothing";
     lab.get(path).await.refused(404, "ENDPOINT_NOT_FOUND", path);
-    for (method, path) in [
-        ("POST", "/api/3.0/mlflow/traces"),
-        ("GET", "/api/2.0/mlflow/webhooks/1"),
-        ("POST", "/v1/traces"),
-    ] {
+    for (method, path) in
+        [("POST", "/api/3.0/mlflow/traces"), ("GET", "/api/2.0/mlflow/webhooks/1"), ("POST", "/v1/traces")]
+    {
         let reply = lab.send(method, path, json, "{}").await;
         reply.refused(501, "NOT_IMPLEMENTED", "not available in this server yet");
     }

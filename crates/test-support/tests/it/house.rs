@@ -32,9 +32,10 @@ const FLOORS: [(u8, &[&str]); 5] = [
 
 /// Heavy dependencies and the rooms that may name them. One room each, except where the reason is
 /// given.
-const HOMES: [(&str, &[&str]); 9] = [
+const HOMES: [(&str, &[&str]); 10] = [
     // The data gate runs a contract's SQL rules on an in-memory database of its own.
     ("rusqlite", &["metadata-store", "data-quality"]),
+    ("object_store", &["artifact-store"]),
     ("arrow-array", &["tables"]),
     ("arrow-csv", &["tables"]),
     ("arrow-schema", &["tables"]),

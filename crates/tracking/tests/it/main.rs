@@ -78,13 +78,20 @@ fn params(pairs: &[(&str, &str)]) -> Batch {
 #[tokio::test]
 async fn an_experiment_lives_is_deleted_with_its_runs_and_comes_back() {
     let lab = Lab::new();
-    let id = lab.write(|tx| experiments::create(tx, &Locations::default(), "e", None, vec![pair("a", "b")])).await.unwrap();
+    let id = lab
+        .write(|tx| experiments::create(tx, &Locations::default(), "e", None, vec![pair("a", "b")]))
+        .await
+        .unwrap();
     assert_eq!(id, 1);
     let new = NewRun { experiment: id, ..NewRun::default() };
     let run = lab.write(|tx| runs::create(tx, new)).await.unwrap();
     assert_eq!(run.info.artifact_uri, format!("mlflow-artifacts:/1/{}/artifacts", run.info.id));
     lab.write(move |tx| experiments::delete(tx, id)).await.unwrap();
-    let taken = lab.write(|tx| experiments::create(tx, &Locations::default(), "e", None, vec![])).await.unwrap_err().to_string();
+    let taken = lab
+        .write(|tx| experiments::create(tx, &Locations::default(), "e", None, vec![]))
+        .await
+        .unwrap_err()
+        .to_string();
     assert!(taken.contains("already exists") && taken.contains("restore it"), "{taken}");
     let refused = lab.write(move |tx| runs::create(tx, NewRun { experiment: id, ..NewRun::default() })).await;
     assert!(matches!(refused, Err(TrackingError::NotActive { .. })));
