@@ -7,6 +7,7 @@
 
 mod artifacts;
 mod error;
+mod export;
 mod import;
 mod mlflow;
 mod moved;
@@ -15,6 +16,7 @@ mod target;
 
 pub use artifacts::{Copying, Files};
 pub use error::MigrationError;
+pub use export::{ExportReport, export_mlflow};
 pub use import::Options;
 pub use mlflow::{Location, import_mlflow};
 pub use report::{Counts, LeftOut, Mapped, Report};

@@ -9,5 +9,7 @@ mod sql;
 mod values;
 
 pub use location::Location;
+pub(crate) use location::sqlite_path;
 pub(crate) use rest::Api;
 pub use run::import_mlflow;
+pub(crate) use values::{LOGGED_MODEL_STATUSES, number};

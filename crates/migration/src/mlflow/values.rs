@@ -17,6 +17,12 @@ pub(crate) fn numbered<T: Copy>(statuses: &[T], number: i64) -> Option<T> {
     usize::try_from(number).ok()?.checked_sub(1).and_then(|index| statuses.get(index)).copied()
 }
 
+/// The number of a status.
+pub(crate) fn number<T: PartialEq>(statuses: &[T], status: T) -> i64 {
+    let place = statuses.iter().position(|other| *other == status);
+    place.and_then(|place| i64::try_from(place + 1).ok()).unwrap_or_default()
+}
+
 /// A lifecycle; what is not said is in use.
 pub(crate) fn lifecycle(text: Option<&str>) -> Lifecycle {
     text.map_or(Lifecycle::Active, Lifecycle::from_stored)
