@@ -1,9 +1,16 @@
 """Makes stores with MLflow itself, and shows the whole content of a store or server as JSON.
 
-    mlflow_store.py make URI      experiments, runs, models and what belongs to them
-    mlflow_store.py dump URI      everything that a client can see, in one order
+    mlflow_store.py make URI              experiments, runs, models and what belongs to them
+    mlflow_store.py dump URI [OPTION...]  everything that a client can see, in one order
+
+Options of dump, for what differs between kinds of stores and not between their contents:
+
+    --moved      without artifact locations, with the digests of all artifact files in their place
+    --nowhere    without artifact locations
+    --latest     of what was measured on logged models the latest points only, as servers show it
 """
 
+import hashlib
 import json
 import math
 import os
@@ -107,10 +114,16 @@ def make_models(client, run):
     client.log_inputs(second.info.run_id, models=[LoggedModelInput(good.model_id)])
     client.log_outputs(second.info.run_id, [LoggedModelOutput(pending.model_id, 7)])
     for step in range(3):
+        # File stores of MLflow's read the steps of such points as 0.
+        data = {"dataset_name": "trips", "dataset_digest": "abc123"} if in_database(client) else {}
         client.log_metric(second.info.run_id, "accuracy", 0.5 + step / 10, 1_700_000_000_000 + step, step,
-                          dataset_name="trips", dataset_digest="abc123", model_id=good.model_id)
+                          model_id=good.model_id, **data)
     client.log_metric(second.info.run_id, "plain", 1.5, 1_700_000_000_000, 0, model_id=good.model_id)
     return [good]
+
+
+def in_database(client):
+    return client.tracking_uri.startswith("sqlite")
 
 
 def make_registry(client, run, models):
@@ -139,9 +152,10 @@ def make_trace(client, experiment):
 
 
 def number(value):
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    return value
+    if isinstance(value, float) and math.isinf(value):
+        # Databases have the largest finite number in its place.
+        return math.copysign(sys.float_info.max, value)
+    return "nan" if isinstance(value, float) and math.isnan(value) else value
 
 
 def pages(search):
@@ -154,37 +168,74 @@ def pages(search):
             return
 
 
-def dump(uri):
+def dump(uri, options):
+    mlflow.set_tracking_uri(uri)
+    mlflow.set_registry_uri(uri)
     client = MlflowClient(uri, uri)
     experiments = list(pages(lambda token: client.search_experiments(ViewType.ALL, 100, page_token=token)))
     ids = [experiment.experiment_id for experiment in experiments]
     runs = list(pages(lambda token: client.search_runs(ids, "", ViewType.ALL, 100, page_token=token)))
+    prompts = "tags.`mlflow.prompt.is_prompt` = 'true'"
     content = {
-        "experiments": {e.name: {
-            "id": e.experiment_id, "lifecycle": e.lifecycle_stage, "location": e.artifact_location,
-            "created": e.creation_time if e.name != "Default" else None, "tags": dict(e.tags),
-        } for e in experiments},
-        "runs": {run.info.run_id: show_run(client, run) for run in runs},
+        "experiments": {e.name: show_experiment(e, options) for e in experiments},
+        # A search does not show the models that a run read.
+        "runs": {run.info.run_id: show_run(client, client.get_run(run.info.run_id), options) for run in runs},
         "models": {},
-        "registered": {m.name: show_registered(client, m)
-                       for m in pages(lambda token: client.search_registered_models(
-                           max_results=100, page_token=token))},
-        "prompts": {m.name: show_registered(client, m)
-                    for m in pages(lambda token: client.search_registered_models(
-                        "tags.`mlflow.prompt.is_prompt` = 'true'", 100, page_token=token))},
+        "registered": {m.name: show_registered(client, m, options) for m in pages(
+            lambda token: client.search_registered_models(max_results=100, page_token=token))},
+        "prompts": {m.name: show_registered(client, m, options, " AND " + prompts) for m in pages(
+            lambda token: client.search_registered_models(prompts, 100, page_token=token))},
     }
     if MAJOR >= 3:
         models = list(pages(lambda token: client.search_logged_models(ids, max_results=50, page_token=token)))
-        content["models"] = {model.model_id: show_model(model) for model in models}
+        content["models"] = {model.model_id: show_model(model, options) for model in models}
     return content
 
 
-def show_run(client, run):
+def location(place, options, files=None):
+    if "--nowhere" in options or "--moved" in options and files is None:
+        return None
+    if "--moved" not in options:
+        return place
+    with tempfile.TemporaryDirectory() as folder:
+        return files(folder)
+
+
+def digests(folder):
+    found = {}
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            path = os.path.join(parent, name)
+            with open(path, "rb") as file:
+                found[os.path.relpath(path, folder)] = hashlib.sha256(file.read()).hexdigest()
+    return found
+
+
+def show_experiment(e, options):
+    default = e.experiment_id == "0"
+    return {
+        "id": e.experiment_id, "lifecycle": e.lifecycle_stage, "tags": dict(e.tags),
+        # Every store has a default experiment of its own.
+        "location": None if default else location(e.artifact_location, options),
+        "created": None if default else e.creation_time,
+        "updated": None if default else e.last_update_time,
+    }
+
+
+def show_run(client, run, options):
     info, data = run.info, run.data
-    shown = {
+
+    def files(folder):
+        if any(client.list_artifacts(info.run_id)):
+            client.download_artifacts(info.run_id, "", folder)
+        return digests(folder)
+
+    inputs, outputs = run.inputs, getattr(run, "outputs", None)
+    return {
         "experiment": info.experiment_id, "name": info.run_name, "user": info.user_id, "status": info.status,
         "start": info.start_time, "end": info.end_time, "lifecycle": info.lifecycle_stage,
-        "location": info.artifact_uri, "params": dict(data.params), "tags": dict(data.tags),
+        "location": location(info.artifact_uri, options, files),
+        "params": dict(data.params), "tags": dict(data.tags),
         "metrics": {key: number(value) for key, value in data.metrics.items()},
         "history": {key: sorted(([m.step, m.timestamp, number(m.value)] for m in
                                  client.get_metric_history(info.run_id, key)), key=str)
@@ -192,45 +243,67 @@ def show_run(client, run):
         "inputs": sorted([
             [i.dataset.name, i.dataset.digest, i.dataset.source_type, i.dataset.source, i.dataset.schema or "",
              i.dataset.profile or "", sorted([t.key, t.value] for t in i.tags)]
-            for i in run.inputs.dataset_inputs
+            for i in inputs.dataset_inputs
         ]),
+        "read": sorted(m.model_id for m in getattr(inputs, "model_inputs", None) or []),
+        "produced": sorted([m.model_id, m.step] for m in getattr(outputs, "model_outputs", None) or []),
     }
-    if MAJOR >= 3:
-        shown["read"] = sorted(m.model_id for m in run.inputs.model_inputs or [])
-        outputs = run.outputs.model_outputs if run.outputs else []
-        shown["produced"] = sorted([m.model_id, m.step] for m in outputs)
-    return shown
 
 
-def show_model(model):
+def show_model(model, options):
+    def files(folder):
+        if model.name == "tree":
+            mlflow.artifacts.download_artifacts(artifact_uri=f"models:/{model.model_id}", dst_path=folder)
+        return digests(folder)
+
+    metrics = [[m.key, m.run_id, m.dataset_name or "", m.dataset_digest or "", m.step, m.timestamp,
+                number(m.value)] for m in model.metrics or []]
+    if "--latest" in options:
+        latest = {}
+        for metric in sorted(metrics):
+            latest[tuple(metric[:4])] = metric
+        metrics = latest.values()
     return {
-        "experiment": model.experiment_id, "name": model.name, "location": model.artifact_location,
+        "experiment": model.experiment_id, "name": model.name,
+        "location": location(model.artifact_location, options, files),
         "created": model.creation_timestamp, "updated": model.last_updated_timestamp,
         "status": str(model.status), "type": model.model_type or "", "run": model.source_run_id or "",
-        "tags": dict(model.tags), "params": dict(model.params),
-        "metrics": sorted([m.key, number(m.value), m.timestamp, m.step, m.run_id, m.dataset_name or "",
-                           m.dataset_digest or ""] for m in model.metrics or []),
+        "tags": dict(model.tags), "params": dict(model.params), "metrics": sorted(metrics),
     }
 
 
-def show_registered(client, model):
-    versions = pages(lambda token: client.search_model_versions(f"name = '{model.name}'", 100, page_token=token))
+def show_registered(client, model, options, more=""):
+    search = f"name = '{model.name}'{more}"
+    versions = pages(lambda token: client.search_model_versions(search, 100, page_token=token))
+
+    def files(version):
+        def download(folder):
+            if not version.run_id:
+                return {}
+            path = mlflow.artifacts.download_artifacts(
+                artifact_uri=f"models:/{model.name}/{version.version}", dst_path=folder)
+            return digests(path)
+        return download
+
+    def place(version):
+        uri = client.get_model_version_download_uri(version.name, version.version)
+        return location([version.source, uri], options, files(version))
+
     return {
         "created": model.creation_timestamp, "updated": model.last_updated_timestamp,
         "description": model.description or "", "tags": dict(model.tags),
         "aliases": {alias: str(version) for alias, version in model.aliases.items()},
         "versions": {str(v.version): {
             "created": v.creation_timestamp, "updated": v.last_updated_timestamp, "stage": v.current_stage,
-            "description": v.description or "", "source": v.source, "run": v.run_id or "",
-            "link": v.run_link or "", "status": v.status, "tags": dict(v.tags), "user": v.user_id or "",
-            "files": client.get_model_version_download_uri(v.name, v.version),
+            "description": v.description or "", "run": v.run_id or "", "link": v.run_link or "",
+            "status": v.status, "tags": dict(v.tags), "user": v.user_id or "", "files": place(v),
         } for v in versions},
     }
 
 
 if __name__ == "__main__":
-    command, uri = sys.argv[1:]
+    command, uri, *options = sys.argv[1:]
     if command == "make":
         make(uri)
     else:
-        json.dump(dump(uri), sys.stdout, sort_keys=True, indent=1)
+        json.dump(dump(uri, options), sys.stdout, sort_keys=True, indent=1)

@@ -68,6 +68,29 @@ impl Api {
         })
     }
 
+    /// Asks for all pages with a query.
+    pub(super) fn get_pages<T: Page + DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        mut each: impl FnMut(T) -> Result<()>,
+    ) -> Result<()> {
+        let mut token = String::new();
+        loop {
+            let mut query = query.to_vec();
+            if !token.is_empty() {
+                query.push(("page_token", &token));
+            }
+            let page: T = self.get(path, &query)?;
+            let next = page.token().unwrap_or_default().to_owned();
+            each(page)?;
+            if next.is_empty() || next == token {
+                return Ok(());
+            }
+            token = next;
+        }
+    }
+
     /// Asks for all pages of a search.
     pub(super) fn pages<T: Page + DeserializeOwned>(
         &self,

@@ -17,6 +17,7 @@ use serde_json::json;
 
 const EXPERIMENTS: &str = "/api/2.0/mlflow/experiments/search";
 const RUNS: &str = "/api/2.0/mlflow/runs/search";
+const RUN: &str = "/api/2.0/mlflow/runs/get";
 const HISTORY: &str = "/api/2.0/mlflow/metrics/get-history";
 const LOGGED_MODELS: &str = "/api/2.0/mlflow/logged-models/search";
 const MODELS: &str = "/api/2.0/mlflow/registered-models/search";
@@ -79,14 +80,16 @@ fn runs(api: &Api, experiment: i64, importer: &mut Importer<'_>) -> Result<()> {
         for run in page.runs {
             let id = run.info.run_id.clone().or_else(|| run.info.run_uuid.clone()).unwrap_or_default();
             match info(experiment, &id, &run.info) {
-                Ok(info) => found.push((info, run)),
+                Ok(info) => found.push(info),
                 Err(why) => importer.report.left_out(format!("run {id}"), why),
             }
         }
-        let offered = found.iter().map(|(run, _)| (run.id.clone(), run.artifact_uri.clone())).collect();
+        let offered = found.iter().map(|run| (run.id.clone(), run.artifact_uri.clone())).collect();
         let wanted = importer.wanted_runs(offered)?;
-        for (info, run) in found.into_iter().filter(|(info, _)| wanted.contains(&info.id)) {
-            bring(api, info, run, importer)?;
+        for info in found.into_iter().filter(|info| wanted.contains(&info.id)) {
+            // A search does not show the models that a run read.
+            let whole: wire::OneRun = api.get(RUN, &[("run_id", &info.id)])?;
+            bring(api, info, whole.run, importer)?;
         }
         Ok(())
     })
@@ -144,14 +147,8 @@ fn bring(api: &Api, info: RunInfo, run: wire::Run, importer: &mut Importer<'_>) 
 }
 
 fn history(api: &Api, run: &str, key: &str, importer: &mut Importer<'_>) -> Result<()> {
-    let mut token = String::new();
-    loop {
-        let mut query = vec![("run_id", run), ("metric_key", key), ("max_results", POINTS)];
-        if !token.is_empty() {
-            query.push(("page_token", &token));
-        }
-        let page: History = api.get(HISTORY, &query)?;
-        let next = wire::Page::token(&page).unwrap_or_default().to_owned();
+    let query = [("run_id", run), ("metric_key", key), ("max_results", POINTS)];
+    api.get_pages(HISTORY, &query, |page: History| {
         let mut points = Vec::with_capacity(page.metrics.len());
         for metric in page.metrics {
             match point(metric) {
@@ -159,12 +156,8 @@ fn history(api: &Api, run: &str, key: &str, importer: &mut Importer<'_>) -> Resu
                 None => importer.report.left_out(format!("run {run}: {key}"), "a point has no value or time"),
             }
         }
-        importer.points(run, points)?;
-        if next.is_empty() || next == token {
-            return Ok(());
-        }
-        token = next;
-    }
+        importer.points(run, points)
+    })
 }
 
 /// What a point was measured by and on.
@@ -259,80 +252,82 @@ fn traces(api: &Api, experiment: i64, importer: &mut Importer<'_>) -> Result<()>
     Ok(())
 }
 
+/// What finds prompts, which a search leaves out unless it asks for them.
+const PROMPTS: &str = "tags.`mlflow.prompt.is_prompt` = 'true'";
+
 fn registry(api: &Api, importer: &mut Importer<'_>) -> Result<()> {
-    let mut token = String::new();
-    loop {
+    for filter in ["", PROMPTS] {
         let mut query = vec![("max_results", "100")];
-        if !token.is_empty() {
-            query.push(("page_token", &token));
+        if !filter.is_empty() {
+            query.push(("filter", filter));
         }
-        let page: RegisteredModels = api.get(MODELS, &query)?;
-        let next = wire::Page::token(&page).unwrap_or_default().to_owned();
-        for model in page.registered_models {
-            let versions = versions(api, &model.name, importer)?;
-            let created = Timestamp::from_millis(model.creation_timestamp.unwrap_or_default());
-            let alias = |alias: wire::Alias| Some((alias.alias, alias.version.parse().ok()?));
-            let model = RegisteredModel {
-                name: model.name,
-                description: model.description,
-                created,
-                updated: model.last_updated_timestamp.map_or(created, Timestamp::from_millis),
-                tags: pairs(model.tags),
-                aliases: model.aliases.into_iter().filter_map(alias).collect(),
-            };
-            importer.registered_model(model, versions)?;
-        }
-        if next.is_empty() || next == token {
-            return Ok(());
-        }
-        token = next;
+        api.get_pages(MODELS, &query, |page: RegisteredModels| {
+            page.registered_models.into_iter().try_for_each(|model| {
+                let versions = versions(api, &model.name, filter, importer)?;
+                importer.registered_model(registered_model(model), versions)
+            })
+        })?;
+    }
+    Ok(())
+}
+
+fn registered_model(model: wire::RegisteredModel) -> RegisteredModel {
+    let created = Timestamp::from_millis(model.creation_timestamp.unwrap_or_default());
+    let alias = |alias: wire::Alias| Some((alias.alias, alias.version.parse().ok()?));
+    RegisteredModel {
+        name: model.name,
+        description: model.description,
+        created,
+        updated: model.last_updated_timestamp.map_or(created, Timestamp::from_millis),
+        tags: pairs(model.tags),
+        aliases: model.aliases.into_iter().filter_map(alias).collect(),
     }
 }
 
-fn versions(api: &Api, model: &str, importer: &mut Importer<'_>) -> Result<Vec<ModelVersion>> {
+fn versions(api: &Api, model: &str, filter: &str, importer: &mut Importer<'_>) -> Result<Vec<ModelVersion>> {
     let mut versions = Vec::new();
-    let mut token = String::new();
     // The grammar of searches has no way to write both kinds of quotes in a name.
     let quote = if model.contains('\'') { '"' } else { '\'' };
-    let filter = format!("name={quote}{model}{quote}");
-    loop {
-        let mut query = vec![("filter", filter.as_str()), ("max_results", "1000")];
-        if !token.is_empty() {
-            query.push(("page_token", &token));
-        }
-        let page: ModelVersions = api.get(VERSIONS, &query)?;
-        let next = wire::Page::token(&page).unwrap_or_default().to_owned();
+    let and = if filter.is_empty() { "" } else { " AND " };
+    let filter = format!("name={quote}{model}{quote}{and}{filter}");
+    api.get_pages(VERSIONS, &[("filter", &filter), ("max_results", "1000")], |page: ModelVersions| {
         for found in page.model_versions {
             let place = format!("model {model}/{}", found.version);
-            let uri: DownloadUri = api.get(
-                "/api/2.0/mlflow/model-versions/get-download-uri",
-                &[("name", model), ("version", &found.version)],
-            )?;
-            let tags = pairs(found.tags);
-            let made = version(VersionParts {
-                model: model.to_owned(),
-                version: found.version.parse().unwrap_or_default(),
-                created: found.creation_timestamp,
-                updated: found.last_updated_timestamp,
-                stage: found.current_stage,
-                description: found.description,
-                source: found.source,
-                storage_location: uri.artifact_uri,
-                run_id: found.run_id,
-                run_link: found.run_link,
-                model_id: found.model_id,
-                user: found.user_id,
-            });
-            match made {
-                Ok(Some(version)) => versions.push(ModelVersion { tags, ..version }),
+            match model_version(api, model, found)? {
+                Ok(Some(version)) => versions.push(version),
                 Ok(None) => {}
                 Err(why) => importer.report.left_out(place, why),
             }
         }
-        if next.is_empty() || next == token {
-            versions.sort_by_key(|version: &ModelVersion| version.version);
-            return Ok(versions);
-        }
-        token = next;
-    }
+        Ok(())
+    })?;
+    versions.sort_by_key(|version: &ModelVersion| version.version);
+    Ok(versions)
+}
+
+/// A version, with the place where its files really are.
+fn model_version(
+    api: &Api,
+    model: &str,
+    found: wire::ModelVersion,
+) -> Result<std::result::Result<Option<ModelVersion>, String>> {
+    let uri: DownloadUri = api.get(
+        "/api/2.0/mlflow/model-versions/get-download-uri",
+        &[("name", model), ("version", &found.version)],
+    )?;
+    let made = version(VersionParts {
+        model: model.to_owned(),
+        version: found.version.parse().unwrap_or_default(),
+        created: found.creation_timestamp,
+        updated: found.last_updated_timestamp,
+        stage: found.current_stage,
+        description: found.description,
+        source: found.source,
+        storage_location: uri.artifact_uri,
+        run_id: found.run_id,
+        run_link: found.run_link,
+        model_id: found.model_id,
+        user: found.user_id,
+    });
+    Ok(made.map(|made| made.map(|version| ModelVersion { tags: pairs(found.tags), ..version })))
 }

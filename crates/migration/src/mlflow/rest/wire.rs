@@ -89,6 +89,11 @@ pub(super) struct Run {
 }
 
 #[derive(Debug, Deserialize)]
+pub(super) struct OneRun {
+    pub(super) run: Run,
+}
+
+#[derive(Debug, Deserialize)]
 pub(super) struct RunInfo {
     pub(super) run_id: Option<String>,
     pub(super) run_uuid: Option<String>,
