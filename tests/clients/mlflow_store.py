@@ -1,6 +1,7 @@
 """Makes stores with MLflow itself, and shows the whole content of a store or server as JSON.
 
     mlflow_store.py make URI              experiments, runs, models and what belongs to them
+    mlflow_store.py schema URI NAME       a schema of a PostgreSQL database, for a store
     mlflow_store.py dump URI [OPTION...]  everything that a client can see, in one order
 
 Options of dump, for what differs between kinds of stores and not between their contents:
@@ -32,6 +33,13 @@ from mlflow.entities import (  # noqa: E402
 )
 
 MAJOR = int(__version__.split(".")[0])
+
+
+def schema(uri, name):
+    import psycopg2
+
+    with psycopg2.connect(uri) as connection, connection.cursor() as cursor:
+        cursor.execute(f'CREATE SCHEMA "{name}"')
 
 
 def make(uri):
@@ -123,7 +131,7 @@ def make_models(client, run):
 
 
 def in_database(client):
-    return client.tracking_uri.startswith("sqlite")
+    return client.tracking_uri.startswith(("sqlite", "postgresql"))
 
 
 def make_registry(client, run, models):
@@ -286,6 +294,8 @@ def show_registered(client, model, options, more=""):
         return download
 
     def place(version):
+        if more:
+            return version.source
         uri = client.get_model_version_download_uri(version.name, version.version)
         return location([version.source, uri], options, files(version))
 
@@ -303,7 +313,9 @@ def show_registered(client, model, options, more=""):
 
 if __name__ == "__main__":
     command, uri, *options = sys.argv[1:]
-    if command == "make":
+    if command == "schema":
+        schema(uri, *options)
+    elif command == "make":
         make(uri)
     else:
         json.dump(dump(uri, options), sys.stdout, sort_keys=True, indent=1)

@@ -90,12 +90,15 @@ impl ForeignDatabase {
         Ok(Self { conn: Connection::sqlite_onlooker(path)? })
     }
 
-    /// Connects to a PostgreSQL database for queries only. Not where others wait asynchronously.
+    /// Connects to a PostgreSQL database for queries only, which see one state throughout. Not where
+    /// others wait asynchronously.
     ///
     /// # Errors
     /// When it cannot be reached.
     pub fn open_postgres(address: &PostgresAddress) -> Result<Self> {
-        Ok(Self { conn: Connection::postgres_reader(address)? })
+        let conn = Connection::postgres_reader(address)?;
+        conn.begin_read()?;
+        Ok(Self { conn })
     }
 
     /// Opens a SQLite file that exists, for changes.
