@@ -11,6 +11,8 @@ use std::time::Instant;
 
 /// Packages for the tests of the Python package; those of the example come from its own list.
 const PYTHON_TESTS: &str = "pytest==9.2.0\njinja2==3.1.6\n";
+/// An older MLflow, whose file stores are read.
+const MLFLOW_2: &str = "mlflow-skinny==2.22.5\n";
 /// The real DVC, which is asked whether it agrees.
 const DVC: &str = "dvc==3.67.1\n";
 
@@ -53,6 +55,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let example = std::fs::read_to_string(root.join("examples/flights/requirements.txt"))?;
     let flights = environment::venv(&environments.join("flights"), &example)?;
     let plain = environment::venv(&environments.join("plain"), PYTHON_TESTS)?;
+    let all = std::fs::read_to_string(root.join("tests/clients/mlflow-requirements.txt"))?;
+    let mlflow = environment::exact_venv(&environments.join("mlflow"), &all)?;
+    let mlflow_2 = environment::venv(&environments.join("mlflow-2"), MLFLOW_2)?;
     let dvc = environment::venv(&environments.join("dvc"), DVC)?.with_file_name("dvc");
     let moto = environment::venv(&environments.join("moto"), MOTO)?.with_file_name("moto_server");
 
@@ -65,6 +70,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             .args(arguments)
             .env("MAINSPRING_TEST_PYTHON", &flights)
             .env("MAINSPRING_TEST_DVC", &dvc)
+            .env("MAINSPRING_TEST_MLFLOW", &mlflow)
+            .env("MAINSPRING_TEST_MLFLOW_2", &mlflow_2)
             .env("MAINSPRING_TEST_POSTGRES", &postgres.uri)
             .env("MAINSPRING_TEST_MOTO", &moto)
             .current_dir(&root);

@@ -60,6 +60,14 @@ pub enum StoreError {
         /// The newest one known.
         known: i64,
     },
+    /// The database was made by an older version and has not been opened by this one yet.
+    #[error("the database has schema {found}, this version has {known}; start `mainspring server` once")]
+    TooOld {
+        /// The schema's number.
+        found: i64,
+        /// The newest one known.
+        known: i64,
+    },
     /// A change that says nothing of itself.
     #[error("a change was made without a record; nothing was written")]
     Unrecorded,

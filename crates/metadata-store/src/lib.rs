@@ -12,7 +12,9 @@
 
 mod driver;
 mod error;
+mod foreign;
 mod migrate;
+mod onlooker;
 mod readers;
 mod sql;
 mod store;
@@ -22,6 +24,8 @@ mod writer;
 
 pub use driver::{AddressError, PostgresAddress};
 pub use error::StoreError;
+pub use foreign::{Cell, ForeignDatabase};
+pub use onlooker::Onlooker;
 pub use sql::audit::{AuditVerdict, verify_audit};
 pub use store::{Backend, Store};
 pub use tokens::{new_token, token_sha256};

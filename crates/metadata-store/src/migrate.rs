@@ -2,6 +2,7 @@
 
 use crate::driver::{Connection, Dialect};
 use crate::{Result, StoreError};
+use std::cmp::Ordering;
 
 /// A migration in the words of each engine.
 struct Migration {
@@ -29,6 +30,17 @@ const MIGRATIONS: &[Migration] = migrations! {
     7 "0007_access"
     12 "0012_indexes"
 };
+
+/// Refuses a database whose schema is not the newest that is known.
+pub(crate) fn check_current(conn: &Connection) -> Result<()> {
+    let found = conn.schema_version()?;
+    let known = MIGRATIONS.last().map_or(0, |migration| migration.number);
+    match found.cmp(&known) {
+        Ordering::Less => Err(StoreError::TooOld { found, known }),
+        Ordering::Equal => Ok(()),
+        Ordering::Greater => Err(StoreError::TooNew { found, known }),
+    }
+}
 
 /// Brings a database to the newest schema. Servers that start together take turns.
 pub(crate) fn migrate(conn: &Connection) -> Result<()> {

@@ -43,6 +43,16 @@ impl Backend {
         }
     }
 
+    /// A connection for queries beside a server that perhaps runs; none when there is no database yet.
+    pub(crate) fn onlooker(&self, data_dir: &Path) -> Result<Option<Connection>> {
+        let path = data_dir.join(FILE);
+        match self {
+            Self::Sqlite if !path.exists() => Ok(None),
+            Self::Sqlite => Connection::sqlite_onlooker(&path).map(Some),
+            Self::Postgres(address) => Connection::postgres_reader(address).map(Some),
+        }
+    }
+
     /// Does something with a connection for queries, beside a server that perhaps runs.
     pub(crate) fn look<T: Send>(
         &self,

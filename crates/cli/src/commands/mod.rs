@@ -4,6 +4,8 @@ mod artifact_options;
 pub(crate) mod audit;
 pub(crate) mod data;
 pub(crate) mod deploy;
+pub(crate) mod export;
+pub(crate) mod import;
 pub(crate) mod init;
 pub(crate) mod mlflow_server;
 pub(crate) mod models;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails as the test does")]
 
 mod commands;
+mod migration;
 mod pipelines;
 mod postgres;
 mod server;

@@ -61,6 +61,11 @@ impl Connection {
         Ok(Self::Sqlite(sqlite::onlooker(path)?))
     }
 
+    /// Opens a SQLite database of another tool for changes, as that tool has configured it.
+    pub(crate) fn sqlite_guest(path: &Path) -> Result<Self> {
+        Ok(Self::Sqlite(sqlite::guest(path)?))
+    }
+
     /// The SQL it speaks.
     pub(crate) const fn dialect(&self) -> Dialect {
         match self {

@@ -28,7 +28,8 @@ impl<'r> Row<'r> {
         }
     }
 
-    fn value(&self, index: usize) -> Result<Value<'r>> {
+    /// The value of a column, as the engine has it.
+    pub(crate) fn value(&self, index: usize) -> Result<Value<'r>> {
         match *self {
             Self::Sqlite(row) => sqlite::value(row, index),
             Self::Postgres(row) => postgres::value(row, index),

@@ -33,6 +33,14 @@ pub(super) fn onlooker(path: &Path) -> Result<Connection> {
     Ok(conn)
 }
 
+/// Opens a database that exists and belongs to another tool, for changes.
+pub(super) fn guest(path: &Path) -> Result<Connection> {
+    let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    conn.pragma_update(None, "foreign_keys", true)?;
+    conn.busy_timeout(Duration::from_secs(5))?;
+    Ok(conn)
+}
+
 fn configure(conn: &Connection) -> Result<()> {
     conn.pragma_update(None, "journal_mode", "WAL")?;
     conn.pragma_update(None, "wal_autocheckpoint", 4000)?;

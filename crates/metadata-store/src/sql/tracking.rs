@@ -142,6 +142,14 @@ impl TrackingRead for SqlTx<'_> {
         self.find_logged_models(experiments, search)
     }
 
+    fn logged_models_after(&self, experiment: i64, after: &str, limit: usize) -> Result<Vec<LoggedModel>> {
+        self.list_logged_models(experiment, after, limit)
+    }
+
+    fn model_metric_history(&self, model: &str, limit: usize, offset: usize) -> Result<Vec<ModelMetric>> {
+        self.all_model_metrics(model, limit, offset)
+    }
+
     fn model_metrics(&self, models: &[String]) -> Result<Vec<ModelMetric>> {
         self.latest_model_metrics(models)
     }
@@ -190,6 +198,18 @@ impl TrackingWrite for SqlTx<'_> {
             Dialect::Postgres => "SELECT nextval('experiment_ids')",
         };
         self.scalar(sql, [])
+    }
+
+    fn reserve_experiment_id(&mut self, id: i64) -> Result<()> {
+        match self.dialect() {
+            // The greatest id is remembered there as it is used.
+            Dialect::Sqlite => {}
+            Dialect::Postgres => {
+                let sql = "SELECT setval('experiment_ids', ?1) FROM experiment_ids WHERE last_value < ?1";
+                self.rows(sql, [id], |_| Ok(()))?;
+            }
+        }
+        Ok(())
     }
 
     fn insert_experiment(&mut self, experiment: &Experiment) -> Result<()> {

@@ -24,6 +24,7 @@ const FLOORS: [(u8, &[&str]); 5] = [
             "rollouts",
             "monitoring",
             "governance",
+            "migration",
         ],
     ),
     (3, &["automation"]),

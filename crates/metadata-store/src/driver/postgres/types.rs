@@ -85,7 +85,14 @@ impl<'a> FromSql<'a> for Value<'a> {
     fn accepts(kind: &Type) -> bool {
         matches!(
             *kind,
-            Type::INT8 | Type::INT4 | Type::FLOAT8 | Type::BOOL | Type::TEXT | Type::NAME | Type::JSON
+            Type::INT8
+                | Type::INT4
+                | Type::FLOAT8
+                | Type::BOOL
+                | Type::TEXT
+                | Type::VARCHAR
+                | Type::NAME
+                | Type::JSON
         )
     }
 }
