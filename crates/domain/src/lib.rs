@@ -12,6 +12,7 @@ pub mod monitoring;
 pub mod names;
 pub mod pipelines;
 pub mod registry;
+pub mod secrets;
 pub mod time;
 pub mod tracking;
 

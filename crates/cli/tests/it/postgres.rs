@@ -64,6 +64,38 @@ fn two_servers_are_one_for_the_api_and_one_of_them_leads() {
 }
 
 #[test]
+fn tasks_do_not_see_the_way_to_the_database() {
+    let Some(schema) = PostgresSchema::new() else { return };
+    let project = Project::new();
+    project.write(
+        "dags/curious.py",
+        r#"
+import os
+from datetime import datetime
+from airflow import DAG
+from airflow.operators.python import PythonOperator
+
+seen = [name for name, value in os.environ.items() if "postgresql://" in value]
+with DAG("curious", schedule_interval=None, start_date=datetime(2024, 1, 1), description=f"{seen}") as dag:
+    PythonOperator(
+        task_id="look",
+        python_callable=lambda: [name for name, value in os.environ.items() if "postgresql://" in value],
+    )
+"#,
+    );
+    let mut command = Command::new(BINARY);
+    command.args(["server", "--port", "0"]).env(VARIABLE, &schema.uri);
+    let (server, said) = Server::start_command(&mut command, &project, 1);
+    assert!(said.contains("postgresql://"), "{said}");
+    let ended = project.run(&["run", "dags/curious.py", "--url", &server.url, "--json"]);
+    assert_eq!(ended.code, 0, "{}", ended.err);
+    let run: Value = serde_json::from_str(&ended.out).unwrap();
+    let look = run["tasks"].as_array().unwrap().iter().find(|task| task["task_id"] == "look").unwrap();
+    assert_eq!(look["xcoms"]["return_value"], json!([]), "{look}");
+    assert_eq!(server.get("/api/v1/dags")["dags"][0]["spec"]["description"], "[]");
+}
+
+#[test]
 fn called_mlflow_it_takes_the_uri_that_mlflow_takes() {
     let Some(schema) = PostgresSchema::new() else { return };
     let project = Project::new();

@@ -6,7 +6,7 @@ use super::session::{LOCKS, Names, Role, connect, set_up};
 use super::sql::{translate, writes};
 use crate::driver::connection::Failure;
 use crate::driver::row::Row;
-use crate::driver::value::Value;
+use crate::driver::value::{ToValue as _, Value};
 use crate::{Result, StoreError};
 use futures_util::future::{join, join_all};
 use futures_util::{StreamExt as _, TryStreamExt as _};
@@ -257,26 +257,26 @@ impl PostgresConnection {
     }
 
     pub(in crate::driver) fn schema_version(&self) -> Result<i64> {
-        let foreign = self.row(
-            "SELECT EXISTS (SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'experiments')
-                AND NOT EXISTS (SELECT 1 FROM pg_tables
-                                WHERE schemaname = current_schema() AND tablename = 'mainspring_schema')",
-            &[],
-            |row| row.get(0),
-        )?;
-        if foreign == Some(true) {
+        let has = |table: &str| {
+            let sql = "SELECT EXISTS (SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename = ?1)";
+            self.row(sql, &[table.to_value()], |row| row.get(0)).map(|found| found == Some(true))
+        };
+        if has("mainspring_schema")? {
+            let sql = "SELECT COALESCE(MAX(version), 0) FROM mainspring_schema";
+            return Ok(self.row(sql, &[], |row| row.get(0))?.unwrap_or(0));
+        }
+        if has("experiments")? {
             return Err(StoreError::Unusable(
                 "it holds the tables of another program; make an empty database, or a schema that the URI names \
                  with ?options=-csearch_path%3DNAME"
                     .to_owned(),
             ));
         }
-        self.control("CREATE TABLE IF NOT EXISTS mainspring_schema (version BIGINT NOT NULL);");
-        let sql = "SELECT COALESCE(MAX(version), 0) FROM mainspring_schema";
-        Ok(self.row(sql, &[], |row| row.get(0))?.unwrap_or(0))
+        Ok(0)
     }
 
     pub(in crate::driver) fn migrate(&self, number: i64, sql: &str) -> Result<()> {
+        self.control("CREATE TABLE IF NOT EXISTS mainspring_schema (version BIGINT NOT NULL);");
         self.wait(self.client.batch_execute(sql))?;
         self.execute("INSERT INTO mainspring_schema (version) VALUES (?1)", &[Value::Integer(number)])?;
         Ok(())
