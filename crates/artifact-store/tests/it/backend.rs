@@ -6,6 +6,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// The program `moto_server`.
@@ -18,6 +19,8 @@ pub(crate) struct Lab {
     pub(crate) dir: TempDir,
     pub(crate) store: ArtifactStore,
     prefix: Option<String>,
+    /// The bucket seen from where the store keeps bytes.
+    blobs: Option<ArtifactStore>,
 }
 
 struct Moto {
@@ -65,7 +68,7 @@ impl Lab {
     pub(crate) fn local() -> Self {
         let dir = TempDir::new().unwrap();
         let store = ArtifactStore::local(dir.path()).unwrap();
-        Self { dir, store, prefix: None }
+        Self { dir, store, prefix: None, blobs: None }
     }
 
     /// Every backend that can be tested here.
@@ -89,7 +92,10 @@ impl Lab {
         let uri = format!("s3://{BUCKET}/{prefix}");
         make_bucket(&moto.endpoint).await;
         let store = ArtifactStore::s3(&uri, dir.path(), &settings).unwrap();
-        Some(Self { dir, store, prefix: Some(prefix) })
+        let blobs =
+            ArtifactStore::s3(&format!("{uri}/.mainspring/blobs"), &dir.path().join("blobs"), &settings)
+                .unwrap();
+        Some(Self { dir, store, prefix: Some(prefix), blobs: Some(blobs) })
     }
 
     pub(crate) fn is_local(&self) -> bool {
@@ -124,8 +130,8 @@ impl Lab {
             std::fs::write(self.blob_file(sum), bytes).unwrap();
             return;
         }
-        let url = self.object(&format!(".mainspring/blobs/{sum}"));
-        assert_eq!(http("PUT", &url, &bytes).await.0, 200);
+        let url = self.blobs.as_ref().unwrap().write_url(&path(sum), Duration::from_secs(60)).await.unwrap();
+        assert_eq!(http("PUT", &url.unwrap(), &bytes).await.0, 200);
     }
 
     /// Puts something under an artifact's own name as a client would that knows no server.

@@ -166,7 +166,10 @@ async fn parts_become_one_artifact() {
         tags.reverse();
         join("1/big", &tags).await.unwrap();
         assert!(lab.get("1/big").await.unwrap() == parts.concat());
-        assert!(matches!(join("1/big", &tags).await, Err(ArtifactError::Multipart(_))));
+        if lab.is_local() {
+            // S3 may say yes again for a while.
+            assert!(matches!(join("1/big", &tags).await, Err(ArtifactError::Multipart(_))));
+        }
         let given_up = lab.store.begin_parts(&path("1/no"), 1, live).await.unwrap();
         lab.store.drop_parts(&path("1/no"), &given_up.id).await.unwrap();
         assert_eq!(lab.names("1").await, ["big 10485769"]);

@@ -198,9 +198,8 @@ async fn a_link_is_its_own_authority_and_no_other() {
     let down = local(&down["presigned_url"]);
     let got = send(&lab.closed, "GET", &down, &[("range", "bytes=3-")], b"").await;
     assert_eq!((got.status, got.body.as_slice()), (206, b"tent".as_slice()));
-    let proxied =
-        lab.get(&format!("{PROXY}/presigned/0/{run}/artifacts/a%20b/%C3%BC.txt"), &[("host", "h:1")]);
-    let proxied = proxied.await.json();
+    let path = format!("{PROXY}/presigned/0/{run}/artifacts/a%20b/%C3%BC.txt");
+    let proxied = lab.get(&path, &[("host", "h:1")]).await.json();
     assert_eq!((local(&proxied["url"]).is_empty(), &proxied["file_size"]), (false, &json!(7)));
     // Another method, another path, a later end, no signature, a foreign one.
     let (link, signature) = down.split_once("&signature=").unwrap();
