@@ -43,7 +43,8 @@ pub fn import_mlflow(
         }
         Location::Postgres(address) => (address.to_string(), here()?, None),
         Location::Server(url) => {
-            (url.clone(), PathBuf::from("/"), Some(Api::new(url, options.token.clone())))
+            let api = Api::new(url, options.token.clone());
+            (api.shown().to_owned(), PathBuf::from("/"), Some(api))
         }
     };
     let files = Files::new(options.copying, &roots, &behind_proxy, base, api.clone());

@@ -20,12 +20,14 @@ const ATTEMPTS: u32 = 5;
 pub(crate) struct Api {
     agent: ureq::Agent,
     url: String,
+    /// The address as messages show it: without a password.
+    shown: String,
     authorization: Option<String>,
 }
 
 impl std::fmt::Debug for Api {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Api").field("url", &self.url).finish_non_exhaustive()
+        f.debug_struct("Api").field("url", &self.shown).finish_non_exhaustive()
     }
 }
 
@@ -39,7 +41,13 @@ impl Api {
             .http_status_as_error(false)
             .build();
         let authorization = token.map(|token| format!("Bearer {token}"));
-        Self { agent: config.into(), url: url.trim_end_matches('/').to_owned(), authorization }
+        let url = url.trim_end_matches('/').to_owned();
+        Self { agent: config.into(), shown: without_user(&url), url, authorization }
+    }
+
+    /// The address as messages show it.
+    pub(crate) fn shown(&self) -> &str {
+        &self.shown
     }
 
     /// Asks with a query.
@@ -116,11 +124,11 @@ impl Api {
             .with_config()
             .limit(LARGEST)
             .read_json()
-            .map_err(|error| MigrationError::source(format!("{}{path}", self.url), error))
+            .map_err(|error| MigrationError::source(format!("{}{path}", self.shown), error))
     }
 
     fn answered(&self, path: &str, send: impl Fn() -> Answer) -> Result<ureq::http::Response<ureq::Body>> {
-        let place = format!("{}{path}", self.url);
+        let place = format!("{}{path}", self.shown);
         let mut pause = Duration::from_millis(200);
         for attempt in 1.. {
             let answer = send();
@@ -140,7 +148,7 @@ impl Api {
             }
             if matches!(status.as_u16(), 401 | 403) {
                 return Err(MigrationError::usage(
-                    format!("`{}` refuses ({status})", self.url),
+                    format!("`{}` refuses ({status})", self.shown),
                     "set MLFLOW_TRACKING_TOKEN to a token that may read everything",
                 ));
             }
@@ -178,6 +186,24 @@ impl Api {
     }
 }
 
+/// An address without a user and password.
+fn without_user(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    format!("{scheme}://{}{path}", host.rsplit_once('@').map_or(host, |(_, host)| host))
+}
+
 fn encode(text: &str) -> String {
     utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_user;
+
+    #[test]
+    fn passwords_are_not_shown() {
+        assert_eq!(without_user("https://u:p@h:1/a@b"), "https://h:1/a@b");
+        assert_eq!(without_user("http://h"), "http://h");
+    }
 }
