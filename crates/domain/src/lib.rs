@@ -14,6 +14,7 @@ pub mod pipelines;
 pub mod registry;
 pub mod time;
 pub mod tracking;
+pub mod wandb;
 
 pub use actor::Actor;
 pub use time::{Clock, SystemClock, Timestamp};
