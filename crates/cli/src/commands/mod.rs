@@ -3,6 +3,8 @@
 pub(crate) mod audit;
 pub(crate) mod data;
 pub(crate) mod deploy;
+pub(crate) mod import;
+mod import_wandb;
 pub(crate) mod init;
 pub(crate) mod mlflow_server;
 pub(crate) mod models;

@@ -3,6 +3,8 @@
 
 mod blocks;
 mod fields;
+mod folded;
 mod records;
 
+pub use folded::WholeRun;
 pub use records::{FileError, Record, RunStart, read};

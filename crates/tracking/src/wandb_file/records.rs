@@ -76,6 +76,8 @@ pub enum Record {
     },
     /// Something was printed.
     Output {
+        /// When, in seconds.
+        seconds: f64,
         /// Whether it was an error message.
         error: bool,
         /// What.
@@ -205,31 +207,33 @@ fn changes(message: &[u8]) -> (Map<String, Value>, Vec<String>) {
 }
 
 fn output(message: &[u8]) -> Record {
-    let (mut error, mut text) = (true, String::new());
+    let (mut seconds, mut error, mut text) = (0.0, true, String::new());
     for (number, field) in parts(message) {
         match number {
             1 => error = field.number() == 0,
+            2 => seconds = time(field.bytes()),
             3 => text = field.text(),
             _ => {}
         }
     }
-    Record::Output { error, text }
+    Record::Output { seconds, error, text }
 }
 
+/// A time as seconds.
 #[expect(clippy::cast_precision_loss, reason = "seconds and nanoseconds of a time are small enough")]
+fn time(message: &[u8]) -> f64 {
+    let part = |wanted: u64| {
+        let found = parts(message).into_iter().find(|(number, _)| *number == wanted);
+        found.map_or(0.0, |(_, part)| part.number() as f64)
+    };
+    part(1) + part(2) / 1e9
+}
+
 fn stats(message: &[u8]) -> Record {
     let (mut seconds, mut values) = (0.0, Map::new());
     for (number, field) in parts(message) {
         match number {
-            2 => {
-                for (number, part) in parts(field.bytes()) {
-                    match number {
-                        1 => seconds += part.number() as f64,
-                        2 => seconds += part.number() as f64 / 1e9,
-                        _ => {}
-                    }
-                }
-            }
+            2 => seconds = time(field.bytes()),
             3 => {
                 let (keys, value) = item(field.bytes());
                 values.extend(keys.into_iter().next().map(|key| (key, value)));
