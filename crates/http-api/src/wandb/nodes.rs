@@ -165,7 +165,7 @@ pub(super) fn artifact(collection: &Value, artifact: &ArtifactVersion) -> Value 
         "metadata": Value::Object(details.metadata.clone()).to_string(),
         "size": details.size, "fileCount": details.files, "historyStep": details.history_step,
         "createdAt": time(artifact.created), "updatedAt": time(artifact.updated),
-        "ttlIsInherited": true, "tags": [],
+        "ttlDurationSeconds": -1, "ttlIsInherited": true, "tags": [],
         "artifactType": collection["defaultArtifactType"], "artifactSequence": collection,
     })
 }
