@@ -126,6 +126,12 @@ impl Client {
         self.answered(answer).map(|_| ())
     }
 
+    /// Sends a file to a URL that carries the right to do so.
+    pub(crate) fn put_file(&self, url: &str, path: &Path) -> Result<(), CliError> {
+        let answer = self.agent.put(url).send(std::fs::File::open(path)?);
+        self.answered(answer).map(|_| ())
+    }
+
     /// Downloads a folder of artifacts into a local folder.
     pub(crate) fn download_artifacts(&self, path: &str, to: &Path) -> Result<usize, CliError> {
         std::fs::create_dir_all(to)?;

@@ -22,6 +22,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Init(commands::init::Init),
+    Import(commands::import::Import),
     Server(commands::server::Server),
     Run(commands::run::Run),
     Status(commands::status::Status),
@@ -78,6 +79,7 @@ fn main() -> std::process::ExitCode {
 fn run(command: Command) -> Result<ExitCode, CliError> {
     match command {
         Command::Init(command) => command.run(),
+        Command::Import(command) => command.run(),
         Command::Server(command) => command.run(),
         Command::Run(command) => command.run(),
         Command::Status(command) => command.run(),

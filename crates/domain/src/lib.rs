@@ -15,6 +15,7 @@ pub mod registry;
 pub mod secrets;
 pub mod time;
 pub mod tracking;
+pub mod wandb;
 
 pub use actor::Actor;
 pub use time::{Clock, SystemClock, Timestamp};

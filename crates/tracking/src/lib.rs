@@ -14,6 +14,8 @@ pub mod logging;
 pub mod runs;
 pub mod search;
 mod validation;
+pub mod wandb;
+pub mod wandb_file;
 
 pub use downsample::{Band, Series};
 pub use error::TrackingError;

@@ -110,14 +110,20 @@ fn write_metrics(tx: &mut dyn WriteTx, run: &RunInfo, logged: Vec<LoggedMetric>)
         }
         points.push(one.metric);
     }
-    let added = tx.insert_metric_points(&run.id, &points)?;
-    if added > 0 {
-        tx.raise_latest_metrics(&run.id, &latest_points(&points))?;
-    }
+    let added = write_points(tx, &run.id, &points)?;
     if added > 0 || !of_models.is_empty() {
         tx.insert_model_metrics(&of_models)?;
     }
     Ok(added.max(of_models.len()))
+}
+
+/// Adds checked points of a run and raises the latest ones; gives the number of new ones.
+pub(crate) fn write_points(tx: &mut dyn WriteTx, run: &str, points: &[Metric]) -> Result<usize> {
+    let added = tx.insert_metric_points(run, points)?;
+    if added > 0 {
+        tx.raise_latest_metrics(run, &latest_points(points))?;
+    }
+    Ok(added)
 }
 
 /// Adds parameters that are new; gives their number.

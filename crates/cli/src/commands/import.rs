@@ -1,5 +1,6 @@
 //! `mainspring import`: bring in what another tool has kept.
 
+use super::import_wandb::Wandb;
 use crate::commands::server::{BACKEND_STORE, backend};
 use crate::error::{CliError, ExitCode};
 use crate::project;
@@ -29,6 +30,9 @@ enum ImportCommand {
     /// Bring in a whole MLflow store: experiments, runs, models, versions and their artifacts. What is
     /// there already stays as it is, so an import that was interrupted is started again.
     Mlflow(Mlflow),
+    /// Runs of W&B clients, online or offline, from their `.wandb` files. What is there already
+    /// counts nothing, so that an import can be repeated.
+    Wandb(Wandb),
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -80,8 +84,10 @@ pub(crate) fn failed(error: &MigrationError) -> CliError {
 
 impl Import {
     pub(crate) fn run(self) -> Result<ExitCode, CliError> {
-        let ImportCommand::Mlflow(mlflow) = self.command;
-        mlflow.run()
+        match self.command {
+            ImportCommand::Mlflow(mlflow) => mlflow.run(),
+            ImportCommand::Wandb(wandb) => wandb.run(),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ pub(crate) mod data;
 pub(crate) mod deploy;
 pub(crate) mod export;
 pub(crate) mod import;
+mod import_wandb;
 pub(crate) mod init;
 pub(crate) mod mlflow_server;
 pub(crate) mod models;

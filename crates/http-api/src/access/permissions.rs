@@ -34,6 +34,8 @@ pub(super) enum On {
     ModelPath,
     /// The model of the rollout in the path.
     RolloutPath,
+    /// The experiment of the W&B project in the path.
+    ProjectPath,
 }
 
 impl On {
@@ -213,6 +215,11 @@ fn other(method: &str, pattern: &str) -> Option<Needs> {
             "/health" | "/version" | "/ping" | "/v2" | "/v2/health/live" | "/v2/health/ready"
             | "/favicon.svg" | "/assets/{*path}",
         ) => Needs::Nothing,
+        // The signature in the URL is the right to the one file that it names, for a time.
+        ("GET" | "PUT", "/wandb/storage/{ticket}") => Needs::Nothing,
+        ("POST", "/files/{entity}/{project}/{run}/file_stream") => Needs::Role(Editor, On::ProjectPath),
+        // Each field asks for the role on the project that it belongs to.
+        ("POST", "/graphql") => Needs::Login,
         ("GET", "/get-artifact") => Needs::Role(Reader, On::RunQuery),
         ("GET", "/model-versions/get-artifact") => Needs::Role(Reader, On::Model),
         ("POST", "/invocations") => Needs::Role(Reader, On::Server),
@@ -221,7 +228,7 @@ fn other(method: &str, pattern: &str) -> Option<Needs> {
         }
         ("POST", "/v2/models/{model}/feedback") => Needs::Role(Editor, On::ModelPath),
         // What is not offered says so to whoever may ask at all.
-        (_, "/v1/traces" | "/graphql") => Needs::Login,
+        (_, "/v1/traces") => Needs::Login,
         // The pages of the web UI: asking for them makes the browser ask for the login.
         (
             "GET",

@@ -4,6 +4,7 @@ use super::ids::Named;
 use super::permissions::On;
 use mainspring_domain::access::{Role, Scope};
 use mainspring_metadata_store::{ReadTx, StoreError};
+use mainspring_tracking::wandb::projects;
 
 /// A role that is needed, and where.
 pub(super) type Needed = (Role, Scope);
@@ -72,6 +73,13 @@ pub(super) fn needed(
             if let Some(id) = in_path("id") {
                 let found = tx.rollout(id)?;
                 needed.push((role, found.map_or(Scope::Server, |rollout| Scope::Model(rollout.model))));
+            }
+        }
+        On::ProjectPath => {
+            if let (Some(entity), Some(project)) = (in_path("entity"), in_path("project")) {
+                let found = projects::experiment_name(entity, project).ok();
+                let found = found.map(|name| tx.experiment_by_name(&name)).transpose()?.flatten();
+                needed.push((role, found.map_or(Scope::Server, |found| Scope::Experiment(found.id))));
             }
         }
     }

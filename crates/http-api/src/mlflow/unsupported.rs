@@ -31,9 +31,7 @@ const FAMILIES: &[(&str, &str)] = &[
 
 /// Routes outside the API's prefixes.
 pub(super) fn root_routes() -> Router<MlflowState> {
-    Router::new()
-        .route("/v1/traces", any(|| async { not_offered("The collection of traces by OTLP") }))
-        .route("/graphql", any(|| async { not_offered("GraphQL") }))
+    Router::new().route("/v1/traces", any(|| async { not_offered("The collection of traces by OTLP") }))
 }
 
 fn not_offered(what: &str) -> ApiError {

@@ -17,5 +17,7 @@ mod tracking_history;
 mod tracking_models;
 mod tracking_runs;
 mod tx;
+mod wandb;
+mod wandb_artifacts;
 
 pub(crate) use tx::SqlTx;

@@ -156,12 +156,12 @@ impl TrackingRead for SqlTx<'_> {
 }
 
 impl SqlTx<'_> {
-    fn run_num(&self, id: &str) -> Result<i64> {
+    pub(super) fn run_num(&self, id: &str) -> Result<i64> {
         self.scalar("SELECT num FROM runs WHERE id = ?1", [id])
     }
 
     /// The numbers of metrics' names, made when they are new.
-    fn metric_keys<'p>(&self, points: &'p [Metric]) -> Result<HashMap<&'p str, i64>> {
+    pub(super) fn metric_keys<'p>(&self, points: &'p [Metric]) -> Result<HashMap<&'p str, i64>> {
         let mut keys: HashMap<&str, i64> = HashMap::new();
         let names: Vec<&str> = points.iter().map(|point| point.key.as_str()).collect();
         if let [name] = names.as_slice() {

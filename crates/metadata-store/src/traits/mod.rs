@@ -11,6 +11,7 @@ mod pipelines;
 mod registry;
 pub mod search;
 mod tracking;
+mod wandb;
 
 pub use access::{AccessRead, AccessWrite};
 pub use comparison::ComparisonRead;
@@ -21,6 +22,7 @@ pub use monitoring::{ArmStatistics, MonitoringRead, MonitoringWrite};
 pub use pipelines::{PipelinesRead, PipelinesWrite};
 pub use registry::{RegistryRead, RegistryWrite};
 pub use tracking::{DatasetSummary, ModelMetric, TrackingRead, TrackingWrite};
+pub use wandb::{Line, WandbRead, WandbWrite};
 
 /// Everything that can be read.
 pub trait ReadTx:
@@ -33,6 +35,7 @@ pub trait ReadTx:
     + TrackingRead
     + ComparisonRead
     + RegistryRead
+    + WandbRead
 {
 }
 
@@ -47,6 +50,7 @@ pub trait WriteTx:
     + MonitoringWrite
     + TrackingWrite
     + RegistryWrite
+    + WandbWrite
 {
 }
 
@@ -60,6 +64,7 @@ impl<T> ReadTx for T where
         + TrackingRead
         + ComparisonRead
         + RegistryRead
+        + WandbRead
 {
 }
 
@@ -73,5 +78,6 @@ impl<T> WriteTx for T where
         + MonitoringWrite
         + TrackingWrite
         + RegistryWrite
+        + WandbWrite
 {
 }

@@ -16,6 +16,7 @@ mod registry;
 mod search;
 mod tracking;
 mod transactions;
+mod wandb;
 
 use mainspring_domain::events::Record;
 use mainspring_domain::tracking::{Experiment, KeyValue, Lifecycle, RunInfo, RunStatus};

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod compare;
+mod wandb;
 
 use mainspring_domain::tracking::{KeyValue, Lifecycle, LoggedModelStatus, Metric, RunStatus};
 use mainspring_domain::{Actor, SystemClock, Timestamp};
