@@ -1,7 +1,7 @@
 //! Entities and projects as experiments.
 
 use crate::validation::invalid;
-use crate::{Result, experiments};
+use crate::{Locations, Result, experiments};
 use mainspring_domain::tracking::{Experiment, Lifecycle};
 use mainspring_metadata_store::{ReadTx, WriteTx};
 
@@ -47,7 +47,8 @@ pub fn ensure(tx: &mut dyn WriteTx, entity: &str, project: &str) -> Result<i64> 
     let name = experiment_name(entity, project)?;
     match tx.experiment_by_name(&name)? {
         Some(found) => Ok(experiments::get_active(tx, found.id)?.id),
-        None => experiments::create(tx, &name, None, Vec::new()),
+        // Its clients send every file to this server, whatever root other experiments have.
+        None => experiments::create(tx, &Locations::default(), &name, None, Vec::new()),
     }
 }
 
