@@ -13,6 +13,8 @@ use std::time::Instant;
 const PYTHON_TESTS: &str = "pytest==9.2.0\njinja2==3.1.6\n";
 /// The real DVC, which is asked whether it agrees.
 const DVC: &str = "dvc==3.67.1\n";
+/// The real W&B client, with what its media need.
+const WANDB: &str = "wandb==0.31.0\nnumpy==2.4.6\npillow==13.0.0\n";
 
 /// The crates whose tests make stores.
 const ON_STORES: [&str; 7] =
@@ -52,6 +54,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let flights = environment::venv(&environments.join("flights"), &example)?;
     let plain = environment::venv(&environments.join("plain"), PYTHON_TESTS)?;
     let dvc = environment::venv(&environments.join("dvc"), DVC)?.with_file_name("dvc");
+    let wandb = environment::venv(&environments.join("wandb"), WANDB)?;
 
     step("unit, property, snapshot and client tests");
     let postgres = Postgres::start()?;
@@ -62,6 +65,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             .args(arguments)
             .env("MAINSPRING_TEST_PYTHON", &flights)
             .env("MAINSPRING_TEST_DVC", &dvc)
+            .env("MAINSPRING_TEST_WANDB", &wandb)
             .env("MAINSPRING_TEST_POSTGRES", &postgres.uri)
             .current_dir(&root);
         tests

@@ -74,7 +74,7 @@ impl Wandb {
         }
         if self.json {
             say_json(&Value::Array(told));
-        }  else {
+        } else {
             for run in &told {
                 say(&format!(
                     "{} {}/{}: {} steps, {} files",
@@ -181,7 +181,9 @@ fn send(client: &Client, key: &Key, run: &WholeRun, folders: &[PathBuf]) -> Resu
         let input = json!({ "entityName": entity, "projectName": project, "runName": id, "files": names });
         let answer = graphql(client, FILES, &input)?;
         for file in answer["createRunFiles"]["files"].as_array().into_iter().flatten() {
-            let (Some(name), Some(url)) = (file["name"].as_str(), file["uploadUrl"].as_str()) else { continue };
+            let (Some(name), Some(url)) = (file["name"].as_str(), file["uploadUrl"].as_str()) else {
+                continue;
+            };
             if let Some(path) = found.get(name) {
                 client.put_file(url, path)?;
             }

@@ -7,3 +7,4 @@ mod pipelines;
 mod postgres;
 mod server;
 mod support;
+mod wandb;

@@ -144,7 +144,9 @@ async fn create_manifest(call: Call) -> Answer {
     }
     let md5 = text(&input, "digest").filter(|digest| !digest.is_empty());
     let md5 = match md5 {
-        Some(digest) => Some(hex_md5(&digest).ok_or_else(|| GraphqlError("The digest is no MD5.".to_owned()))?),
+        Some(digest) => {
+            Some(hex_md5(&digest).ok_or_else(|| GraphqlError("The digest is no MD5.".to_owned()))?)
+        }
         None => None,
     };
     let (expected, id) = (md5.clone(), artifact.id);
@@ -218,8 +220,11 @@ async fn commit(call: Call) -> Answer {
     let (artifact, experiment) = wanted(asked, &input).await?;
     asked.require(Role::Editor, experiment)?;
     let id = artifact.id.clone();
-    let entries =
-        if artifact.state == ArtifactState::Committed { Vec::new() } else { entries(asked, &artifact, experiment).await? };
+    let entries = if artifact.state == ArtifactState::Committed {
+        Vec::new()
+    } else {
+        entries(asked, &artifact, experiment).await?
+    };
     changed(&call, move |tx| artifacts::commit(tx, &id, &entries)).await
 }
 
@@ -261,7 +266,8 @@ async fn entries(
 fn parse_manifest(text: &str) -> Result<Vec<ArtifactEntry>, GraphqlError> {
     let broken = |what: &str| GraphqlError(format!("The manifest is not one: {what}."));
     let manifest: Value = serde_json::from_str(text).map_err(|error| broken(&error.to_string()))?;
-    let contents = manifest.get("contents").and_then(Value::as_object).ok_or_else(|| broken("no contents"))?;
+    let contents =
+        manifest.get("contents").and_then(Value::as_object).ok_or_else(|| broken("no contents"))?;
     let mut entries = Vec::with_capacity(contents.len());
     for (path, entry) in contents {
         check_path(path)?;
@@ -284,8 +290,7 @@ async fn update_collection(call: Call) -> Answer {
     let found = asked.read(move |tx| Ok(tx.wandb_collection(number)?)).await?.ok_or_else(missing)?;
     asked.require(Role::Editor, found.experiment)?;
     let (name, description) = (text(&input, "name"), text(&input, "description"));
-    let changed =
-        asked.write(move |tx| artifacts::update_collection(tx, found, name, description)).await?;
+    let changed = asked.write(move |tx| artifacts::update_collection(tx, found, name, description)).await?;
     let node = asked.read(move |tx| collections::node(tx, &changed)).await?;
     Ok(json!({ "artifactCollection": node }))
 }

@@ -108,9 +108,8 @@ async fn of_run(call: Call, used: bool) -> Answer {
     };
     let found = call.context.read(find).await?;
     // An artifact that a run uses may belong to a project that the caller does not see.
-    let seen = found.into_iter().filter(|node| {
-        call.context.sees(experiment(&node["artifactSequence"]["project"]))
-    });
+    let seen =
+        found.into_iter().filter(|node| call.context.sees(experiment(&node["artifactSequence"]["project"])));
     let seen = seen.collect();
     Ok(page(&call, seen))
 }
@@ -135,7 +134,8 @@ pub(super) fn manifest_path(experiment: i64, manifest: &str) -> Result<ArtifactP
 pub(super) fn hex_md5(base64: &str) -> Option<String> {
     use base64::Engine as _;
     use std::fmt::Write as _;
-    let bytes = base64::engine::general_purpose::STANDARD.decode(base64).ok().filter(|md5| md5.len() == 16)?;
+    let bytes =
+        base64::engine::general_purpose::STANDARD.decode(base64).ok().filter(|md5| md5.len() == 16)?;
     let mut text = String::with_capacity(32);
     for byte in bytes {
         let _ = write!(text, "{byte:02x}");
@@ -150,7 +150,8 @@ async fn files(call: Call) -> Answer {
         return named_files(&call, names).await;
     }
     let first = usize::try_from(call.integer("first").unwrap_or(50).clamp(1, FILES)).unwrap_or(1);
-    let (id, after) = (call.parent_text("_artifact").to_owned(), call.text("after").unwrap_or_default().to_owned());
+    let (id, after) =
+        (call.parent_text("_artifact").to_owned(), call.text("after").unwrap_or_default().to_owned());
     let (mut entries, total, experiment) = call
         .context
         .read(move |tx| {

@@ -134,7 +134,9 @@ async fn by_id(call: Call) -> Answer {
         return Ok(Value::Null);
     };
     let found = call.context.read(move |tx| Ok(tx.wandb_collection(id)?)).await?;
-    let Some(found) = found.filter(|found| call.context.sees(found.experiment)) else { return Ok(Value::Null) };
+    let Some(found) = found.filter(|found| call.context.sees(found.experiment)) else {
+        return Ok(Value::Null);
+    };
     call.context.read(move |tx| node(tx, &found)).await
 }
 

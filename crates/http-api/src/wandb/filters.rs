@@ -65,7 +65,9 @@ impl Filter {
     }
 
     fn list(value: &Value, depth: usize) -> Result<Vec<Self>, GraphqlError> {
-        let Some(items) = value.as_array() else { return refuse(format!("{value} is no list of conditions.")) };
+        let Some(items) = value.as_array() else {
+            return refuse(format!("{value} is no list of conditions."));
+        };
         items.iter().map(|item| Self::of(item, depth - 1)).collect()
     }
 

@@ -23,14 +23,16 @@ pub(super) fn add(resolvers: &mut Resolvers<Asked>) {
     resolvers.add("Run.eventsTail", |call: Call| tail(call, LineStream::Events));
     resolvers.add("Run.historyKeys", keys);
     resolvers.add("Run.history", |call: Call| async move {
-        let steps = (call.integer("minStep").unwrap_or(i64::MIN), call.integer("maxStep").unwrap_or(i64::MAX));
+        let steps =
+            (call.integer("minStep").unwrap_or(i64::MIN), call.integer("maxStep").unwrap_or(i64::MAX));
         let run = call.parent_text("_run").to_owned();
         let lines = call.context.read(move |tx| rows(tx, &run, steps)).await?;
         Ok(json!(sample(lines, samples(call.integer("samples")))))
     });
     resolvers.add("Run.events", |call: Call| async move {
         let run = call.parent_text("_run").to_owned();
-        let lines = call.context.read(move |tx| Ok(tx.wandb_lines(&run, LineStream::Events, 0, MOST)?)).await?;
+        let lines =
+            call.context.read(move |tx| Ok(tx.wandb_lines(&run, LineStream::Events, 0, MOST)?)).await?;
         let lines: Vec<String> = lines.into_iter().map(|line| line.text).collect();
         Ok(json!(sample(lines, samples(call.integer("samples")))))
     });
@@ -142,8 +144,10 @@ async fn sampled_by(call: &Call, spec: &Map<String, Value>) -> Result<Vec<Value>
         .map(|keys| keys.iter().filter_map(Value::as_str).map(str::to_owned).collect())
         .unwrap_or_default();
     let number = |key: &str| spec.get(key).and_then(Value::as_i64);
-    let steps =
-        (number("minStep").unwrap_or(i64::MIN), number("maxStep").map_or(i64::MAX, |step| step.saturating_add(1)));
+    let steps = (
+        number("minStep").unwrap_or(i64::MIN),
+        number("maxStep").map_or(i64::MAX, |step| step.saturating_add(1)),
+    );
     let run = call.parent_text("_run").to_owned();
     let rows = call
         .context
@@ -170,7 +174,8 @@ fn with_keys(row: &str, keys: &[String]) -> Option<Value> {
 
 async fn console(call: Call) -> Answer {
     let run = call.parent_text("_run").to_owned();
-    let (after, last) = (call.text("after").and_then(|after| after.parse::<i64>().ok()), call.integer("last"));
+    let (after, last) =
+        (call.text("after").and_then(|after| after.parse::<i64>().ok()), call.integer("last"));
     let first = call.integer("first").unwrap_or(10_000).clamp(0, 10_000);
     let (lines, total) = call
         .context

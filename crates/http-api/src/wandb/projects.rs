@@ -37,11 +37,8 @@ async fn many(call: Call) -> Answer {
     let query = Query { limit: MOST, ..Query::default() };
     let page = call.context.read(move |tx| search::experiments(tx, View::Active, &query)).await?;
     let of_entity = |found: &Experiment| projects::of_experiment(&found.name).0 == entity;
-    let seen: Vec<Experiment> = page
-        .items
-        .into_iter()
-        .filter(|found| of_entity(found) && call.context.sees(found.id))
-        .collect();
+    let seen: Vec<Experiment> =
+        page.items.into_iter().filter(|found| of_entity(found) && call.context.sees(found.id)).collect();
     let (after, first) = window(&call);
     let total = seen.len();
     let nodes = seen.iter().enumerate().skip(after).take(first);

@@ -108,7 +108,9 @@ async fn create_files(call: Call) -> Answer {
     let files: Vec<Value> = names
         .into_iter()
         .zip(urls)
-        .map(|(name, url)| json!({ "id": format!("file:{}:{name}", info.id), "name": name, "uploadUrl": url }))
+        .map(
+            |(name, url)| json!({ "id": format!("file:{}:{name}", info.id), "name": name, "uploadUrl": url }),
+        )
         .collect();
     Ok(json!({ "runID": info.id, "uploadHeaders": [], "files": files }))
 }

@@ -38,7 +38,8 @@ fn failed(error: ArtifactError) -> Response {
 #[expect(clippy::result_large_err, reason = "the error is the answer")]
 fn checked(ticket: Option<Ticket>, right: Right) -> Result<(Ticket, ArtifactPath), Response> {
     let ticket = ticket.filter(|ticket| ticket.right == right);
-    let refused = || refusal(StatusCode::FORBIDDEN, "This URL is not valid, or no longer; ask for a new one.");
+    let refused =
+        || refusal(StatusCode::FORBIDDEN, "This URL is not valid, or no longer; ask for a new one.");
     let ticket = ticket.ok_or_else(refused)?;
     let path = ArtifactPath::parse(&ticket.path).map_err(failed)?;
     Ok((ticket, path))

@@ -116,7 +116,11 @@ impl SqlTx<'_> {
         self.rows(&sql, [collection], artifact)
     }
 
-    pub(super) fn artifacts_with_digest(&self, collection: i64, digest: &str) -> Result<Vec<ArtifactVersion>> {
+    pub(super) fn artifacts_with_digest(
+        &self,
+        collection: i64,
+        digest: &str,
+    ) -> Result<Vec<ArtifactVersion>> {
         self.rows(
             &format!(
                 "{ARTIFACT} WHERE a.collection = ?1 AND a.digest = ?2 AND a.state <> 'DELETED'

@@ -3,7 +3,8 @@
 use crate::{actor, at, change, on_both, pair, read, run_info};
 use mainspring_domain::tracking::Metric;
 use mainspring_domain::wandb::{
-    ArtifactDetails, ArtifactEntry, ArtifactState, ArtifactVersion, Collection, LineStream, RunDetails, WandbRun,
+    ArtifactDetails, ArtifactEntry, ArtifactState, ArtifactVersion, Collection, LineStream, RunDetails,
+    WandbRun,
 };
 use mainspring_metadata_store::traits::Line;
 use mainspring_test_support::TempStore;
@@ -112,7 +113,8 @@ async fn versions_are_found_by_digest_alias_and_client(world: TempStore) {
         updated: at(1),
         details: ArtifactDetails { size: 3, ..ArtifactDetails::default() },
     };
-    let entry = |path: &str| ArtifactEntry { path: path.into(), digest: "d".into(), size: 1, reference: None };
+    let entry =
+        |path: &str| ArtifactEntry { path: path.into(), digest: "d".into(), size: 1, reference: None };
     let id = change(&store, move |tx| {
         tx.insert_run(&run_info("r"))?;
         let id = tx.insert_wandb_collection(&Collection {

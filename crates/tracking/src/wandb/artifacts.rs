@@ -53,9 +53,7 @@ fn check_name(what: &str, name: &str) -> Result<()> {
         || name.chars().any(char::is_control)
         || matches!(name, "." | "..");
     if bad {
-        return invalid(format!(
-            "Invalid {what} '{name}': it has 1 to 128 characters, none of / : and \\."
-        ));
+        return invalid(format!("Invalid {what} '{name}': it has 1 to 128 characters, none of / : and \\."));
     }
     Ok(())
 }

@@ -189,7 +189,9 @@ fn change(tx: &mut dyn WriteTx, mut run: RunInfo, said: Upsert) -> Result<String
 pub(super) fn check_size(what: &str, document: &Map<String, Value>) -> Result<()> {
     let size = serde_json::to_string(document).map_or(usize::MAX, |text| text.len());
     if size > DOCUMENT {
-        return invalid(format!("The {what} has {size} bytes; {DOCUMENT} are taken. Log large values as files."));
+        return invalid(format!(
+            "The {what} has {size} bytes; {DOCUMENT} are taken. Log large values as files."
+        ));
     }
     Ok(())
 }
@@ -246,7 +248,8 @@ fn mirrored(details: &RunDetails) -> Vec<KeyValue> {
         ("wandb.host", details.host.clone()),
         ("wandb.tags", tags),
     ];
-    let given = facts.into_iter().filter_map(|(key, value)| Some((key, value.filter(|text| !text.is_empty())?)));
+    let given =
+        facts.into_iter().filter_map(|(key, value)| Some((key, value.filter(|text| !text.is_empty())?)));
     given
         .map(|(key, value)| KeyValue { key: key.to_owned(), value: value.replace('\0', "") })
         .filter_map(|tag| validation::tag(tag, "").ok())

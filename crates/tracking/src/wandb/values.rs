@@ -138,7 +138,8 @@ mod tests {
     #[test]
     fn bare_tokens_are_read_and_texts_stay() {
         let text = r#"{"a": NaN, "b": [Infinity,-Infinity], "NaN": "say \"NaN\"", "c\\": 1.5e+09}"#;
-        let expected = json!({ "a": "NaN", "b": ["Infinity", "-Infinity"], "NaN": "say \"NaN\"", "c\\": 1.5e9 });
+        let expected =
+            json!({ "a": "NaN", "b": ["Infinity", "-Infinity"], "NaN": "say \"NaN\"", "c\\": 1.5e9 });
         assert_eq!(parse_lenient(text), Some(expected));
         for broken in ["", "{", "{\"a\": NaN", "\"\\", "{a: NaN}", "Infinity\\"] {
             assert_eq!(parse_lenient(broken), None, "{broken}");

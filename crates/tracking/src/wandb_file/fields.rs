@@ -74,11 +74,12 @@ mod tests {
     fn fields_are_read_and_damage_is_noticed() {
         let message = [0x08, 0x96, 0x01, 0x12, 0x02, b'h', b'i', 0x1D, 1, 2, 3, 4];
         let found = fields(&message).unwrap();
-        let expected =
-            [(1, Field::Number(150)), (2, Field::Bytes(b"hi")), (3, Field::Bytes(&[1, 2, 3, 4]))];
+        let expected = [(1, Field::Number(150)), (2, Field::Bytes(b"hi")), (3, Field::Bytes(&[1, 2, 3, 4]))];
         assert_eq!(found, expected);
         assert_eq!(fields(&[]), Some(Vec::new()));
-        for damaged in [&[0x08][..], &[0x12, 9, 1], &[0x0B], &[0xFF; 11], &[0x12, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F]] {
+        for damaged in
+            [&[0x08][..], &[0x12, 9, 1], &[0x0B], &[0xFF; 11], &[0x12, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F]]
+        {
             assert_eq!(fields(damaged), None);
         }
     }

@@ -118,7 +118,8 @@ mod tests {
     #[test]
     fn records_add_up_to_a_run() {
         let mut run = WholeRun::default();
-        let start = RunStart { id: "r".into(), config: object(json!({ "lr": 1, "gone": 2 })), ..RunStart::default() };
+        let start =
+            RunStart { id: "r".into(), config: object(json!({ "lr": 1, "gone": 2 })), ..RunStart::default() };
         run.add(vec![
             Record::Run(Box::new(start)),
             Record::Config { update: object(json!({ "lr": 3 })), remove: vec!["gone".into()] },

@@ -3,12 +3,12 @@
 use crate::Lab;
 use mainspring_domain::tracking::RunStatus;
 use mainspring_domain::wandb::{ArtifactEntry, ArtifactState};
+use mainspring_metadata_store::traits::search::View;
 use mainspring_tracking::search::{self, Query};
 use mainspring_tracking::wandb::artifacts::{self, NewArtifact};
 use mainspring_tracking::wandb::runs::{self, Upsert};
 use mainspring_tracking::wandb::streams::{self, Chunk, Lines};
 use mainspring_tracking::{logging, runs as all_runs};
-use mainspring_metadata_store::traits::search::View;
 use serde_json::{Map, Value, json};
 
 fn object(value: Value) -> Map<String, Value> {
@@ -74,7 +74,8 @@ async fn ids_that_could_be_something_else_are_refused() {
     }
     let state = Upsert { state: text("dancing"), ..Upsert::default() };
     assert!(lab.write(|tx| runs::upsert(tx, 0, Some("r"), "ada", state)).await.is_err());
-    let nothing = lab.read(|tx| search::runs(tx, &[0], View::All, &Query { limit: 9, ..Query::default() })).await;
+    let nothing =
+        lab.read(|tx| search::runs(tx, &[0], View::All, &Query { limit: 9, ..Query::default() })).await;
     assert!(nothing.items.is_empty());
 }
 
@@ -117,13 +118,7 @@ async fn a_summary_gives_the_latest_values_and_an_exit_the_end() {
     let summary = r#"{"acc": 0.9, "best": {"f1": 0.7}, "verdict": "good", "_step": 3}"#;
     let events = Lines { offset: 0, lines: vec![r#"{"system.cpu": 5, "_timestamp": 9}"#.into()] };
     let console = Lines { offset: 0, lines: vec!["2026-01-01T00:00:00 hi\0".into()] };
-    let chunk = Chunk {
-        summary: text(summary),
-        events,
-        console,
-        exit_code: Some(1),
-        ..Chunk::default()
-    };
+    let chunk = Chunk { summary: text(summary), events, console, exit_code: Some(1), ..Chunk::default() };
     lab.send(&id, chunk.clone()).await;
     lab.send(&id, chunk).await;
     let run = id.clone();
@@ -155,8 +150,7 @@ fn new_artifact(digest: &str, client: &str, aliases: &[&str]) -> NewArtifact {
 async fn versions_count_up_and_equal_content_is_one() {
     let lab = Lab::new();
     let log = async |digest: &'static str, client: &'static str, aliases: &'static [&'static str]| {
-        let entry =
-            ArtifactEntry { path: "w".into(), digest: digest.into(), size: 4, reference: None };
+        let entry = ArtifactEntry { path: "w".into(), digest: digest.into(), size: 4, reference: None };
         lab.write(move |tx| {
             let (artifact, _) = artifacts::create(tx, new_artifact(digest, client, aliases))?;
             artifacts::commit(tx, &artifact.id, &[entry])
