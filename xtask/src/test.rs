@@ -15,6 +15,8 @@ const PYTHON_TESTS: &str = "pytest==9.2.0\njinja2==3.1.6\n";
 const MLFLOW_2: &str = "mlflow-skinny==2.22.5\n";
 /// The real DVC, which is asked whether it agrees.
 const DVC: &str = "dvc==3.67.1\n";
+/// The real W&B client, with what its media need.
+const WANDB: &str = "wandb==0.31.0\nnumpy==2.4.6\npillow==13.0.0\n";
 
 /// The crates whose tests make stores.
 const ON_STORES: [&str; 7] =
@@ -60,6 +62,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let mlflow_2 = environment::venv(&environments.join("mlflow-2"), MLFLOW_2)?;
     let dvc = environment::venv(&environments.join("dvc"), DVC)?.with_file_name("dvc");
     let moto = environment::venv(&environments.join("moto"), MOTO)?.with_file_name("moto_server");
+    let wandb = environment::venv(&environments.join("wandb"), WANDB)?;
 
     step("unit, property, snapshot and client tests");
     let postgres = Postgres::start()?;
@@ -72,6 +75,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             .env("MAINSPRING_TEST_DVC", &dvc)
             .env("MAINSPRING_TEST_MLFLOW", &mlflow)
             .env("MAINSPRING_TEST_MLFLOW_2", &mlflow_2)
+            .env("MAINSPRING_TEST_WANDB", &wandb)
             .env("MAINSPRING_TEST_POSTGRES", &postgres.uri)
             .env("MAINSPRING_TEST_MOTO", &moto)
             .current_dir(&root);

@@ -8,3 +8,4 @@ mod pipelines;
 mod postgres;
 mod server;
 mod support;
+mod wandb;

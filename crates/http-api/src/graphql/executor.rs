@@ -116,6 +116,9 @@ impl<C: Clone + Send + Sync + 'static> Executor<C> {
     /// Executes a request's body; gives the body of the answer. What is not understood gives an
     /// answer with `errors`, as the protocol has it.
     pub(crate) async fn execute(&self, body: &[u8], context: C) -> Value {
+        if body.trim_ascii_start().first() != Some(&b'{') {
+            return errors("The request is no JSON object.");
+        }
         let sent: Sent = match serde_json::from_slice(body) {
             Ok(sent) => sent,
             Err(error) => return errors(&format!("The request is no GraphQL request in JSON: {error}")),

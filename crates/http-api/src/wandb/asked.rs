@@ -13,6 +13,7 @@ use mainspring_domain::Actor;
 use mainspring_domain::access::{Role, Scope};
 use mainspring_domain::tracking::Experiment;
 use mainspring_governance::access::Principal;
+use mainspring_governance::users;
 use mainspring_metadata_store::{ReadTx, StoreError, WriteTx};
 use mainspring_tracking::TrackingError;
 use mainspring_tracking::wandb::projects;
@@ -93,7 +94,13 @@ impl Asked {
             return Ok(found.id);
         }
         self.require_on(Role::Editor, &Scope::Server)?;
-        self.write(move |tx| projects::ensure(tx, &entity, &project)).await
+        self.write(move |tx| {
+            let id = projects::ensure(tx, &entity, &project)?;
+            // Whoever makes a project is its manager.
+            users::own(tx, &Scope::Experiment(id))?;
+            Ok(id)
+        })
+        .await
     }
 }
 

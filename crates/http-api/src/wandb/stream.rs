@@ -60,6 +60,9 @@ pub(super) async fn append(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Value>, Response> {
     let body = body.map_err(|error| refusal(StatusCode::PAYLOAD_TOO_LARGE, error))?;
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(refusal(StatusCode::BAD_REQUEST, "The request is no JSON object."));
+    }
     let sent: Sent =
         serde_json::from_slice(&body).map_err(|error| refusal(StatusCode::BAD_REQUEST, error))?;
     let chunk = sent.chunk();

@@ -7,3 +7,5 @@ mod bad_input;
 mod mlflow;
 mod mlflow_client;
 mod tracking;
+mod wandb;
+mod wandb_client;
