@@ -1,7 +1,8 @@
 //! Entities and projects as experiments.
 
+use crate::locations::Locations;
 use crate::validation::invalid;
-use crate::{Locations, Result, experiments};
+use crate::{Result, experiments};
 use mainspring_domain::tracking::{Experiment, Lifecycle};
 use mainspring_metadata_store::{ReadTx, WriteTx};
 
