@@ -95,9 +95,12 @@ impl Asked {
         }
         self.require_on(Role::Editor, &Scope::Server)?;
         self.write(move |tx| {
+            let known = projects::find(tx, &entity, &project)?;
             let id = projects::ensure(tx, &entity, &project)?;
             // Whoever makes a project is its manager.
-            users::own(tx, &Scope::Experiment(id))?;
+            if known.is_none() {
+                users::own(tx, &Scope::Experiment(id))?;
+            }
             Ok(id)
         })
         .await

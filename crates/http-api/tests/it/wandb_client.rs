@@ -2,6 +2,7 @@
 
 use crate::wandb::everything;
 use mainspring_http_api::access::AccessPolicy;
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
 use tempfile::TempDir;
@@ -11,11 +12,7 @@ use tokio::net::TcpListener;
 const PYTHON: &str = "MAINSPRING_TEST_WANDB";
 
 /// Runs a script of `tests/clients` against a server with a login.
-async fn session(script: &str) {
-    let Some(python) = std::env::var_os(PYTHON) else {
-        println!("skipped: set {PYTHON} to an interpreter that has wandb 0.31, numpy and pillow");
-        return;
-    };
+async fn session(python: OsString, script: &str) {
     let dir = TempDir::new().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -44,10 +41,16 @@ async fn session(script: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_of_the_real_client() {
-    session("wandb_session.py").await;
+    match std::env::var_os(PYTHON) {
+        Some(python) => session(python, "wandb_session.py").await,
+        None => println!("skipped: set {PYTHON} to an interpreter that has wandb 0.31, numpy and pillow"),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn runs_of_the_real_client_without_a_server() {
-    session("wandb_offline.py").await;
+    match std::env::var_os(PYTHON) {
+        Some(python) => session(python, "wandb_offline.py").await,
+        None => println!("skipped: set {PYTHON} to an interpreter that has wandb 0.31, numpy and pillow"),
+    }
 }

@@ -116,7 +116,7 @@ fn read_history(mut line: Line, details: &mut RunDetails, points: &mut Vec<Metri
             *kinds.entry(kind(value).to_owned()).or_default() += 1;
         }
     }
-    collect(&row, step, |key| name(key), points);
+    collect(&row, step, name, points);
     line
 }
 
