@@ -16,6 +16,8 @@ pub(crate) struct Postgres {
     folder: PathBuf,
     /// The URI of a database that may be filled.
     pub(crate) uri: String,
+    /// The certificate that vouches for its own.
+    pub(crate) authority: PathBuf,
 }
 
 impl Postgres {
@@ -35,7 +37,9 @@ impl Postgres {
         let uri = format!("postgresql://mainspring:{PASSWORD}@127.0.0.1:{port}/postgres");
         let password = folder.join("password");
         std::fs::write(&password, PASSWORD)?;
-        let server = Self { programs, folder, uri };
+        let authority = folder.join("server.crt");
+        let server = Self { programs, folder, uri, authority };
+        server.make_certificate()?;
         // A collation unlike SQLite's order shows where a column's own is forgotten.
         quietly(
             server
@@ -48,7 +52,8 @@ impl Postgres {
         )
         .context("making a PostgreSQL database")?;
         let settings = format!(
-            "-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off -c max_connections=300"
+            "-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off \
+             -c max_connections=300 -c ssl=on -c ssl_cert_file=../server.crt -c ssl_key_file=../server.key"
         );
         quietly(
             server
@@ -61,6 +66,36 @@ impl Postgres {
         )
         .context("starting PostgreSQL")?;
         Ok(server)
+    }
+
+    /// Makes a certificate that is its own authority.
+    fn make_certificate(&self) -> Result<()> {
+        let key = self.folder.join("server.key");
+        quietly(
+            Command::new("openssl")
+                .args([
+                    "req",
+                    "-x509",
+                    "-newkey",
+                    "rsa:2048",
+                    "-nodes",
+                    "-days",
+                    "2",
+                    "-subj",
+                    "/CN=127.0.0.1",
+                ])
+                .args(["-addext", "subjectAltName=IP:127.0.0.1"])
+                .args(["-addext", "basicConstraints=critical,CA:FALSE"])
+                .arg("-keyout")
+                .arg(&key)
+                .arg("-out")
+                .arg(&self.authority),
+        )
+        .context("making a certificate")?;
+        if is_root()? {
+            quietly(Command::new("chown").arg("postgres").arg(&key)).context("giving a key away")?;
+        }
+        Ok(())
     }
 
     fn data(&self) -> PathBuf {

@@ -77,6 +77,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             .env("MAINSPRING_TEST_MLFLOW_2", &mlflow_2)
             .env("MAINSPRING_TEST_WANDB", &wandb)
             .env("MAINSPRING_TEST_POSTGRES", &postgres.uri)
+            .env("MAINSPRING_TEST_POSTGRES_CA", &postgres.authority)
             .env("MAINSPRING_TEST_MOTO", &moto)
             .current_dir(&root);
         tests

@@ -115,7 +115,7 @@ fn other_addresses_are_refused_without_showing_a_password() {
     let project = Project::new();
     for (uri, expected) in [
         ("mysql://ada:secret@127.0.0.1/x", "is not the URI of a PostgreSQL database"),
-        ("postgresql://ada:secret@127.0.0.1/x?sslmode=require", "sslmode=require is not supported"),
+        ("postgresql://ada:secret@127.0.0.1/x?sslmode=maybe", "sslmode `maybe` is unknown"),
         ("postgresql://ada:secret@127.0.0.1:1/x", "cannot be reached"),
     ] {
         let ended = project.run_with(&["server", "--port", "0"], &[(VARIABLE, uri)]);

@@ -291,3 +291,32 @@ async fn many_points_go_in_together_and_come_back() {
     assert_eq!(back.len(), 1000);
     assert_eq!(back[999], point(2998));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_encrypted_server_must_show_a_certificate_that_is_trusted() {
+    let Some(schema) = PostgresSchema::new() else { return };
+    let Ok(authority) = std::env::var("MAINSPRING_TEST_POSTGRES_CA") else {
+        println!(
+            "skipped: set MAINSPRING_TEST_POSTGRES_CA to the certificate of the test server's authority"
+        );
+        return;
+    };
+    let at = |encryption: &str| {
+        let uri = format!("{}&{encryption}", schema.uri);
+        Backend::Postgres(PostgresAddress::parse(&uri).unwrap())
+    };
+    let world = open(at(&format!("sslmode=verify-full&sslrootcert={authority}")));
+    write(&world.store(), "over tls".into()).await.unwrap();
+    assert!(read(&world.store(), |tx| tx.experiment_by_name("over tls")).await.is_some());
+    let uri = schema.uri.split("&application_name").next().unwrap();
+    let (client, connection) = tokio_postgres::connect(uri, NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let sql = "SELECT COUNT(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name = $1 AND ssl";
+    let encrypted: i64 = client.query_one(sql, &[&schema.name]).await.unwrap().get(0);
+    assert!(encrypted > 1, "{encrypted}");
+    // The authorities of this machine do not know the test's.
+    if PostgresAddress::parse(&format!("{}&sslmode=require", schema.uri)).is_ok() {
+        let other = Store::open_on(at("sslmode=require"), &world.path().join("x"), Arc::new(SystemClock));
+        assert!(matches!(other, Err(StoreError::Unavailable(_))), "{other:?}");
+    }
+}

@@ -1,5 +1,6 @@
 //! Where a PostgreSQL database is.
 
+use super::tls::{Trust, connector};
 use crate::Result;
 use std::str::FromStr as _;
 use std::sync::Arc;
@@ -8,11 +9,13 @@ use thiserror::Error;
 use tokio::sync::watch;
 use tokio_postgres::Config;
 use tokio_postgres::config::SslMode;
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// A database's address, from a URI as MLflow and SQLAlchemy take it.
 #[derive(Clone)]
 pub struct PostgresAddress {
     pub(super) config: Config,
+    pub(super) connector: MakeRustlsConnect,
     shown: String,
 }
 
@@ -27,11 +30,9 @@ pub enum AddressError {
     /// Text that is not understood.
     #[error("the PostgreSQL URI is not understood: {0}")]
     Form(String),
-    /// Encryption is asked for.
-    #[error(
-        "sslmode=require is not supported; connect over a local socket or a network you trust, with sslmode=disable"
-    )]
-    Encryption,
+    /// The authorities that may vouch for the server.
+    #[error("no certificate of an authority to check the server's with: {0}")]
+    Certificates(String),
 }
 
 impl PostgresAddress {
@@ -47,10 +48,19 @@ impl PostgresAddress {
             return Err(AddressError::Scheme(hidden(uri)));
         }
         let form = |error: tokio_postgres::Error| AddressError::Form(super::error::text(&error));
+        let (rest, mode, authorities) = take_encryption(rest);
+        let trust = match (mode.unwrap_or("prefer"), authorities) {
+            ("disable" | "allow" | "prefer", _) => Trust::Nothing,
+            ("require" | "verify-ca" | "verify-full", None) => Trust::Machine,
+            ("require" | "verify-ca" | "verify-full", Some(path)) => Trust::File(path),
+            (other, _) => return Err(AddressError::Form(format!("sslmode `{other}` is unknown"))),
+        };
         let mut config = Config::from_str(&format!("postgresql://{rest}")).map_err(form)?;
-        if config.get_ssl_mode() == SslMode::Require {
-            return Err(AddressError::Encryption);
-        }
+        config.ssl_mode(match trust {
+            Trust::Nothing => SslMode::Disable,
+            Trust::Machine | Trust::File(_) => SslMode::Require,
+        });
+        let connector = connector(&trust)?;
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(Duration::from_secs(10));
         }
@@ -59,7 +69,7 @@ impl PostgresAddress {
         }
         // A peer that is gone without a word is noticed.
         config.keepalives_idle(Duration::from_secs(30)).tcp_user_timeout(Duration::from_secs(30));
-        Ok(Self { config, shown: hidden(uri) })
+        Ok(Self { config, connector, shown: hidden(uri) })
     }
 
     /// Starts to raise the number of the newest event as commits are announced.
@@ -71,6 +81,23 @@ impl PostgresAddress {
     pub(crate) fn seek_leadership(&self) -> Result<watch::Receiver<bool>> {
         super::leadership::seek_leadership(self.clone())
     }
+}
+
+/// Takes `sslmode` and `sslrootcert` out of an address: the driver knows the one in part and the
+/// other not at all.
+fn take_encryption(rest: &str) -> (String, Option<&str>, Option<&str>) {
+    let Some((place, parameters)) = rest.split_once('?') else { return (rest.to_owned(), None, None) };
+    let (mut mode, mut authorities, mut kept) = (None, None, Vec::new());
+    for parameter in parameters.split('&') {
+        match parameter.split_once('=') {
+            Some(("sslmode", value)) => mode = Some(value),
+            Some(("sslrootcert", value)) if value != "system" => authorities = Some(value),
+            Some(("sslrootcert", _)) => {}
+            _ => kept.push(parameter),
+        }
+    }
+    let rest = if kept.is_empty() { place.to_owned() } else { format!("{place}?{}", kept.join("&")) };
+    (rest, mode, authorities)
 }
 
 /// An address without its password, and without parameters, which may hold one too.
@@ -108,6 +135,10 @@ mod tests {
             ("postgresql+psycopg2://u:p@db/name", "postgresql+psycopg2://u@db/name"),
             ("postgres://u@db/name?sslmode=disable&password=p", "postgres://u@db/name"),
             ("postgresql:///name?host=/run/postgresql", "postgresql:///name"),
+            (
+                "postgresql://u@db/name?sslmode=prefer&application_name=x&sslrootcert=system",
+                "postgresql://u@db/name",
+            ),
             ("postgresql://u:p%40@db/name", "postgresql://u@db/name"),
         ] {
             assert_eq!(PostgresAddress::parse(uri).unwrap().to_string(), shown);
@@ -119,7 +150,9 @@ mod tests {
         let refused = |uri| PostgresAddress::parse(uri).unwrap_err();
         assert_eq!(refused("mysql://u:secret@db/x"), AddressError::Scheme("mysql://u@db/x".into()));
         assert_eq!(refused("file.db"), AddressError::Scheme("file.db".into()));
-        assert_eq!(refused("postgresql://db/x?sslmode=require"), AddressError::Encryption);
+        assert!(matches!(refused("postgresql://db/x?sslmode=always"), AddressError::Form(_)));
+        let nowhere = "postgresql://db/x?sslmode=verify-full&sslrootcert=/does/not/exist";
+        assert!(matches!(refused(nowhere), AddressError::Certificates(_)));
         assert!(matches!(refused("postgresql://db:port/x"), AddressError::Form(_)));
     }
 }

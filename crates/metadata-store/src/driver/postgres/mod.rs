@@ -8,6 +8,7 @@ mod error;
 mod leadership;
 mod session;
 mod sql;
+mod tls;
 mod types;
 
 pub use address::{AddressError, PostgresAddress};

@@ -1,9 +1,11 @@
 //! How a session begins.
 
 use super::address::PostgresAddress;
+use super::error::text;
 use crate::{Result, StoreError};
-use tokio_postgres::tls::NoTlsStream;
-use tokio_postgres::{Client, Connection, NoTls, Socket};
+use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres::{Client, Connection, Socket};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// The first half of the keys of this program's advisory locks.
 pub(super) const LOCKS: i32 = 0x6d73_7072;
@@ -28,9 +30,14 @@ pub(super) struct Names {
     pub(super) channel: String,
 }
 
+/// What a connection writes to, encrypted or not.
+type Stream = <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream;
+
 /// Connects and sets the session up. The second part must be polled for anything to happen.
-pub(super) async fn connect(address: &PostgresAddress) -> Result<(Client, Connection<Socket, NoTlsStream>)> {
-    Ok(address.config.connect(NoTls).await?)
+pub(super) async fn connect(address: &PostgresAddress) -> Result<(Client, Connection<Socket, Stream>)> {
+    // Whatever stands in the way, there is no session.
+    let connected = address.config.connect(address.connector.clone()).await;
+    connected.map_err(|error| StoreError::Unavailable(text(&error)))
 }
 
 /// Settings of every session. Commits are durable even where the server is set up otherwise.
