@@ -6,6 +6,7 @@ pub mod inference;
 pub mod mlflow;
 pub mod native;
 mod server;
+mod streaming;
 mod ui;
 pub mod wandb;
 

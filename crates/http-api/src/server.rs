@@ -26,17 +26,20 @@ pub fn application(
     inference: InferenceState,
     native: NativeState,
 ) -> Router {
-    let wandb = WandbState {
-        store: mlflow.store.clone(),
-        artifacts: mlflow.artifacts.clone(),
-        clock: Arc::new(SystemClock),
-    };
+    // Clients of W&B send files to this server only: where it keeps none, there is nothing to offer.
+    let wandb = mlflow.artifacts.own().ok().map(|artifacts| {
+        wandb::router(WandbState {
+            store: mlflow.store.clone(),
+            artifacts: artifacts.clone(),
+            clock: Arc::new(SystemClock),
+        })
+    });
     let routes = Router::new()
         .merge(inference::router(inference))
         .merge(native::router(native))
         .merge(ui::router())
         .merge(mlflow::router(mlflow))
-        .merge(wandb::router(wandb))
+        .merge(wandb.unwrap_or_default())
         .layer(DefaultBodyLimit::max(BODY_LIMIT));
     guarded(routes, gate).layer(middleware::map_response(protect)).layer(CatchPanicLayer::custom(panicked))
 }

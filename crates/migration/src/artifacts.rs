@@ -115,7 +115,7 @@ impl Files {
         let mut way = Way { target, report, to };
         match (folder, place, &self.api) {
             (Some(folder), _, _) => {
-                let real = folder.canonicalize().map_err(|error| source(&folder, error))?;
+                let real = folder.canonicalize().map_err(|error| source(&folder, &error))?;
                 if !self.roots.iter().any(|root| real.starts_with(root)) {
                     way.report.left_out(
                         location,
@@ -152,11 +152,11 @@ impl Way<'_> {
         while let Some((folder, below)) = folders.pop() {
             let mut entries: Vec<_> = std::fs::read_dir(&folder)
                 .and_then(Iterator::collect)
-                .map_err(|error| source(&folder, error))?;
+                .map_err(|error| source(&folder, &error))?;
             entries.sort_by_key(std::fs::DirEntry::file_name);
             for entry in entries {
                 let path = entry.path();
-                let kind = entry.file_type().map_err(|error| source(&path, error))?;
+                let kind = entry.file_type().map_err(|error| source(&path, &error))?;
                 let name = entry.file_name();
                 let Some(name) = name.to_str().map(|name| join(&below, name)) else {
                     self.report.left_out(path.display().to_string(), "the name is not UTF-8");
@@ -168,7 +168,7 @@ impl Way<'_> {
                     let opened = File::open(&path).and_then(|file| Ok((file.metadata()?.len(), file)));
                     match opened {
                         Ok((size, file)) => {
-                            self.bring_file(&path.display().to_string(), &name, size, file)?
+                            self.bring_file(&path.display().to_string(), &name, size, file)?;
                         }
                         Err(error) => self.report.left_out(path.display().to_string(), error.to_string()),
                     }
@@ -204,12 +204,9 @@ impl Way<'_> {
     }
 
     fn bring_file(&mut self, place: &str, name: &str, size: u64, bytes: impl Read) -> Result<()> {
-        let path = match ArtifactPath::parse(&join(self.to, name)) {
-            Ok(path) => path,
-            Err(_) => {
-                self.report.left_out(place, "the name is not one that artifacts may have");
-                return Ok(());
-            }
+        let Ok(path) = ArtifactPath::parse(&join(self.to, name)) else {
+            self.report.left_out(place, "the name is not one that artifacts may have");
+            return Ok(());
         };
         if let Target::Store(opened) = self.target {
             match upload(opened, &path, bytes) {
@@ -262,6 +259,6 @@ fn join(folder: &str, name: &str) -> String {
     }
 }
 
-fn source(path: &Path, error: impl ToString) -> MigrationError {
+fn source(path: &Path, error: &dyn std::fmt::Display) -> MigrationError {
     MigrationError::source(path.display().to_string(), error)
 }

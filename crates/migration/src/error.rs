@@ -43,7 +43,7 @@ pub enum MigrationError {
 }
 
 impl MigrationError {
-    pub(crate) fn source(place: impl Into<String>, reason: impl ToString) -> Self {
+    pub(crate) fn source(place: impl Into<String>, reason: &dyn std::fmt::Display) -> Self {
         Self::Source { place: place.into(), reason: reason.to_string() }
     }
 

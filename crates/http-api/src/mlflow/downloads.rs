@@ -4,8 +4,8 @@ use super::model_versions::version_of;
 use super::ranges::{self, Wanted};
 use super::request::Call;
 use super::{ApiError, MlflowState, transfers};
+use crate::streaming;
 use axum::Router;
-use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::{
     ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
@@ -14,7 +14,6 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use futures_util::{StreamExt as _, stream};
 use mainspring_artifact_store::{ArtifactPath, ArtifactStore, Located};
 use mainspring_registry::versions;
 use mainspring_tracking::runs;
@@ -106,17 +105,7 @@ pub(super) async fn attachment(
     if status == StatusCode::PARTIAL_CONTENT {
         add(CONTENT_RANGE, format!("bytes {}-{}/{size}", range.start, range.end - 1));
     }
-    let mut pieces = artifact.read(range);
-    // What is damaged from its beginning is still an answer that says so.
-    let first = pieces.next().await.transpose()?;
-    let rest = stream::unfold(pieces, |mut pieces| async {
-        let piece = pieces.next().await?;
-        if let Err(error) = &piece {
-            tracing::error!(%error, "a download breaks off");
-        }
-        Some((piece, pieces))
-    });
-    let body = Body::from_stream(stream::iter(first.map(Ok)).chain(rest));
+    let body = streaming::body(artifact, range).await?;
     Ok((status, known, headers, body).into_response())
 }
 

@@ -13,7 +13,6 @@ use mainspring_metadata_store::WriteTx;
 use mainspring_tracking::TrackingError;
 use mainspring_tracking::wandb::artifacts::{self, NewArtifact};
 use serde_json::{Map, Value, json};
-use std::io::Read as _;
 
 /// Bytes of a manifest.
 const MANIFEST: u64 = 64 << 20;
@@ -243,11 +242,9 @@ async fn entries(
     if opened.size > MANIFEST {
         return Err(GraphqlError(format!("The manifest has {} bytes; {MANIFEST} are taken.", opened.size)));
     }
-    let read = tokio::task::spawn_blocking(move || {
-        let mut text = String::new();
-        opened.file.take(MANIFEST).read_to_string(&mut text).map(|_| text)
-    });
-    let text = read.await.map_err(std::io::Error::other).flatten().map_err(ArtifactError::from)?;
+    let bytes = opened.bytes(MANIFEST).await?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_| GraphqlError("The artifact's manifest is no text.".to_owned()))?;
     let entries = parse_manifest(&text)?;
     for entry in entries.iter().filter(|entry| entry.reference.is_none()) {
         let md5 = hex_md5(&entry.digest).unwrap_or_default();

@@ -2,6 +2,7 @@
 
 use super::WandbState;
 use super::tickets::{Right, Signer, Ticket};
+use crate::streaming;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -13,10 +14,6 @@ use mainspring_artifact_store::{ArtifactError, ArtifactPath};
 use md5::{Digest as _, Md5};
 use serde_json::json;
 use std::fmt::Write as _;
-use tokio_util::io::ReaderStream;
-
-/// Bytes read at once.
-const PIECE: usize = 256 << 10;
 
 /// Why a file is not taken or given, in the form of the other answers.
 pub(super) fn refusal(status: StatusCode, message: impl std::fmt::Display) -> Response {
@@ -27,8 +24,20 @@ pub(super) fn refusal(status: StatusCode, message: impl std::fmt::Display) -> Re
 fn failed(error: ArtifactError) -> Response {
     match error {
         ArtifactError::NotFound(_) => refusal(StatusCode::NOT_FOUND, error),
-        ArtifactError::InvalidPath => refusal(StatusCode::BAD_REQUEST, error),
-        ArtifactError::Io(error) => {
+        ArtifactError::InvalidPath
+        | ArtifactError::NotKept(_)
+        | ArtifactError::Multipart(_)
+        | ArtifactError::ReadOnly => refusal(StatusCode::BAD_REQUEST, error),
+        ArtifactError::Damaged(_) => {
+            tracing::error!(%error, "an artifact is damaged");
+            refusal(StatusCode::GONE, error)
+        }
+        ArtifactError::NotServed => refusal(StatusCode::NOT_IMPLEMENTED, error),
+        ArtifactError::Remote(_) => {
+            tracing::error!(%error, "the object store cannot be used");
+            refusal(StatusCode::SERVICE_UNAVAILABLE, error)
+        }
+        ArtifactError::Io(_) | ArtifactError::Destination(_) => {
             tracing::error!(%error, "artifact storage failed");
             refusal(StatusCode::INTERNAL_SERVER_ERROR, "artifact storage failed")
         }
@@ -90,10 +99,11 @@ pub(super) async fn download(
 ) -> Result<Response, Response> {
     let (_, path) = ticket(&state, &text, Right::Get).await?;
     let opened = state.artifacts.open(&path).await.map_err(failed)?;
-    let body = Body::from_stream(ReaderStream::with_capacity(tokio::fs::File::from_std(opened.file), PIECE));
+    let size = opened.size;
+    let body = streaming::body(opened, 0..size).await.map_err(failed)?;
     let headers = [
         (CONTENT_TYPE, "application/octet-stream".to_owned()),
-        (CONTENT_LENGTH, opened.size.to_string()),
+        (CONTENT_LENGTH, size.to_string()),
         (CONTENT_DISPOSITION, "attachment".to_owned()),
     ];
     Ok((headers, body).into_response())

@@ -30,8 +30,11 @@ pub(crate) struct World {
 pub(crate) fn everything(dir: &Path, policy: AccessPolicy) -> World {
     let state = state(dir);
     let clock = FakeClock::new();
-    let wandb =
-        WandbState { store: state.store.clone(), artifacts: state.artifacts.clone(), clock: clock.clone() };
+    let wandb = WandbState {
+        store: state.store.clone(),
+        artifacts: state.artifacts.own().unwrap().clone(),
+        clock: clock.clone(),
+    };
     let store = state.store.clone();
     let gate = Gate::new(store.clone(), Arc::new(SystemClock), policy);
     let routes = guarded(mlflow::router(state).merge(wandb::router(wandb)), gate);

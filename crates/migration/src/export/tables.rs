@@ -62,6 +62,6 @@ impl Table {
     /// Writes the rows that wait.
     pub(super) fn flush(&mut self, db: &ForeignDatabase) -> Result<()> {
         let rows = std::mem::take(&mut self.waiting);
-        db.execute_many(&self.sql, &rows).map_err(|error| MigrationError::source(self.name, error))
+        db.execute_many(&self.sql, &rows).map_err(|error| MigrationError::source(self.name, &error))
     }
 }

@@ -341,7 +341,7 @@ fn models(
 
 fn model(tables: &mut Tables<'_>, model: &LoggedModel, report: &mut ExportReport) -> Result<()> {
     report.written.logged_models += 1;
-    let status = number(&LOGGED_MODEL_STATUSES, model.status);
+    let status = number(&LOGGED_MODEL_STATUSES, &model.status);
     tables.models.add(
         tables.db,
         [

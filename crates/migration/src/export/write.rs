@@ -54,7 +54,7 @@ pub fn export_mlflow(
     }
     let place = path.display().to_string();
     let db = ForeignDatabase::open_sqlite_for_changes(&path)
-        .map_err(|error| MigrationError::source(&place, error))?;
+        .map_err(|error| MigrationError::source(&place, &error))?;
     check_empty(&db, &place)?;
     let mut report = ExportReport { target: place, ..ExportReport::default() };
     db.change(|db| {
@@ -69,7 +69,7 @@ pub fn export_mlflow(
 }
 
 fn check_empty(db: &ForeignDatabase, place: &str) -> Result<()> {
-    let columns = db.columns("experiments").map_err(|error| MigrationError::source(place, error))?;
+    let columns = db.columns("experiments").map_err(|error| MigrationError::source(place, &error))?;
     if columns.is_empty() {
         return Err(MigrationError::usage(
             format!("`{place}` has no tables of MLflow's"),

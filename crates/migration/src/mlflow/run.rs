@@ -53,12 +53,12 @@ pub fn import_mlflow(
         (Location::Files(_), _) => file::read(Path::new(&name), &mut importer)?,
         (Location::Sqlite(path), _) => {
             let db =
-                ForeignDatabase::open_sqlite(path).map_err(|error| MigrationError::source(&name, error))?;
+                ForeignDatabase::open_sqlite(path).map_err(|error| MigrationError::source(&name, &error))?;
             sql::read(db, &name, &mut importer)?;
         }
         (Location::Postgres(address), _) => {
             let db = ForeignDatabase::open_postgres(address)
-                .map_err(|error| MigrationError::source(&name, error))?;
+                .map_err(|error| MigrationError::source(&name, &error))?;
             sql::read(db, &name, &mut importer)?;
         }
         (Location::Server(_), Some(api)) => rest::read(&api, &mut importer)?,
@@ -69,11 +69,11 @@ pub fn import_mlflow(
 }
 
 fn real(path: &Path) -> Result<PathBuf> {
-    path.canonicalize().map_err(|error| MigrationError::source(path.display().to_string(), error))
+    path.canonicalize().map_err(|error| MigrationError::source(path.display().to_string(), &error))
 }
 
 fn here() -> Result<PathBuf> {
-    std::env::current_dir().map_err(|error| MigrationError::source(".", error))
+    std::env::current_dir().map_err(|error| MigrationError::source(".", &error))
 }
 
 fn parent(path: &Path) -> PathBuf {

@@ -18,8 +18,8 @@ pub(crate) fn numbered<T: Copy>(statuses: &[T], number: i64) -> Option<T> {
 }
 
 /// The number of a status.
-pub(crate) fn number<T: PartialEq>(statuses: &[T], status: T) -> i64 {
-    let place = statuses.iter().position(|other| *other == status);
+pub(crate) fn number<T: PartialEq>(statuses: &[T], status: &T) -> i64 {
+    let place = statuses.iter().position(|other| *other == *status);
     place.and_then(|place| i64::try_from(place + 1).ok()).unwrap_or_default()
 }
 

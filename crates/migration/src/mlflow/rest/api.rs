@@ -124,7 +124,7 @@ impl Api {
             .with_config()
             .limit(LARGEST)
             .read_json()
-            .map_err(|error| MigrationError::source(format!("{}{path}", self.shown), error))
+            .map_err(|error| MigrationError::source(format!("{}{path}", self.shown), &error))
     }
 
     fn answered(&self, path: &str, send: impl Fn() -> Answer) -> Result<ureq::http::Response<ureq::Body>> {
@@ -141,7 +141,7 @@ impl Api {
                 pause *= 2;
                 continue;
             }
-            let mut answer = answer.map_err(|error| MigrationError::source(&place, error))?;
+            let mut answer = answer.map_err(|error| MigrationError::source(&place, &error))?;
             let status = answer.status();
             if status.is_success() {
                 return Ok(answer);
@@ -157,7 +157,7 @@ impl Api {
             let _ = answer.body_mut().as_reader().take(4096).read_to_string(&mut text);
             return Err(MigrationError::Refused { place, status: status.as_u16(), message: text });
         }
-        Err(MigrationError::source(place, "there is no answer"))
+        Err(MigrationError::source(place, &"there is no answer"))
     }
 
     /// One level of a folder behind the artifact proxy: names with sizes, none for a folder.

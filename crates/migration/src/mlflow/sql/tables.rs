@@ -40,7 +40,7 @@ impl Tables {
     pub(super) fn of(db: ForeignDatabase, place: String) -> Result<Self> {
         let mut columns = HashMap::new();
         for name in NAMES {
-            let found = db.columns(name).map_err(|error| MigrationError::source(&place, error))?;
+            let found = db.columns(name).map_err(|error| MigrationError::source(&place, &error))?;
             columns.insert(name, found);
         }
         if columns["experiments"].is_empty() || columns["runs"].is_empty() {
@@ -84,7 +84,7 @@ impl Tables {
         let read: std::result::Result<(), Ended> =
             self.db.rows(&sql, values, columns.len(), |cells| each(Cells(cells)).map_err(Ended::Stop));
         read.map_err(|ended| match ended {
-            Ended::Unreadable(error) => MigrationError::source(format!("{}: {table}", self.place), error),
+            Ended::Unreadable(error) => MigrationError::source(format!("{}: {table}", self.place), &error),
             Ended::Stop(error) => error,
         })
     }
@@ -119,7 +119,7 @@ impl Tables {
             count = Cells(cells).int(0).unwrap_or_default();
             Ok(())
         });
-        read.map_err(|error| MigrationError::source(format!("{}: {table}", self.place), error))?;
+        read.map_err(|error| MigrationError::source(format!("{}: {table}", self.place), &error))?;
         Ok(count.try_into().unwrap_or_default())
     }
 }
