@@ -125,6 +125,7 @@ fn script(python: &str, folder: &Path, arguments: &[&str]) -> String {
 }
 
 /// The interpreters, or a word that they are not there.
+#[expect(clippy::print_stdout, reason = "a test says what it leaves out")]
 fn interpreters() -> Option<(String, String)> {
     match (std::env::var(MLFLOW), std::env::var(MLFLOW_2)) {
         (Ok(new), Ok(old)) => Some((new, old)),

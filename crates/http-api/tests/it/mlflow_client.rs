@@ -20,6 +20,7 @@ async fn large_files_of_the_real_client() {
 }
 
 /// Runs a script of `tests/clients` against a new server.
+#[expect(clippy::print_stdout, reason = "a test says what it leaves out")]
 async fn session(script: &str) {
     let Some(python) = std::env::var_os(PYTHON) else {
         println!("skipped: set {PYTHON} to an interpreter that has mlflow-skinny, scikit-learn and pandas");

@@ -7,6 +7,7 @@ use mainspring_metadata_store::traits::search::View;
 use mainspring_tracking::compare::{
     Comparison, HistoryRequest, Keys, MAX_BUCKETS, MAX_PAGE, MAX_RUNS, Request, Selection, compare,
 };
+use mainspring_tracking::locations::Locations;
 use mainspring_tracking::logging::Batch;
 use mainspring_tracking::runs::{self, RunChange};
 use mainspring_tracking::search::Query;
@@ -150,7 +151,7 @@ async fn more_than_an_answer_holds_is_refused() {
 #[tokio::test]
 async fn experiments_are_listed_with_what_goes_on_in_them() {
     let lab = Lab::new();
-    lab.write(|tx| experiments::create(tx, "quiet", None, Vec::new())).await.unwrap();
+    lab.write(|tx| experiments::create(tx, &Locations::default(), "quiet", None, Vec::new())).await.unwrap();
     let [a, b, _] = filled(&lab).await;
     let done = RunChange { status: Some(RunStatus::Finished), ..RunChange::default() };
     lab.write(move |tx| runs::update(tx, &a, done)).await.unwrap();
