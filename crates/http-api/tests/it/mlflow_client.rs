@@ -1,6 +1,7 @@
 //! An unmodified MLflow client.
 
 use crate::mlflow::routes;
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
 use tempfile::TempDir;
@@ -11,16 +12,30 @@ const PYTHON: &str = "MAINSPRING_TEST_PYTHON";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_of_the_real_client() {
-    let Some(python) = std::env::var_os(PYTHON) else {
-        println!("skipped: set {PYTHON} to an interpreter that has mlflow-skinny, scikit-learn and pandas");
-        return;
-    };
+    match std::env::var_os(PYTHON) {
+        Some(python) => session(python, "mlflow_session.py").await,
+        None => println!(
+            "skipped: set {PYTHON} to an interpreter that has mlflow-skinny, scikit-learn and pandas"
+        ),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tracing_with_the_real_client() {
+    match std::env::var_os(PYTHON) {
+        Some(python) => session(python, "mlflow_traces.py").await,
+        None => println!("skipped: set {PYTHON} to an interpreter that has mlflow-skinny"),
+    }
+}
+
+/// Runs a script of `tests/clients` against a server of its own.
+async fn session(python: OsString, script: &str) {
     let dir = TempDir::new().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let app = routes(dir.path());
     tokio::spawn(async move { axum::serve(listener, app).await });
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/clients/mlflow_session.py");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/clients").join(script);
     let session = tokio::task::spawn_blocking(move || {
         Command::new(python)
             .args(["-W", "ignore"])
