@@ -14,6 +14,7 @@ pub mod pipelines;
 pub mod registry;
 pub mod secrets;
 pub mod time;
+pub mod traces;
 pub mod tracking;
 pub mod wandb;
 

@@ -27,6 +27,7 @@ const MIGRATIONS: &[Migration] = migrations! {
     3 "0003_pipelines"
     4 "0004_data_and_gates"
     5 "0005_delivery_and_monitoring"
+    6 "0006_traces"
     7 "0007_access"
     9 "0009_wandb"
     12 "0012_indexes"

@@ -1,4 +1,4 @@
-//! Experiments, runs, parameters, metric history and logged models.
+//! Experiments, runs, parameters, metric history, logged models and traces.
 //!
 //! Functions over one transaction of the store. They hold the rules: which names and values are
 //! taken, that a parameter never changes, which point of a metric is its latest, that only what is
@@ -13,6 +13,7 @@ pub mod logged_models;
 pub mod logging;
 pub mod runs;
 pub mod search;
+pub mod traces;
 mod validation;
 pub mod wandb;
 pub mod wandb_file;

@@ -22,6 +22,12 @@ pub(super) enum On {
     RunQuery,
     /// The experiment of the logged model in the path.
     LoggedModel,
+    /// The experiment of the trace in the path.
+    Trace,
+    /// The experiment of each trace in `trace_id`, `trace_ids` or `request_id`.
+    Traces,
+    /// The experiment that a header names.
+    ExperimentHeader,
     /// The experiment that the artifact path in the URL begins with.
     Artifact,
     /// The same for the query parameter `path`.
@@ -47,6 +53,7 @@ impl On {
                 | Self::ExperimentName
                 | Self::Experiments
                 | Self::Run
+                | Self::Traces
                 | Self::Model
                 | Self::ModelWithSource
         )
@@ -132,6 +139,22 @@ fn mlflow(method: &str, route: &str) -> Option<(Role, On)> {
         ("PATCH", "logged-models/{id}" | "logged-models/{id}/tags")
         | ("DELETE", "logged-models/{id}/tags/{key}")
         | ("POST", "logged-models/{id}/params") => (Editor, On::LoggedModel),
+        ("POST", "traces") => (Editor, On::Experiment),
+        ("GET", "traces")
+        | ("POST", "traces/search" | "traces/metrics" | "traces/calculate-filter-correlation") => {
+            (Reader, On::Experiments)
+        }
+        ("GET", "traces/get" | "traces/batchGet" | "get-trace-artifact")
+        | ("POST", "traces/batchGetInfos") => (Reader, On::Traces),
+        ("GET", "traces/{id}" | "traces/{id}/info" | "traces/{id}/assessments/{assessment}") => {
+            (Reader, On::Trace)
+        }
+        ("PATCH", "traces/{id}" | "traces/{id}/tags" | "traces/{id}/assessments/{assessment}")
+        | ("POST", "traces/{id}/assessments")
+        | ("DELETE", "traces/{id}/tags" | "traces/{id}/assessments/{assessment}") => (Editor, On::Trace),
+        ("POST", "traces/delete-traces") => (Manager, On::Experiment),
+        ("POST", "traces/link-to-run") => (Editor, On::Run),
+        ("POST", "traces/link-prompts") => (Editor, On::Traces),
         ("POST", "registered-models/create") => (Editor, On::Server),
         ("GET", "registered-models/search" | "model-versions/search") => (Reader, On::Visible),
         (
@@ -227,8 +250,7 @@ fn other(method: &str, pattern: &str) -> Option<Needs> {
             Needs::Role(Reader, On::ModelPath)
         }
         ("POST", "/v2/models/{model}/feedback") => Needs::Role(Editor, On::ModelPath),
-        // What is not offered says so to whoever may ask at all.
-        (_, "/v1/traces") => Needs::Login,
+        ("POST", "/v1/traces") => Needs::Role(Editor, On::ExperimentHeader),
         // The pages of the web UI: asking for them makes the browser ask for the login.
         (
             "GET",

@@ -22,7 +22,7 @@ pub(super) fn needed(
     let mut needed = Vec::new();
     match on {
         On::Server | On::Visible => {}
-        On::Experiment | On::Experiments => {
+        On::Experiment | On::Experiments | On::ExperimentHeader => {
             needed.extend(named.experiments.iter().map(|id| (role, experiment(id))));
             // A logged model names the run that it comes from.
             for run in &named.runs {
@@ -46,6 +46,16 @@ pub(super) fn needed(
         On::LoggedModel => {
             if let Some(id) = in_path("id") {
                 needed.push((role, of_logged_model(tx, id)?));
+            }
+        }
+        On::Trace => {
+            if let Some(id) = in_path("id") {
+                needed.push((role, of_trace(tx, id)?));
+            }
+        }
+        On::Traces => {
+            for id in &named.traces {
+                needed.push((role, of_trace(tx, id)?));
             }
         }
         On::Artifact => needed.extend(in_path("path").map(|path| (role, of_path(path)))),
@@ -99,6 +109,10 @@ fn of_run(tx: &dyn ReadTx, run: &str) -> Result<Scope, StoreError> {
 
 fn of_logged_model(tx: &dyn ReadTx, id: &str) -> Result<Scope, StoreError> {
     Ok(tx.logged_model(id)?.map_or(Scope::Server, |model| Scope::Experiment(model.experiment)))
+}
+
+fn of_trace(tx: &dyn ReadTx, id: &str) -> Result<Scope, StoreError> {
+    Ok(tx.trace_experiment(id)?.map_or(Scope::Server, Scope::Experiment))
 }
 
 /// Artifact paths begin with the id of their experiment.

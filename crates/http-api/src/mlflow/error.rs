@@ -92,6 +92,12 @@ impl From<TrackingError> for ApiError {
             | TrackingError::NoRun(_)
             | TrackingError::NoLoggedModel(_)
             | TrackingError::NoModelTag { .. }
+            | TrackingError::NoTrace(_)
+            | TrackingError::NoWholeTrace(_)
+            | TrackingError::NoTraceTag { .. }
+            | TrackingError::NoAssessment { .. }
+            | TrackingError::SpansElsewhere(_)
+            | TrackingError::NotExported(_)
             | TrackingError::NoTag { .. } => Self::missing(message),
             TrackingError::ExperimentExists { .. } => Self::exists(message),
             TrackingError::Store(error) => error.into(),

@@ -17,6 +17,7 @@ mod registered_models;
 mod request;
 mod runs;
 mod server_info;
+mod traces;
 mod transfers;
 mod unsupported;
 mod wire;
@@ -97,6 +98,7 @@ pub fn router(state: MlflowState) -> Router {
         .merge(model_versions::routes())
         .merge(artifacts::run_routes())
         .merge(transfers::run_routes())
+        .merge(traces::routes())
         .merge(server_info::api_routes())
         .fallback(unsupported::answer)
         .method_not_allowed_fallback(unsupported::method_not_allowed)
@@ -108,7 +110,7 @@ pub fn router(state: MlflowState) -> Router {
     let mut router = Router::new()
         .merge(server_info::root_routes())
         .merge(downloads::routes())
-        .merge(unsupported::root_routes());
+        .merge(traces::collector_routes().layer(DefaultBodyLimit::max(BODY_LIMIT)));
     for prefix in ["/api", "/ajax-api"] {
         for version in ["2.0", "3.0"] {
             router = router

@@ -1,15 +1,11 @@
 //! What this server does not offer says so, instead of looking broken.
 
-use super::{ApiError, MlflowState};
-use axum::Router;
+use super::ApiError;
 use axum::extract::OriginalUri;
 use axum::http::{Method, Uri};
-use axum::routing::any;
 
 /// Families of endpoints by the beginning of their path below the API's prefix.
 const FAMILIES: &[(&str, &str)] = &[
-    ("traces", "Traces"),
-    ("assessments", "Assessments"),
     ("webhooks", "Webhooks"),
     ("workspaces", "Workspaces"),
     ("datasets", "Evaluation data sets"),
@@ -26,13 +22,7 @@ const FAMILIES: &[(&str, &str)] = &[
     ("users", "Users"),
     ("roles", "Roles"),
     ("runs/create-promptlab-run", "Prompt lab runs"),
-    ("get-trace-artifact", "Traces"),
 ];
-
-/// Routes outside the API's prefixes.
-pub(super) fn root_routes() -> Router<MlflowState> {
-    Router::new().route("/v1/traces", any(|| async { not_offered("The collection of traces by OTLP") }))
-}
 
 fn not_offered(what: &str) -> ApiError {
     ApiError::not_implemented(format!("{what}: not available in this server yet."))

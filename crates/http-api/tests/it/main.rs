@@ -6,6 +6,7 @@ mod artifacts;
 mod bad_input;
 mod mlflow;
 mod mlflow_client;
+mod traces;
 mod tracking;
 mod wandb;
 mod wandb_client;

@@ -40,24 +40,24 @@ pub(crate) fn routes(dir: &Path) -> Router {
     guarded(router(state), gate)
 }
 
-struct Lab {
+pub(crate) struct Lab {
     _dir: TempDir,
     routes: Router,
 }
 
-struct Reply {
-    status: StatusCode,
-    headers: axum::http::HeaderMap,
-    body: Vec<u8>,
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: axum::http::HeaderMap,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Reply {
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
     }
 
     #[track_caller]
-    fn refused(&self, status: u16, code: &str, message: &str) {
+    pub(crate) fn refused(&self, status: u16, code: &str, message: &str) {
         let body = self.json();
         assert_eq!((self.status.as_u16(), &body["error_code"]), (status, &json!(code)), "{body}");
         let text = body["message"].as_str().unwrap();
@@ -66,35 +66,45 @@ impl Reply {
 }
 
 impl Lab {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let dir = TempDir::new().unwrap();
         let routes = routes(dir.path());
         Self { _dir: dir, routes }
     }
 
-    async fn send(&self, method: &str, path: &str, kind: Option<&str>, body: impl Into<Body>) -> Reply {
+    pub(crate) async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        kind: Option<&str>,
+        body: impl Into<Body>,
+    ) -> Reply {
         let mut request = Request::builder().method(method).uri(path);
         if let Some(kind) = kind {
             request = request.header(header::CONTENT_TYPE, kind);
         }
-        let response = self.routes.clone().oneshot(request.body(body.into()).unwrap()).await.unwrap();
+        self.request(request.body(body.into()).unwrap()).await
+    }
+
+    pub(crate) async fn request(&self, request: Request<Body>) -> Reply {
+        let response = self.routes.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = to_bytes(body, usize::MAX).await.unwrap().to_vec();
         Reply { status: parts.status, headers: parts.headers, body }
     }
 
-    async fn call(&self, method: &str, path: &str, body: Value) -> Reply {
+    pub(crate) async fn call(&self, method: &str, path: &str, body: Value) -> Reply {
         let path = format!("/api/2.0/mlflow/{path}");
         self.send(method, &path, Some("application/json"), body.to_string()).await
     }
 
-    async fn post(&self, path: &str, body: Value) -> Value {
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Value {
         let reply = self.call("POST", path, body).await;
         assert_eq!(reply.status, StatusCode::OK, "{}", String::from_utf8_lossy(&reply.body));
         reply.json()
     }
 
-    async fn get(&self, path: &str) -> Reply {
+    pub(crate) async fn get(&self, path: &str) -> Reply {
         self.send("GET", path, None, Body::empty()).await
     }
 
@@ -238,7 +248,7 @@ async fn what_is_no_request_is_refused_before_it_does_anything() {
     let path = "/api/2.0/mlflow/runs/nothing";
     lab.get(path).await.refused(404, "ENDPOINT_NOT_FOUND", path);
     for (method, path) in
-        [("POST", "/api/3.0/mlflow/traces"), ("GET", "/api/2.0/mlflow/webhooks/1"), ("POST", "/v1/traces")]
+        [("GET", "/api/2.0/mlflow/webhooks/1"), ("POST", "/api/3.0/mlflow/scorers/register")]
     {
         let reply = lab.send(method, path, json, "{}").await;
         reply.refused(501, "NOT_IMPLEMENTED", "not available in this server yet");

@@ -19,6 +19,11 @@ async fn large_files_of_the_real_client() {
     session("mlflow_transfers.py").await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn tracing_with_the_real_client() {
+    session("mlflow_traces.py").await;
+}
+
 /// Runs a script of `tests/clients` against a new server.
 #[expect(clippy::print_stdout, reason = "a test says what it leaves out")]
 async fn session(script: &str) {

@@ -4,10 +4,13 @@ use super::connection::Failure;
 use super::row::Row;
 use super::value::Value;
 use crate::{Result, StoreError};
+use regex::Regex;
+use rusqlite::functions::FunctionFlags;
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, params_from_iter};
 use std::borrow::Cow;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Opens a database for changes, or makes it. Commits are on the disk when they return.
@@ -30,6 +33,7 @@ pub(super) fn reader(path: &Path) -> Result<Connection> {
 pub(super) fn onlooker(path: &Path) -> Result<Connection> {
     let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     conn.busy_timeout(Duration::from_secs(5))?;
+    add_regexp(&conn)?;
     Ok(conn)
 }
 
@@ -49,6 +53,19 @@ fn configure(conn: &Connection) -> Result<()> {
     conn.pragma_update(None, "foreign_keys", true)?;
     conn.set_prepared_statement_cache_capacity(256);
     conn.busy_timeout(Duration::from_secs(5))?;
+    add_regexp(conn)
+}
+
+/// `text REGEXP pattern`, which SQLite leaves to its user. A pattern is read once per statement.
+fn add_regexp(conn: &Connection) -> Result<()> {
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
+    conn.create_scalar_function("regexp", 2, flags, |context| {
+        let pattern: Arc<Regex> = context.get_or_create_aux(0, |pattern| {
+            Ok::<_, Box<dyn std::error::Error + Send + Sync>>(Regex::new(pattern.as_str()?)?)
+        })?;
+        let text = context.get_raw(1);
+        Ok(text.as_str_or_null().ok().flatten().map(|text| pattern.is_match(text)))
+    })?;
     Ok(())
 }
 

@@ -10,6 +10,7 @@ mod monitoring;
 mod pipelines;
 mod registry;
 pub mod search;
+mod traces;
 mod tracking;
 mod wandb;
 
@@ -21,6 +22,10 @@ pub use governance::{GovernanceRead, GovernanceWrite};
 pub use monitoring::{ArmStatistics, MonitoringRead, MonitoringWrite};
 pub use pipelines::{PipelinesRead, PipelinesWrite};
 pub use registry::{RegistryRead, RegistryWrite};
+pub use traces::{
+    Dimension, Measured, MetricGroup, MetricQuery, SpanRecord, TraceSearch, TraceSelection, TracesRead,
+    TracesWrite,
+};
 pub use tracking::{DatasetSummary, ModelMetric, TrackingRead, TrackingWrite};
 pub use wandb::{Line, WandbRead, WandbWrite};
 
@@ -34,6 +39,7 @@ pub trait ReadTx:
     + MonitoringRead
     + TrackingRead
     + ComparisonRead
+    + TracesRead
     + RegistryRead
     + WandbRead
 {
@@ -49,6 +55,7 @@ pub trait WriteTx:
     + DeliveryWrite
     + MonitoringWrite
     + TrackingWrite
+    + TracesWrite
     + RegistryWrite
     + WandbWrite
 {
@@ -63,6 +70,7 @@ impl<T> ReadTx for T where
         + MonitoringRead
         + TrackingRead
         + ComparisonRead
+        + TracesRead
         + RegistryRead
         + WandbRead
 {
@@ -77,6 +85,7 @@ impl<T> WriteTx for T where
         + DeliveryWrite
         + MonitoringWrite
         + TrackingWrite
+        + TracesWrite
         + RegistryWrite
         + WandbWrite
 {

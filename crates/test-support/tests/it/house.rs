@@ -47,6 +47,7 @@ const HOMES: [(&str, &[&str]); 12] = [
     // The binary sets the server up that the routers belong to.
     ("axum", &["http-api", "cli"]),
     ("tower-http", &["http-api"]),
+    ("prost", &["http-api"]),
     ("clap", &["cli", "xtask"]),
 ];
 

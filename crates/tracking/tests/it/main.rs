@@ -2,13 +2,14 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod compare;
+mod traces;
 mod wandb;
 
 use mainspring_domain::tracking::{KeyValue, Lifecycle, LoggedModelStatus, Metric, RunStatus};
 use mainspring_domain::{Actor, SystemClock, Timestamp};
 use mainspring_metadata_store::traits::search::View;
-use mainspring_metadata_store::{ReadTx, Store, WriteTx};
-use mainspring_test_support::new_store;
+use mainspring_metadata_store::{Backend, ReadTx, Store, WriteTx};
+use mainspring_test_support::TempStore;
 use mainspring_tracking::locations::Locations;
 use mainspring_tracking::logged_models::{self, NewLoggedModel};
 use mainspring_tracking::logging::{self, Batch, LoggedMetric};
@@ -16,18 +17,20 @@ use mainspring_tracking::runs::{self, NewRun, RunChange};
 use mainspring_tracking::search::{self, Query};
 use mainspring_tracking::{Result, TrackingError, experiments};
 use std::sync::Arc;
-use tempfile::TempDir;
 
 struct Lab {
-    _dir: TempDir,
+    _home: TempStore,
     store: Store,
 }
 
 impl Lab {
     fn new() -> Self {
-        let dir = TempDir::new().unwrap();
-        let store = new_store(dir.path(), Arc::new(SystemClock));
-        Self { _dir: dir, store }
+        Self::on(Backend::Sqlite)
+    }
+
+    fn on(backend: Backend) -> Self {
+        let home = TempStore::on(backend, Arc::new(SystemClock));
+        Self { store: home.store(), _home: home }
     }
 
     async fn write<T: Send + 'static>(
