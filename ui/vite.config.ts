@@ -6,7 +6,7 @@ const server = process.env.MAINSPRING_URL ?? 'http://127.0.0.1:5000';
 
 export default defineConfig({
   plugins: [react()],
-  server: { proxy: { '/api': server } },
+  server: { proxy: { '/api': server, '/ajax-api': server, '/get-artifact': server } },
   build: { target: 'es2022', sourcemap: false, assetsInlineLimit: 0 },
   test: { include: ['tests/unit/**/*.test.{ts,tsx}'], environment: 'node' },
 });

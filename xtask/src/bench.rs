@@ -1,4 +1,4 @@
-//! Start-up and idle figures beside the peers.
+//! Measurements beside the peers.
 
 use crate::build;
 use crate::shell::{self, root};
@@ -14,14 +14,17 @@ pub(crate) struct Options {
     peers: bool,
 }
 
-/// Builds the binary and runs `bench/idle.py`.
+/// Builds the binary and runs the measurements of `bench/`.
 pub(crate) fn run(options: &Options) -> Result<()> {
     build::ui()?;
     let binary = build::binary()?;
-    let mut command = Command::new("python3");
-    command.arg(root().join("bench/idle.py")).arg("--binary").arg(binary);
-    if options.peers {
-        command.arg("--peers");
+    for script in ["idle.py", "tracking.py", "artifacts.py"] {
+        let mut command = Command::new("python3");
+        command.arg(root().join("bench").join(script)).arg("--binary").arg(&binary);
+        if options.peers {
+            command.arg("--peers");
+        }
+        shell::run(&mut command)?;
     }
-    shell::run(&mut command)
+    Ok(())
 }

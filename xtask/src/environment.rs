@@ -7,6 +7,15 @@ use std::process::Command;
 
 /// Makes (or reuses) a virtual environment with exactly the pinned packages; gives its interpreter.
 pub(crate) fn venv(folder: &Path, requirements: &str) -> Result<PathBuf> {
+    venv_with(folder, requirements, &[])
+}
+
+/// As [`venv`], with nothing but the packages that are named.
+pub(crate) fn exact_venv(folder: &Path, requirements: &str) -> Result<PathBuf> {
+    venv_with(folder, requirements, &["--no-deps"])
+}
+
+fn venv_with(folder: &Path, requirements: &str, options: &[&str]) -> Result<PathBuf> {
     let python = folder.join("bin/python");
     let stamp = folder.join("requirements.stamp");
     if python.exists() && std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == requirements) {
@@ -21,7 +30,9 @@ pub(crate) fn venv(folder: &Path, requirements: &str) -> Result<PathBuf> {
     std::fs::write(&list, requirements)?;
     quietly(
         Command::new(&python)
-            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"])
+            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+            .args(options)
+            .arg("--requirement")
             .arg(&list),
     )
     .context("installing Python packages")?;

@@ -5,6 +5,7 @@ mod bench;
 mod build;
 mod demo;
 mod environment;
+mod postgres;
 mod shell;
 mod test;
 

@@ -1,5 +1,6 @@
 //! Every test, from a fresh machine on.
 
+use crate::postgres::Postgres;
 use crate::shell::{self, root, target};
 use crate::{build, environment};
 use anyhow::Result;
@@ -10,8 +11,18 @@ use std::time::Instant;
 
 /// Packages for the tests of the Python package; those of the example come from its own list.
 const PYTHON_TESTS: &str = "pytest==9.2.0\njinja2==3.1.6\n";
+/// An older MLflow, whose file stores are read.
+const MLFLOW_2: &str = "mlflow-skinny==2.22.5\n";
 /// The real DVC, which is asked whether it agrees.
 const DVC: &str = "dvc==3.67.1\n";
+/// The real W&B client, with what its media need.
+const WANDB: &str = "wandb==0.31.0\nnumpy==2.4.6\npillow==13.0.0\n";
+
+/// The crates whose tests make stores.
+const ON_STORES: [&str; 7] =
+    ["tracking", "registry", "governance", "monitoring", "pipelines", "automation", "http-api"];
+/// A server that speaks S3.
+const MOTO: &str = "moto[s3,server]==5.2.5\n";
 
 /// Options of the tests.
 #[derive(Args, Clone, Debug)]
@@ -46,16 +57,38 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let example = std::fs::read_to_string(root.join("examples/flights/requirements.txt"))?;
     let flights = environment::venv(&environments.join("flights"), &example)?;
     let plain = environment::venv(&environments.join("plain"), PYTHON_TESTS)?;
+    let all = std::fs::read_to_string(root.join("tests/clients/mlflow-requirements.txt"))?;
+    let mlflow = environment::exact_venv(&environments.join("mlflow"), &all)?;
+    let mlflow_2 = environment::venv(&environments.join("mlflow-2"), MLFLOW_2)?;
     let dvc = environment::venv(&environments.join("dvc"), DVC)?.with_file_name("dvc");
+    let moto = environment::venv(&environments.join("moto"), MOTO)?.with_file_name("moto_server");
+    let wandb = environment::venv(&environments.join("wandb"), WANDB)?;
 
     step("unit, property, snapshot and client tests");
-    shell::run(
-        Command::new(env!("CARGO"))
-            .args(["test", "--workspace", "--quiet"])
+    let postgres = Postgres::start()?;
+    let tests = |arguments: &[&str]| {
+        let mut tests = Command::new(env!("CARGO"));
+        tests
+            .args(["test", "--quiet"])
+            .args(arguments)
             .env("MAINSPRING_TEST_PYTHON", &flights)
             .env("MAINSPRING_TEST_DVC", &dvc)
-            .current_dir(&root),
-    )?;
+            .env("MAINSPRING_TEST_MLFLOW", &mlflow)
+            .env("MAINSPRING_TEST_MLFLOW_2", &mlflow_2)
+            .env("MAINSPRING_TEST_WANDB", &wandb)
+            .env("MAINSPRING_TEST_POSTGRES", &postgres.uri)
+            .env("MAINSPRING_TEST_POSTGRES_CA", &postgres.authority)
+            .env("MAINSPRING_TEST_MOTO", &moto)
+            .current_dir(&root);
+        tests
+    };
+    shell::run(&mut tests(&["--workspace"]))?;
+
+    step("what works on a store, once more on PostgreSQL");
+    let packages: Vec<String> = ON_STORES.iter().map(|name| format!("--package=mainspring-{name}")).collect();
+    let packages: Vec<&str> = packages.iter().map(String::as_str).collect();
+    shell::run(tests(&packages).env("MAINSPRING_TEST_STORE", "postgres"))?;
+    drop(postgres);
 
     step("Python package");
     for python in [&flights, &plain] {
@@ -82,7 +115,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         step("the story");
         story(&binary, &dvc, &[])?;
         step("the story, with the server killed again and again");
-        story(&binary, &dvc, &["--chaos", "15"])?;
+        story(&binary, &dvc, &["--chaos", "20"])?;
     }
     println!("\nall tests passed in {:.0} s", began.elapsed().as_secs_f64());
     println!("steps: {} passed, 0 failed", steps.get());

@@ -2,6 +2,9 @@
 
 use crate::{ArtifactError, Result};
 
+/// The folder directly below the root in which the store keeps what is its own.
+pub(crate) const RESERVED: &str = ".mainspring";
+
 /// A relative path of normal components, checked once when it is made. The empty path is the root.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ArtifactPath(String);
@@ -64,6 +67,21 @@ impl ArtifactPath {
         self.0.rsplit('/').next().unwrap_or_default()
     }
 
+    /// The path of a name in this folder, as the store lists it.
+    pub(crate) fn child(&self, name: &str) -> Self {
+        if self.0.is_empty() { Self(name.to_owned()) } else { Self(format!("{}/{name}", self.0)) }
+    }
+
+    /// The folder that a name is in, and the name.
+    pub(crate) fn parent_and_name(&self) -> (&str, &str) {
+        self.0.rsplit_once('/').unwrap_or(("", self.0.as_str()))
+    }
+
+    /// Whether this is something of the store's own.
+    pub(crate) fn is_reserved(&self) -> bool {
+        self.components().next() == Some(RESERVED)
+    }
+
     pub(crate) fn components(&self) -> impl Iterator<Item = &str> {
         self.0.split('/').filter(|part| !part.is_empty())
     }
@@ -88,7 +106,7 @@ fn check(text: &str) -> Result<()> {
 }
 
 /// Decodes `%XX`; what is not such a sequence stays. Bytes that are no text count as no decoding.
-fn percent_decode(text: &str) -> String {
+pub(crate) fn percent_decode(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut index = 0;

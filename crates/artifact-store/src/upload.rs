@@ -1,17 +1,19 @@
-//! Receiving an artifact.
+//! Receiving an artifact: into a local file first, whatever the backend, because the name under
+//! which its bytes are kept is only known at their end.
 
-use crate::local::Root;
+use crate::fingerprint::{Fingerprint, Gauge};
+use crate::store::Backend;
 use crate::{ArtifactError, ArtifactPath, Result};
 use bytes::Bytes;
-use nix::fcntl::{OFlag, openat, renameat};
+use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::Mode;
-use nix::unistd::{UnlinkatFlags, fsync, unlinkat};
-use sha2::{Digest as _, Sha256};
-use std::fmt::Write as _;
+use nix::unistd::{UnlinkatFlags, unlinkat};
 use std::fs::File;
 use std::io::Write as _;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 /// Pieces that may wait for the disk: bounds the memory of one upload.
@@ -26,27 +28,28 @@ pub struct Stored {
     pub sha256: String,
 }
 
+impl From<&Fingerprint> for Stored {
+    fn from(print: &Fingerprint) -> Self {
+        Self { size: print.size, sha256: print.name() }
+    }
+}
+
 /// An artifact under way. Dropping it forgets what was received.
 #[derive(Debug)]
 pub struct Upload {
+    backend: Backend,
     pieces: mpsc::Sender<Bytes>,
-    commit: oneshot::Sender<ArtifactPath>,
-    outcome: oneshot::Receiver<Result<Stored>>,
+    received: JoinHandle<Result<Spooled>>,
 }
 
 impl Upload {
-    pub(crate) async fn begin(root: Arc<Root>) -> Result<Self> {
+    pub(crate) async fn begin(backend: Backend, folder: Arc<OwnedFd>) -> Result<Self> {
         let (pieces, waiting) = mpsc::channel(WAITING);
-        let (commit, target) = oneshot::channel();
-        let (report, outcome) = oneshot::channel();
-        let partial = tokio::task::spawn_blocking(move || Partial::create(root))
+        let (partial, file) = tokio::task::spawn_blocking(move || Partial::create(folder))
             .await
             .map_err(std::io::Error::other)??;
-        tokio::task::spawn_blocking(move || {
-            // Nobody may be waiting any more; the upload is then forgotten.
-            let _ = report.send(partial.receive(waiting, target));
-        });
-        Ok(Self { pieces, commit, outcome })
+        let received = tokio::task::spawn_blocking(move || receive(partial, file, waiting));
+        Ok(Self { backend, pieces, received })
     }
 
     /// Adds bytes; waits while the disk is behind.
@@ -57,7 +60,7 @@ impl Upload {
         if self.pieces.send(piece).await.is_ok() {
             return Ok(());
         }
-        match (&mut self.outcome).await {
+        match (&mut self.received).await {
             Ok(Err(error)) => Err(error),
             _ => Err(closed()),
         }
@@ -66,12 +69,30 @@ impl Upload {
     /// Makes the artifact visible under its path, whole and durable, in place of what was there.
     ///
     /// # Errors
-    /// When the path leads through something that is no folder, or the disk refuses.
+    /// When the path leads through something that is no folder, or the store refuses.
     pub async fn commit(self, path: &ArtifactPath) -> Result<Stored> {
-        // The receiver may have stopped with an error, which the outcome then tells.
-        let _ = self.commit.send(path.clone());
-        drop(self.pieces);
-        self.outcome.await.unwrap_or_else(|_| Err(closed()))
+        if path.is_reserved() {
+            return Err(ArtifactError::InvalidPath);
+        }
+        let Self { backend, pieces, received } = self;
+        drop(pieces);
+        let spooled = received.await.map_err(|_| closed())??;
+        let stored = Stored::from(&spooled.print);
+        backend.place(spooled, path).await?;
+        Ok(stored)
+    }
+
+    /// Keeps the bytes as a part of a multipart upload; gives the part's tag.
+    ///
+    /// # Errors
+    /// When there is no such multipart upload, or the store takes no parts itself.
+    pub async fn commit_part(self, path: &ArtifactPath, id: &str, part: u32) -> Result<String> {
+        let Self { backend, pieces, received } = self;
+        drop(pieces);
+        let spooled = received.await.map_err(|_| closed())??;
+        let tag = spooled.print.name();
+        backend.keep_part(spooled, path, id, part).await?;
+        Ok(tag)
     }
 }
 
@@ -79,60 +100,53 @@ fn closed() -> ArtifactError {
     ArtifactError::Io(std::io::Error::other("the upload was cut off"))
 }
 
-/// A file in the uploads folder that goes away unless it is moved to its place.
+/// A file that goes away unless it is moved to its place.
+#[derive(Debug)]
 struct Partial {
-    root: Arc<Root>,
+    folder: Arc<OwnedFd>,
     name: String,
-    file: File,
-    placed: bool,
 }
 
 impl Partial {
-    fn create(root: Arc<Root>) -> Result<Self> {
+    fn create(folder: Arc<OwnedFd>) -> Result<(Self, File)> {
         let name = Uuid::new_v4().simple().to_string();
-        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        let file = openat(&root.uploads, name.as_str(), flags, Mode::from_bits_truncate(0o644))
+        let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let file = openat(&folder, name.as_str(), flags, Mode::from_bits_truncate(0o644))
             .map_err(std::io::Error::from)?;
-        Ok(Self { root, name, file: File::from(file), placed: false })
+        Ok((Self { folder, name }, File::from(file)))
     }
+}
 
-    fn receive(
-        mut self,
-        mut pieces: mpsc::Receiver<Bytes>,
-        target: oneshot::Receiver<ArtifactPath>,
-    ) -> Result<Stored> {
-        let mut hasher = Sha256::new();
-        let mut size = 0;
-        while let Some(piece) = pieces.blocking_recv() {
-            self.file.write_all(&piece)?;
-            hasher.update(&piece);
-            size += piece.len() as u64;
-        }
-        let Ok(path) = target.blocking_recv() else { return Err(closed()) };
-        self.file.sync_all()?;
-        self.place(&path)?;
-        let mut sha256 = String::with_capacity(64);
-        for byte in hasher.finalize() {
-            let _ = write!(sha256, "{byte:02x}");
-        }
-        Ok(Stored { size, sha256 })
+fn receive(partial: Partial, mut file: File, mut pieces: mpsc::Receiver<Bytes>) -> Result<Spooled> {
+    let mut gauge = Gauge::default();
+    while let Some(piece) = pieces.blocking_recv() {
+        file.write_all(&piece)?;
+        gauge.update(&piece);
     }
-
-    fn place(&mut self, path: &ArtifactPath) -> Result<()> {
-        let (parents, name) = path.split_last()?;
-        let folder = self.root.make_folder(&parents, path)?;
-        let error = |errno| ArtifactError::from_errno(errno, path.as_str());
-        renameat(&self.root.uploads, self.name.as_str(), &folder, name).map_err(error)?;
-        self.placed = true;
-        fsync(&folder).map_err(error)
-    }
+    Ok(Spooled { partial, file, print: gauge.finish() })
 }
 
 impl Drop for Partial {
     fn drop(&mut self) {
-        if !self.placed {
-            // What cannot be removed now is removed at the next start.
-            let _ = unlinkat(&self.root.uploads, self.name.as_str(), UnlinkatFlags::NoRemoveDir);
-        }
+        // Most were moved away. What cannot be removed now is removed at the next start.
+        let _ = unlinkat(&self.folder, self.name.as_str(), UnlinkatFlags::NoRemoveDir);
+    }
+}
+
+/// Received bytes in a local file, which is removed with this value unless it was moved.
+#[derive(Debug)]
+pub(crate) struct Spooled {
+    partial: Partial,
+    pub(crate) file: File,
+    pub(crate) print: Fingerprint,
+}
+
+impl Spooled {
+    pub(crate) fn folder(&self) -> &OwnedFd {
+        &self.partial.folder
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.partial.name
     }
 }

@@ -1,7 +1,7 @@
 //! Deleting for good: what was deleted before goes away with all that belongs to it. The rows go at
 //! once, a few at a time; their files follow in the background, from a list that survives a restart.
 
-use mainspring_artifact_store::{ArtifactError, ArtifactPath, ArtifactStore};
+use mainspring_artifact_store::{ArtifactError, ArtifactPath, Artifacts};
 use mainspring_domain::access::Scope;
 use mainspring_domain::registry::ModelVersion;
 use mainspring_domain::tracking::Lifecycle;
@@ -62,7 +62,7 @@ pub struct Collected {
 #[derive(Clone)]
 pub struct Collector {
     store: Store,
-    artifacts: ArtifactStore,
+    artifacts: Artifacts,
     clock: Arc<dyn Clock>,
     wake: Arc<Notify>,
 }
@@ -74,7 +74,7 @@ impl std::fmt::Debug for Collector {
 }
 
 impl Collector {
-    pub(crate) fn new(store: Store, artifacts: ArtifactStore, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(store: Store, artifacts: Artifacts, clock: Arc<dyn Clock>) -> Self {
         Self { store, artifacts, clock, wake: Arc::new(Notify::new()) }
     }
 
@@ -96,37 +96,40 @@ impl Collector {
         let plan = self.preview(wanted).await?;
         let mut done = Collected { kept: plan.kept, ..Collected::default() };
         for some in plan.runs.chunks(AT_ONCE) {
-            self.step(actor, some.to_vec(), &mut done, |tx, id, done| {
+            let artifacts = self.artifacts.clone();
+            self.step(actor, some.to_vec(), &mut done, move |tx, id, done| {
                 if let Some(reason) = used_by(&tx.model_versions_of_run(id)?) {
                     done.kept.insert(Kept { what: format!("run {id}"), reason });
                     return Ok(());
                 }
                 let run = purge::run(tx, id)?;
-                done.release(tx, &run.artifact_uri, id)?;
+                done.release(tx, &artifacts, &run.artifact_uri, id)?;
                 done.runs.push(id.clone());
                 Ok(())
             })
             .await?;
         }
         for some in plan.logged_models.chunks(AT_ONCE) {
-            self.step(actor, some.to_vec(), &mut done, |tx, id, done| {
+            let artifacts = self.artifacts.clone();
+            self.step(actor, some.to_vec(), &mut done, move |tx, id, done| {
                 if let Some(reason) = used_by(&tx.model_versions_of_logged_model(id)?) {
                     done.kept.insert(Kept { what: format!("logged model {id}"), reason });
                     return Ok(());
                 }
                 let model = purge::logged_model(tx, id)?;
-                done.release(tx, &model.artifact_uri, id)?;
+                done.release(tx, &artifacts, &model.artifact_uri, id)?;
                 done.logged_models.push(id.clone());
                 Ok(())
             })
             .await?;
         }
-        self.step(actor, plan.experiments, &mut done, |tx, id, done| {
+        let artifacts = self.artifacts.clone();
+        self.step(actor, plan.experiments, &mut done, move |tx, id, done| {
             let location = purge::experiment(tx, *id)?;
             tx.delete_grants_on(&Scope::Experiment(*id))?;
             // Another place may be shared with other experiments; what lay there has gone by itself.
             if location == format!("mlflow-artifacts:/{id}") {
-                done.release(tx, &location, &id.to_string())?;
+                done.release(tx, &artifacts, &location, &id.to_string())?;
             }
             done.experiments.push(*id);
             Ok(())
@@ -195,7 +198,10 @@ impl Collector {
                 }
                 worked = true;
                 let removed = match ArtifactPath::parse(&garbage.path) {
-                    Ok(path) => self.artifacts.delete(&path).await,
+                    Ok(path) => match self.artifacts.own() {
+                        Ok(own) => own.delete(&path).await,
+                        Err(error) => Err(error),
+                    },
                     Err(error) => Err(error),
                 };
                 let note = move |tx: &mut dyn WriteTx| {
@@ -219,8 +225,16 @@ impl Collector {
 
 impl Collected {
     /// Puts a folder on the list of those to be removed.
-    fn release(&mut self, tx: &mut dyn WriteTx, uri: &str, owner: &str) -> Result<(), StoreError> {
-        let Some(path) = ArtifactPath::from_uri(uri).ok().filter(|path| !path.as_str().is_empty()) else {
+    fn release(
+        &mut self,
+        tx: &mut dyn WriteTx,
+        artifacts: &Artifacts,
+        uri: &str,
+        owner: &str,
+    ) -> Result<(), StoreError> {
+        // Where clients write by themselves, the server may only read.
+        let found = artifacts.locate(uri).ok().filter(|found| found.own);
+        let Some(path) = found.map(|found| found.path).filter(|path| !path.as_str().is_empty()) else {
             self.left.push(uri.to_owned());
             return Ok(());
         };

@@ -18,8 +18,8 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Mutex;
-use tokio::task::JoinHandle;
+use tokio::sync::{Mutex, watch};
+use tokio::task::{JoinHandle, JoinSet};
 
 /// How often rollouts are looked at.
 const TICK: Duration = Duration::from_millis(200);
@@ -34,6 +34,8 @@ pub struct Delivery {
     models: Arc<ModelFiles>,
     config: Arc<Config>,
     clock: Arc<dyn Clock>,
+    /// Whether this server is the one that moves rollouts.
+    leads: watch::Receiver<bool>,
     /// One event at a time per server: a person's abort must not race a tick.
     turn: Arc<Mutex<()>>,
 }
@@ -208,18 +210,19 @@ impl Delivery {
         models: Arc<ModelFiles>,
         config: Arc<Config>,
         clock: Arc<dyn Clock>,
+        leads: watch::Receiver<bool>,
     ) -> Self {
-        Self { store, gateway, models, config, clock, turn: Arc::new(Mutex::new(())) }
+        Self { store, gateway, models, config, clock, leads, turn: Arc::new(Mutex::new(())) }
     }
 
     /// Brings the deployed versions back to life after a start.
-    pub(crate) async fn restore(&self) -> Result<(), AutomationError> {
+    pub(crate) async fn restore(&self, tasks: &mut JoinSet<()>) -> Result<(), AutomationError> {
         let deployments = self.store.read(|tx| tx.deployments()).await?;
         for deployment in deployments {
             let Some(version) = deployment.stable else { continue };
             self.gateway.set_loading(&deployment.model);
             let this = self.clone();
-            tokio::spawn(async move {
+            tasks.spawn(async move {
                 loop {
                     match this.start_server(&deployment.model, version).await {
                         Ok(server) => {
@@ -403,17 +406,26 @@ impl Delivery {
         Ok(None)
     }
 
+    /// Whether this server is the one that runs pipelines, rollouts and monitors.
+    #[must_use]
+    pub fn leads(&self) -> bool {
+        *self.leads.borrow()
+    }
+
     /// A person's word on a rollout. Gives its phase after; `None` when there is no such rollout
     /// under way. Runs to its end even when the one who asked goes away.
     ///
     /// # Errors
-    /// When the store refuses.
+    /// When the store refuses, or another server moves the rollouts.
     pub async fn command(
         &self,
         id: &str,
         actor: Actor,
         event: Event,
     ) -> Result<Option<Phase>, AutomationError> {
+        if !self.leads() {
+            return Err(AutomationError::NotLeading);
+        }
         let (this, id) = (self.clone(), id.to_owned());
         let work = tokio::spawn(async move { this.carry_word(id, actor, event).await });
         work.await

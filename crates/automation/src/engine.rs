@@ -10,7 +10,7 @@ use crate::runner::PythonTasks;
 use crate::watch::Watcher;
 use crate::webhooks::{Dispatch, Sender};
 use crate::{AutomationError, triggers};
-use mainspring_artifact_store::ArtifactStore;
+use mainspring_artifact_store::Artifacts;
 use mainspring_domain::Clock;
 use mainspring_executors::{LocalExecutor, install_python_package};
 use mainspring_governance::policy::StagePolicy;
@@ -23,7 +23,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 /// How often folders of data and of DAG files are looked at.
 const LOOK: Duration = Duration::from_millis(500);
@@ -44,7 +44,7 @@ pub struct LoopSettings {
     /// The store.
     pub store: Store,
     /// The artifacts.
-    pub artifacts: ArtifactStore,
+    pub artifacts: Artifacts,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// Who sends messages to webhooks.
@@ -65,14 +65,12 @@ pub struct Loop {
     pub import: Importer,
     /// Deletes for good.
     pub collector: Collector,
-    tasks: Vec<JoinHandle<()>>,
+    task: JoinHandle<()>,
 }
 
 impl Drop for Loop {
     fn drop(&mut self) {
-        for task in &self.tasks {
-            task.abort();
-        }
+        self.task.abort();
     }
 }
 
@@ -94,6 +92,7 @@ impl Loop {
         for model in config.model.keys() {
             manifest(&config, &project, model)?;
         }
+        let leads = store.leadership()?;
         let python = config.python(&project);
         let python_path = install_python_package(&data_dir.join("python"))?;
         let executor = LocalExecutor::new(binary.clone(), data_dir.join("attempts"));
@@ -120,11 +119,13 @@ impl Loop {
             Arc::clone(&models),
             Arc::clone(&config),
             Arc::clone(&clock),
+            leads.clone(),
         );
-        delivery.restore().await?;
-        let scheduler = Scheduler::new(
-            store.clone(),
-            Arc::new(PythonTasks {
+        let (passes, passed) = watch::channel(0);
+        let import = Importer { wake: Arc::new(Notify::new()), passed, leads: leads.clone() };
+        let work = Work {
+            delivery: delivery.clone(),
+            runner: Arc::new(PythonTasks {
                 executor: executor.clone(),
                 project: project.clone(),
                 python: python.clone(),
@@ -132,39 +133,143 @@ impl Loop {
                 binary,
                 url,
             }),
-            Arc::clone(&clock),
-            SchedulerSettings { project: project.clone() },
-        );
-        let (passes, passed) = watch::channel(0);
-        let import = Importer { wake: Arc::new(Notify::new()), passed };
-        let importing = ImportSettings {
-            project: project.clone(),
-            dags: config.project.dags.clone(),
-            python,
-            python_path,
-            scratch: data_dir.join("parsed"),
+            importing: ImportSettings {
+                project: project.clone(),
+                dags: config.project.dags.clone(),
+                python,
+                python_path,
+                scratch: data_dir.join("parsed"),
+            },
+            wake: Arc::clone(&import.wake),
+            passes: Arc::new(passes),
+            policy: Arc::clone(&policy),
+            gateway: Arc::clone(&gateway),
+            models,
+            store,
+            config,
+            project,
+            clock,
+            webhooks,
+            collector: collector.clone(),
         };
-        let watcher = Watcher::new(store.clone(), Arc::clone(&clock), project.clone(), config.watch.clone());
+        let at_work = work.begin_if_leading(&leads).await?;
+        let task = tokio::spawn(work.follow(leads, at_work));
+        Ok(Self { gateway, delivery, policy, executor, import, collector, task })
+    }
+}
+
+/// What runs on the leading server only.
+struct Work {
+    store: Store,
+    config: Arc<Config>,
+    project: PathBuf,
+    clock: Arc<dyn Clock>,
+    policy: Arc<StagePolicy>,
+    gateway: Arc<Gateway>,
+    delivery: Delivery,
+    models: Arc<ModelFiles>,
+    runner: Arc<PythonTasks>,
+    importing: ImportSettings,
+    wake: Arc<Notify>,
+    passes: Arc<watch::Sender<u64>>,
+    webhooks: Sender,
+    collector: Collector,
+}
+
+impl Work {
+    async fn begin_if_leading(
+        &self,
+        leads: &watch::Receiver<bool>,
+    ) -> Result<Option<JoinSet<()>>, AutomationError> {
+        let leads = *leads.borrow();
+        if leads { self.begin().await.map(Some) } else { Ok(None) }
+    }
+
+    /// Takes the lead when it comes and lays it down when it is lost. What was interrupted is taken
+    /// up by whoever leads next, as after a crash.
+    async fn follow(self, mut leads: watch::Receiver<bool>, mut at_work: Option<JoinSet<()>>) {
+        loop {
+            let lead = *leads.borrow_and_update();
+            match (lead, at_work.is_some()) {
+                (true, false) => match self.begin().await {
+                    Ok(tasks) => {
+                        tracing::warn!("this server runs pipelines and rollouts from now on");
+                        at_work = Some(tasks);
+                    }
+                    Err(error) => {
+                        tracing::error!(%error, "cannot take the lead");
+                        tokio::time::sleep(LOOK).await;
+                        continue;
+                    }
+                },
+                (false, true) => {
+                    tracing::warn!("the lead is lost: pipelines and rollouts stop here");
+                    if let Some(mut tasks) = at_work.take() {
+                        tasks.shutdown().await;
+                    }
+                    self.gateway.clear();
+                }
+                (true, true) | (false, false) => {}
+            }
+            if leads.changed().await.is_err() {
+                // Nothing more is heard: it stays as it is.
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    async fn begin(&self) -> Result<JoinSet<()>, AutomationError> {
+        let mut tasks = JoinSet::new();
+        self.delivery.restore(&mut tasks).await?;
+        let store = &self.store;
+        let scheduler = Scheduler::new(
+            store.clone(),
+            Arc::<PythonTasks>::clone(&self.runner),
+            Arc::clone(&self.clock),
+            SchedulerSettings { project: self.project.clone() },
+        );
         let reactions = Reactions {
             store: store.clone(),
-            config: Arc::clone(&config),
-            project,
-            policy: Arc::clone(&policy),
-            webhooks: webhooks.clone(),
+            config: Arc::clone(&self.config),
+            project: self.project.clone(),
+            policy: Arc::clone(&self.policy),
+            webhooks: self.webhooks.clone(),
         };
-        let dispatch = Dispatch { store: store.clone(), sender: webhooks, clock: Arc::clone(&clock) };
-        let monitors = Monitors { store: store.clone(), config: Arc::clone(&config), models };
-        let tasks = vec![
-            tokio::spawn(scheduler.run()),
-            tokio::spawn(delivery.clone().run()),
-            tokio::spawn(reactions.run()),
-            tokio::spawn(dispatch.run()),
-            tokio::spawn(collector.clone().run()),
-            tokio::spawn(monitors.run()),
-            tokio::spawn(import_changes(store.clone(), importing, Arc::clone(&import.wake), passes)),
-            tokio::spawn(look_and_trigger(watcher, store, config, clock)),
-        ];
-        Ok(Self { gateway, delivery, policy, executor, import, collector, tasks })
+        let dispatch = Dispatch {
+            store: store.clone(),
+            sender: self.webhooks.clone(),
+            clock: Arc::clone(&self.clock),
+        };
+        let monitors = Monitors {
+            store: store.clone(),
+            config: Arc::clone(&self.config),
+            models: Arc::clone(&self.models),
+        };
+        let watcher = Watcher::new(
+            store.clone(),
+            Arc::clone(&self.clock),
+            self.project.clone(),
+            self.config.watch.clone(),
+        );
+        tasks.spawn(scheduler.run());
+        tasks.spawn(self.delivery.clone().run());
+        tasks.spawn(reactions.run());
+        tasks.spawn(dispatch.run());
+        tasks.spawn(self.collector.clone().run());
+        tasks.spawn(monitors.run());
+        tasks.spawn(import_changes(
+            store.clone(),
+            self.importing.clone(),
+            Arc::clone(&self.wake),
+            Arc::clone(&self.passes),
+        ));
+        tasks.spawn(look_and_trigger(
+            watcher,
+            store.clone(),
+            Arc::clone(&self.config),
+            Arc::clone(&self.clock),
+        ));
+        Ok(tasks)
     }
 }
 
@@ -173,11 +278,22 @@ impl Loop {
 pub struct Importer {
     wake: Arc<Notify>,
     passed: watch::Receiver<u64>,
+    leads: watch::Receiver<bool>,
 }
 
 impl Importer {
     /// Waits until every file has been read as it is now.
-    pub async fn read_now(&self) {
+    ///
+    /// # Errors
+    /// When another server reads the files.
+    pub async fn read_now(&self) -> Result<(), AutomationError> {
+        tokio::select! {
+            () = lost(self.leads.clone()) => Err(AutomationError::NotLeading),
+            () = self.read() => Ok(()),
+        }
+    }
+
+    async fn read(&self) {
         let mut passed = self.passed.clone();
         // The pass under way may have read a file before it changed; the one after it has not.
         let wanted = *passed.borrow() + 2;
@@ -190,11 +306,18 @@ impl Importer {
     }
 }
 
+/// Waits until this server does not lead; for ever when nobody can take the lead from it.
+async fn lost(mut leads: watch::Receiver<bool>) {
+    if leads.wait_for(|leads| !leads).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
 async fn import_changes(
     store: Store,
     settings: ImportSettings,
     wake: Arc<Notify>,
-    passes: watch::Sender<u64>,
+    passes: Arc<watch::Sender<u64>>,
 ) {
     let mut seen = HashMap::new();
     loop {

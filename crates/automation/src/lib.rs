@@ -70,6 +70,9 @@ pub enum AutomationError {
     /// Webhooks.
     #[error("webhooks: {0}")]
     Webhooks(String),
+    /// Another server with the same database runs what was asked of this one.
+    #[error("this server does not run pipelines and rollouts: another one with the same database does")]
+    NotLeading,
     /// The executor or the Python package.
     #[error(transparent)]
     Executor(#[from] mainspring_executors::ExecutorError),

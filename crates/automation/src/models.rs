@@ -1,11 +1,10 @@
 //! Registered versions as files that a worker can load.
 
-use mainspring_artifact_store::{ArtifactPath, ArtifactStore};
+use mainspring_artifact_store::Artifacts;
 use mainspring_domain::registry::ModelVersion;
 use mainspring_metadata_store::{Store, StoreError};
 use mainspring_serving::{ModelServer, ServerSettings};
 use mainspring_tables::Profile;
-use std::io::Read as _;
 
 /// Where in a run's artifacts the profile of its training data lies.
 const PROFILE: &str = "mainspring/profile.json";
@@ -15,7 +14,7 @@ const PROFILE_LIMIT: u64 = 64 << 20;
 /// Finds the files of model versions.
 pub(crate) struct ModelFiles {
     pub(crate) store: Store,
-    pub(crate) artifacts: ArtifactStore,
+    pub(crate) artifacts: Artifacts,
     pub(crate) settings: ServerSettings,
 }
 
@@ -28,8 +27,8 @@ impl ModelFiles {
         workers: usize,
     ) -> Result<ModelServer, String> {
         let found = self.version(model, version).await?;
-        let path = ArtifactPath::from_uri(&found.storage_location).map_err(|error| error.to_string())?;
-        let folder = self.artifacts.local_folder(&path).await.map_err(|error| error.to_string())?;
+        let place = self.artifacts.locate(&found.storage_location).map_err(|error| error.to_string())?;
+        let folder = place.store.local_folder(&place.path).await.map_err(|error| error.to_string())?;
         let settings = ServerSettings { workers, ..self.settings.clone() };
         let name = format!("{model}/{version}");
         ModelServer::start(&name, folder, settings).await.map_err(|error| error.to_string())
@@ -52,18 +51,11 @@ impl ModelFiles {
         let run_id = found.run_id.ok_or("the version names no run")?;
         let run = self.store.read(move |tx| tx.run_info(&run_id)).await;
         let run = run.map_err(|error: StoreError| error.to_string())?.ok_or("its run is not known")?;
-        let path = ArtifactPath::from_uri(&run.artifact_uri)
-            .and_then(|path| path.join(PROFILE))
-            .map_err(|error| error.to_string())?;
-        let opened = self.artifacts.open(&path).await.map_err(|error| error.to_string())?;
-        let file = opened.file;
-        tokio::task::spawn_blocking(move || {
-            let mut bytes = Vec::new();
-            file.take(PROFILE_LIMIT).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
-            serde_json::from_slice(&bytes).map_err(|error| error.to_string())
-        })
-        .await
-        .map_err(|error| error.to_string())?
+        let place = self.artifacts.locate(&run.artifact_uri).map_err(|error| error.to_string())?;
+        let path = place.path.join(PROFILE).map_err(|error| error.to_string())?;
+        let profile = place.store.open(&path).await.map_err(|error| error.to_string())?;
+        let bytes = profile.bytes(PROFILE_LIMIT).await.map_err(|error| error.to_string())?;
+        serde_json::from_slice(&bytes).map_err(|error| error.to_string())
     }
 
     async fn version(&self, model: &str, version: u32) -> Result<ModelVersion, String> {

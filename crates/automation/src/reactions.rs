@@ -8,15 +8,33 @@ use crate::webhooks::{self, Sender};
 use mainspring_domain::Actor;
 use mainspring_domain::events::{Event, Record};
 use mainspring_governance::policy::StagePolicy;
-use mainspring_metadata_store::{Store, WriteTx};
+use mainspring_metadata_store::{Store, StoreError, WriteTx};
 use serde_json::{Map, json};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The name of the bookmark.
 const READER: &str = "loop";
 /// Events that one look takes.
 const BATCH: u32 = 500;
+/// How long events may gather before they are looked at. A busy server writes hundreds a second, and
+/// hardly any of them is for the loop.
+const GATHER: Duration = Duration::from_millis(20);
+/// After this much silence the bookmark is moved past what needed no answer.
+const SILENCE: Duration = Duration::from_millis(200);
+/// Events without an answer that the bookmark may lag behind. After a restart they are read again,
+/// which does no harm.
+const LAG: i64 = 2_000;
+
+/// How far the events have come, by their numbers.
+#[derive(Default)]
+struct Seen {
+    /// The last one that was looked at.
+    looked_at: i64,
+    /// Where the bookmark is.
+    marked: i64,
+}
 
 /// Answers events.
 pub(crate) struct Reactions {
@@ -32,30 +50,56 @@ impl Reactions {
     pub(crate) async fn run(self) {
         let this = Arc::new(self);
         let mut changes = this.store.changes();
+        let mut seen = Seen::default();
         loop {
-            match Arc::clone(&this).answer().await {
-                Ok(()) => {
-                    if changes.changed().await.is_err() {
-                        return;
-                    }
-                }
-                Err(error) => {
-                    tracing::error!(%error, "reactions");
-                    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
-                }
+            if let Err(error) = Arc::clone(&this).answer(&mut seen).await {
+                tracing::error!(%error, "reactions");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                continue;
             }
+            let changed = match tokio::time::timeout(SILENCE, changes.changed()).await {
+                Ok(changed) => changed,
+                Err(_) => {
+                    if let Err(error) = this.mark(&mut seen).await {
+                        tracing::error!(%error, "reactions");
+                    }
+                    changes.changed().await
+                }
+            };
+            if changed.is_err() {
+                return;
+            }
+            tokio::time::sleep(GATHER).await;
         }
     }
 
-    async fn answer(self: Arc<Self>) -> Result<(), AutomationError> {
-        loop {
-            let (events, told) = self
-                .store
-                .read(|tx| {
-                    let after = tx.cursor(READER)?;
-                    Ok::<_, AutomationError>((tx.outbox_after(after, BATCH)?, tx.has_active_webhooks()?))
+    /// Moves the bookmark past everything that was looked at.
+    async fn mark(&self, seen: &mut Seen) -> Result<(), AutomationError> {
+        let last = seen.looked_at;
+        if last > seen.marked {
+            self.store
+                .write(Actor::system("reactions"), move |tx| {
+                    tx.set_cursor(READER, last)?;
+                    tx.trim_outbox(last)
                 })
                 .await?;
+            seen.marked = last;
+        }
+        Ok(())
+    }
+
+    async fn answer(self: Arc<Self>, seen: &mut Seen) -> Result<(), AutomationError> {
+        loop {
+            let after = seen.looked_at;
+            let (events, marked, told) = self
+                .store
+                .read(move |tx| {
+                    let marked = tx.cursor(READER)?;
+                    let events = tx.outbox_after(marked.max(after), BATCH)?;
+                    Ok::<_, StoreError>((events, marked, tx.has_active_webhooks()?))
+                })
+                .await?;
+            seen.marked = marked;
             let Some(last) = events.last().map(|event| event.seq) else { return Ok(()) };
             for event in events {
                 let tell = told && webhooks::hears(&event);
@@ -82,12 +126,10 @@ impl Reactions {
                     .await?;
             }
             self.webhooks.wake();
-            self.store
-                .write(Actor::system("reactions"), move |tx| {
-                    tx.set_cursor(READER, last)?;
-                    tx.trim_outbox(last)
-                })
-                .await?;
+            seen.looked_at = last;
+            if last - seen.marked >= LAG {
+                self.mark(seen).await?;
+            }
         }
     }
 

@@ -114,7 +114,7 @@ impl Client {
     }
 
     /// Uploads a file as an artifact, a piece at a time.
-    pub(crate) fn put_file(&self, path: &str, from: &Path) -> Result<(), CliError> {
+    pub(crate) fn put_artifact_file(&self, path: &str, from: &Path) -> Result<(), CliError> {
         let path: Vec<String> = path.split('/').map(encode).collect();
         let url = format!("{}/api/2.0/mlflow-artifacts/artifacts/{}", self.url, path.join("/"));
         let file = std::fs::File::open(from)
@@ -139,6 +139,12 @@ impl Client {
                 .header("content-type", "application/octet-stream")
                 .send(bytes)
         });
+        self.answered(answer).map(|_| ())
+    }
+
+    /// Sends a file to a URL that carries the right to do so.
+    pub(crate) fn put_file(&self, url: &str, path: &Path) -> Result<(), CliError> {
+        let answer = self.agent.put(url).send(std::fs::File::open(path)?);
         self.answered(answer).map(|_| ())
     }
 

@@ -22,6 +22,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Init(commands::init::Init),
+    Import(commands::import::Import),
     Server(commands::server::Server),
     Run(commands::run::Run),
     Status(commands::status::Status),
@@ -31,6 +32,7 @@ enum Command {
     Why(commands::why::Why),
     Audit(commands::audit::Audit),
     Users(commands::users::Users),
+    Export(commands::export::Export),
     Validate(commands::validate::Validate),
     Data(commands::data::Data),
     TestModel(commands::test_model::TestModel),
@@ -55,6 +57,7 @@ fn main() -> std::process::ExitCode {
 fn run(command: Command) -> Result<ExitCode, CliError> {
     match command {
         Command::Init(command) => command.run(),
+        Command::Import(command) => command.run(),
         Command::Server(command) => command.run(),
         Command::Run(command) => command.run(),
         Command::Status(command) => command.run(),
@@ -64,6 +67,7 @@ fn run(command: Command) -> Result<ExitCode, CliError> {
         Command::Why(command) => command.run(),
         Command::Audit(command) => command.run(),
         Command::Users(command) => command.run(),
+        Command::Export(command) => command.run(),
         Command::Validate(command) => command.run(),
         Command::Data(command) => command.run(),
         Command::TestModel(command) => command.run(),

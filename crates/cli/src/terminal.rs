@@ -3,9 +3,11 @@
 use crate::error::CliError;
 use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
+use indicatif::ProgressBar;
 use mainspring_domain::{Clock as _, SystemClock, Timestamp};
 use serde_json::Value;
 use std::io::{IsTerminal as _, Write as _};
+use std::time::Duration;
 
 /// Prints a line of results. A reader that went away (`| head`) ends the program quietly.
 pub(crate) fn say(text: &str) {
@@ -70,6 +72,28 @@ pub(crate) fn paint(text: &str, colour: Colour) -> String {
         Colour::Cyan => 36,
     };
     format!("\x1b[1;{code}m{text}\x1b[0m")
+}
+
+/// A line on the terminal that says how far long work has come.
+pub(crate) struct Progress(ProgressBar);
+
+impl Progress {
+    /// Starts the line. Where nobody watches there is none.
+    pub(crate) fn start() -> Self {
+        let bar = ProgressBar::new_spinner();
+        bar.enable_steady_tick(Duration::from_millis(120));
+        Self(bar)
+    }
+
+    /// Says something else.
+    pub(crate) fn show(&self, text: &str) {
+        self.0.set_message(text.to_owned());
+    }
+
+    /// Takes the line away.
+    pub(crate) fn end(&self) {
+        self.0.finish_and_clear();
+    }
 }
 
 /// A moment as the distance from now: `12 s ago`.

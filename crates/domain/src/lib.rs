@@ -13,9 +13,12 @@ pub mod monitoring;
 pub mod names;
 pub mod pipelines;
 pub mod registry;
+pub mod secrets;
 pub mod time;
+pub mod traces;
 pub mod tracking;
 pub mod webhooks;
+pub mod wandb;
 
 pub use actor::Actor;
 pub use time::{Clock, SystemClock, Timestamp};

@@ -2,6 +2,7 @@
 
 use crate::{Actor, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 
 /// Whether an entity is in use or in the bin.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -140,6 +141,22 @@ pub struct Metric {
     pub step: i64,
 }
 
+/// The latest point of each metric: the greatest by step, time and value.
+#[must_use]
+pub fn latest_points(points: &[Metric]) -> Vec<&Metric> {
+    // NaN stands where 0 stands, as in the store.
+    let value = |point: &Metric| if point.value.is_nan() { 0.0 } else { point.value };
+    let mut latest: HashMap<&str, &Metric> = HashMap::new();
+    for point in points {
+        let held = latest.entry(&point.key).or_insert(point);
+        let order = (point.step, point.timestamp).cmp(&(held.step, held.timestamp));
+        if order.then(value(point).total_cmp(&value(held))).is_gt() {
+            *held = point;
+        }
+    }
+    latest.into_values().collect()
+}
+
 /// A data set that a run read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DatasetInput {
@@ -246,4 +263,21 @@ pub struct LoggedModel {
     pub params: Vec<KeyValue>,
     /// Its tags.
     pub tags: Vec<KeyValue>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Metric, latest_points};
+    use crate::Timestamp;
+
+    fn point(value: f64, timestamp: i64, step: i64) -> Metric {
+        Metric { key: "m".into(), value, timestamp: Timestamp::from_millis(timestamp), step }
+    }
+
+    #[test]
+    fn the_latest_point_goes_by_step_then_time_then_value() {
+        let points =
+            [point(9.0, 9, 1), point(1.0, 5, 2), point(3.0, 4, 2), point(2.0, 5, 2), point(f64::NAN, 5, 2)];
+        assert_eq!(latest_points(&points), [&points[3]]);
+    }
 }

@@ -3,6 +3,7 @@
 use crate::ExecutorError;
 use crate::files::{self, AttemptSpec};
 use mainspring_domain::pipelines::AttemptResult;
+use mainspring_domain::secrets::VARIABLES;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use std::fs::{DirBuilder, File, TryLockError};
@@ -63,7 +64,11 @@ impl LocalExecutor {
         builder.create(&folder).map_err(|error| ExecutorError::file(&folder, &error))?;
         files::write_json(&folder.join("context.json"), context)?;
         files::write_json(&folder.join("spec.json"), spec)?;
-        let mut child = Command::new(&self.binary)
+        let mut command = Command::new(&self.binary);
+        for variable in VARIABLES {
+            command.env_remove(variable);
+        }
+        let mut child = command
             .arg("supervise")
             .arg(&folder)
             .stdin(Stdio::null())

@@ -5,12 +5,15 @@ use crate::inference::{self, InferenceState};
 use crate::mlflow::{self, MlflowState};
 use crate::native::{self, NativeState};
 use crate::ui;
+use crate::wandb::{self, WandbState};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware;
 use axum::response::{IntoResponse as _, Response};
+use mainspring_domain::SystemClock;
 use std::any::Any;
+use std::sync::Arc;
 use tower_http::catch_panic::CatchPanicLayer;
 
 /// Bytes of a request body, artifact uploads excepted (they are streamed).
@@ -23,11 +26,20 @@ pub fn application(
     inference: InferenceState,
     native: NativeState,
 ) -> Router {
+    // Clients of W&B send files to this server only: where it keeps none, there is nothing to offer.
+    let wandb = mlflow.artifacts.own().ok().map(|artifacts| {
+        wandb::router(WandbState {
+            store: mlflow.store.clone(),
+            artifacts: artifacts.clone(),
+            clock: Arc::new(SystemClock),
+        })
+    });
     let routes = Router::new()
         .merge(inference::router(inference))
         .merge(native::router(native))
         .merge(ui::router())
         .merge(mlflow::router(mlflow))
+        .merge(wandb.unwrap_or_default())
         .layer(DefaultBodyLimit::max(BODY_LIMIT));
     guarded(routes, gate).layer(middleware::map_response(protect)).layer(CatchPanicLayer::custom(panicked))
 }

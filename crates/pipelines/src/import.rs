@@ -6,6 +6,7 @@ use mainspring_domain::Actor;
 use mainspring_domain::Timestamp;
 use mainspring_domain::events::Record;
 use mainspring_domain::pipelines::{Dag, DagSpec, ImportError, Schedule};
+use mainspring_domain::secrets::VARIABLES;
 use mainspring_expressions::cron;
 use mainspring_metadata_store::{Store, StoreError};
 use serde::Deserialize;
@@ -113,7 +114,11 @@ async fn parse(settings: &ImportSettings, file: &Path) -> Result<Vec<DagSpec>, (
     let name = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     let out = settings.scratch.join(format!("{name}.dag.json"));
     let _ = std::fs::remove_file(&out);
-    let mut child = Command::new(&settings.python)
+    let mut command = Command::new(&settings.python);
+    for variable in VARIABLES {
+        command.env_remove(variable);
+    }
+    let mut child = command
         .args(["-m", "mainspring.parse_dag"])
         .arg(file)
         .arg("--out")

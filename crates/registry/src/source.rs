@@ -8,6 +8,10 @@ use mainspring_domain::registry::Stage;
 use mainspring_domain::tracking::{Lifecycle, LoggedModel, RunInfo};
 use mainspring_metadata_store::traits::search::{Attribute, Condition, Field, Operand, Operator, Search};
 use mainspring_metadata_store::{ReadTx, StoreError};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
+/// What stays plain in the path of a URI.
+const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
 /// What a source turned out to be.
 pub(crate) struct Origin {
@@ -29,7 +33,10 @@ pub(crate) fn resolve(tx: &dyn ReadTx, new: &NewVersion) -> Result<Origin> {
     if new.tags.iter().any(|tag| tag.key == PROMPT_TAG && tag.value == "true") {
         return prompt(origin);
     }
-    let Some((scheme, rest)) = source.split_once(':') else { return local(source) };
+    let Some((scheme, rest)) = source.split_once(':') else { return on_disk(tx, origin) };
+    if scheme == "file" || source.starts_with('/') {
+        return on_disk(tx, origin);
+    }
     if leads_elsewhere(source) {
         return validation::invalid(format!(
             "Invalid model version source: '{source}'. If supplying a source as an http, https, local file \
@@ -41,9 +48,8 @@ pub(crate) fn resolve(tx: &dyn ReadTx, new: &NewVersion) -> Result<Origin> {
         "models" => from_registry(tx, origin, rest),
         "runs" => from_run(tx, origin, rest),
         "mlflow-artifacts" => from_artifacts(tx, origin),
-        "file" => local(source),
         _ if !rest.starts_with('/') => local(source),
-        "http" | "https" if rest.contains("/mlflow-artifacts/artifacts") => contained(source, "run_id"),
+        "http" | "https" if rest.contains("/mlflow-artifacts/artifacts") => from_artifacts(tx, origin),
         _ => elsewhere(tx, origin),
     }
 }
@@ -64,6 +70,63 @@ fn local<T>(source: &str) -> Result<T> {
          run_id request parameter has to be specified and the local path has to be contained within the \
          artifact directory of the run specified by the run_id."
     ))
+}
+
+/// A path or `file:` URI: files of the given run or logged model, which keeps them on a disk too.
+/// Only the text is looked at; whether the server reads there at all is the artifact store's to say.
+fn on_disk(tx: &dyn ReadTx, mut origin: Origin) -> Result<Origin> {
+    let source = origin.source.clone();
+    if let Some(host) = source.strip_prefix("file://").and_then(|rest| rest.split('/').next())
+        && !matches!(host, "" | "localhost")
+    {
+        return validation::invalid(format!("{source} is not a valid remote uri."));
+    }
+    let root = match (&origin.run_id, &origin.model_id) {
+        (Some(id), _) => run(tx, id, &source)?.artifact_uri,
+        (None, Some(id)) => {
+            let model = logged_model(tx, id, &source)?;
+            origin.run_id = model.source_run;
+            model.artifact_uri
+        }
+        (None, None) => return local(&source),
+    };
+    let (Some(path), Some(root)) = (disk_path(&source), disk_path(&root)) else { return local(&source) };
+    if !path.starts_with(&root) {
+        return local(&source);
+    }
+    let path = format!("/{}", path.join("/"));
+    origin.storage_location = if source.starts_with("file:") {
+        format!("file://{}", utf8_percent_encode(&path, PATH))
+    } else {
+        path
+    };
+    Ok(origin)
+}
+
+/// The components of an absolute path on a disk, `..` taken away; none for another kind of place.
+fn disk_path(uri: &str) -> Option<Vec<String>> {
+    let path = match uri.strip_prefix("file:") {
+        Some(rest) => {
+            let rest = rest.strip_prefix("//").unwrap_or(rest);
+            let rest = rest.strip_prefix("localhost").unwrap_or(rest);
+            percent_decode_str(rest).decode_utf8().ok()?.into_owned()
+        }
+        None => uri.to_owned(),
+    };
+    if !path.starts_with('/') || path.chars().any(char::is_control) {
+        return None;
+    }
+    let mut parts = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop();
+            }
+            part => parts.push(part.to_owned()),
+        }
+    }
+    Some(parts)
 }
 
 fn contained<T>(source: &str, parameter: &str) -> Result<T> {
@@ -161,7 +224,7 @@ fn from_run(tx: &dyn ReadTx, mut origin: Origin, rest: &str) -> Result<Origin> {
     Ok(origin)
 }
 
-/// `mlflow-artifacts:/...`: files of the given logged model or run.
+/// `mlflow-artifacts:/...`, or the proxy by its URL: files of the given logged model or run.
 fn from_artifacts(tx: &dyn ReadTx, mut origin: Origin) -> Result<Origin> {
     let source = origin.source.clone();
     if let Some(id) = &origin.model_id {
@@ -234,7 +297,25 @@ fn is_within(source: &str, root: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_within, leads_elsewhere};
+    use super::{disk_path, is_within, leads_elsewhere};
+
+    #[test]
+    fn paths_on_disk_are_compared_without_detours() {
+        let path = |uri| disk_path(uri).map(|parts| parts.join("/"));
+        for (uri, expected) in [
+            ("file:///a/b/../c/.", Some("a/c")),
+            ("file:///a/%2e%2e/c%20d", Some("c d")),
+            ("/a//b/..", Some("a")),
+            ("/../../x", Some("x")),
+            ("file://localhost/a", Some("a")),
+            ("file://host/a", None),
+            ("file:a", None),
+            ("s3://b/a", None),
+            ("file:///a%00", None),
+        ] {
+            assert_eq!(path(uri).as_deref(), expected, "{uri}");
+        }
+    }
 
     #[test]
     fn sources_that_lead_elsewhere_are_seen_through_encodings() {

@@ -105,6 +105,11 @@ impl Gateway {
         self.change(model, |route| Route { canary: None, weight: 0, ..route });
     }
 
+    /// Takes all routes away; their workers end.
+    pub fn clear(&self) {
+        self.routes.write().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// The version on trial.
     #[must_use]
     pub fn canary(&self, model: &str) -> Option<ServedVersion> {

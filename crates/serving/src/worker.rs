@@ -2,6 +2,7 @@
 
 use crate::signature::ColumnSpec;
 use crate::{Rows, ServeError, ServerSettings, StartError, frames};
+use mainspring_domain::secrets::VARIABLES;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -81,7 +82,11 @@ impl Worker {
         ours.set_nonblocking(true).map_err(spawn_error)?;
         let log_file = File::options().create(true).append(true).open(log).map_err(spawn_error)?;
         let log_errors = log_file.try_clone().map_err(spawn_error)?;
-        let process = Command::new(&settings.python)
+        let mut command = Command::new(&settings.python);
+        for variable in VARIABLES {
+            command.env_remove(variable);
+        }
+        let process = command
             .args(["-m", "mainspring.model_worker", "--model"])
             .arg(model)
             .env("PYTHONPATH", &settings.python_path)

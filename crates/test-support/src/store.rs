@@ -1,7 +1,8 @@
 //! A store in a temporary directory.
 
+use crate::PostgresSchema;
 use mainspring_domain::Clock;
-use mainspring_metadata_store::{Store, StoreError};
+use mainspring_metadata_store::{Backend, Store, StoreError};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,6 +16,30 @@ pub struct TempStore {
     directory: TempDir,
     store: Option<Store>,
     clock: Arc<dyn Clock>,
+    backend: Backend,
+}
+
+/// Names the engine under every store that is not made for one: `postgres`, or else SQLite.
+const ENGINE: &str = "MAINSPRING_TEST_STORE";
+
+/// Where the rows of a new store are: in SQLite, unless the tests are told otherwise.
+#[expect(clippy::expect_used, reason = "a test fails by panicking")]
+fn backend() -> Backend {
+    if std::env::var_os(ENGINE).is_some_and(|engine| engine == "postgres") {
+        PostgresSchema::new().expect("a PostgreSQL server").backend()
+    } else {
+        Backend::Sqlite
+    }
+}
+
+/// Opens a new, empty store whose folder is the caller's.
+///
+/// # Panics
+/// When it cannot be made: a test that has no store has failed.
+#[must_use]
+#[expect(clippy::expect_used, reason = "a test fails by panicking")]
+pub fn new_store(directory: &Path, clock: Arc<dyn Clock>) -> Store {
+    Store::open_on(backend(), directory, clock).expect("a new store")
 }
 
 impl TempStore {
@@ -23,11 +48,26 @@ impl TempStore {
     /// # Panics
     /// When it cannot be made: a test that has no store has failed.
     #[must_use]
-    #[expect(clippy::expect_used, reason = "a test fails by panicking")]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self::on(backend(), clock)
+    }
+
+    /// Opens a new, empty store on a backend.
+    ///
+    /// # Panics
+    /// When it cannot be made: a test that has no store has failed.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "a test fails by panicking")]
+    pub fn on(backend: Backend, clock: Arc<dyn Clock>) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let store = Store::open(directory.path(), Arc::clone(&clock)).expect("a new store");
-        Self { directory, store: Some(store), clock }
+        let store = Store::open_on(backend.clone(), directory.path(), Arc::clone(&clock));
+        Self { directory, store: Some(store.expect("a new store")), clock, backend }
+    }
+
+    /// Where its rows are.
+    #[must_use]
+    pub const fn backend(&self) -> &Backend {
+        &self.backend
     }
 
     /// The store; clones of it must be dropped before [`TempStore::reopen`].
@@ -50,7 +90,7 @@ impl TempStore {
         let since = Instant::now();
         let clock = Arc::clone(&self.clock);
         let store = loop {
-            match Store::open(self.directory.path(), Arc::clone(&clock)) {
+            match Store::open_on(self.backend.clone(), self.directory.path(), Arc::clone(&clock)) {
                 Err(StoreError::Locked { .. }) if since.elapsed() < RELEASE => {
                     std::thread::sleep(Duration::from_millis(5));
                 }

@@ -45,6 +45,34 @@ pub enum TrackingError {
         /// The model.
         model: String,
     },
+    /// There is no such trace.
+    #[error("Trace with ID '{0}' not found.")]
+    NoTrace(String),
+    /// There is no such trace whose spans could be given.
+    #[error("Trace with ID {0} is not found.")]
+    NoWholeTrace(String),
+    /// There is no such tag of a trace.
+    #[error("No trace tag with key '{key}' for trace with ID '{trace}'")]
+    NoTraceTag {
+        /// The tag.
+        key: String,
+        /// The trace.
+        trace: String,
+    },
+    /// There is no such assessment of a trace.
+    #[error("Assessment with ID '{id}' not found for trace '{trace}'")]
+    NoAssessment {
+        /// The assessment.
+        id: String,
+        /// The trace.
+        trace: String,
+    },
+    /// The spans of a trace are files that its client wrote.
+    #[error("The spans of the trace with ID '{0}' are not in the tracking store but among its artifacts.")]
+    SpansElsewhere(String),
+    /// Not all spans of a trace have come.
+    #[error("Trace with ID {0} is not fully exported yet, please try again later.")]
+    NotExported(String),
     /// There is no such tag.
     #[error("No tag with name: {key} in {owner}")]
     NoTag {

@@ -1,11 +1,20 @@
 //! Experiments: groups of runs that answer one question.
 
+use crate::locations::Locations;
 use crate::validation;
 use crate::{Result, TrackingError};
+use mainspring_domain::Timestamp;
 use mainspring_domain::events::Record;
 use mainspring_domain::tracking::{Experiment, KeyValue, Lifecycle};
+use mainspring_metadata_store::traits::comparison::ExperimentActivity;
+use mainspring_metadata_store::traits::search::{Search, View};
 use mainspring_metadata_store::{ReadTx, WriteTx};
 use serde_json::json;
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
+/// The experiment that every store has.
+pub const EXPERIMENT_DEFAULT: i64 = 0;
 
 /// Reads an experiment's id as clients write it; nothing means the default experiment.
 ///
@@ -13,7 +22,7 @@ use serde_json::json;
 /// When it is no number.
 pub fn parse_id(text: &str) -> Result<i64> {
     if text.is_empty() {
-        return Ok(0);
+        return Ok(EXPERIMENT_DEFAULT);
     }
     text.parse().or_else(|_| {
         validation::invalid(format!("Invalid experiment ID '{text}'. Experiment ID must be a valid integer."))
@@ -24,26 +33,22 @@ fn subject(id: i64) -> String {
     format!("experiment:{id}")
 }
 
-/// Makes an experiment; gives its id. Without a location its artifacts live with the server.
+/// Makes an experiment; gives its id.
 ///
 /// # Errors
-/// When the name is not taken or already in use, or a tag is not taken.
-pub fn create(tx: &mut dyn WriteTx, name: &str, location: Option<&str>, tags: Vec<KeyValue>) -> Result<i64> {
+/// When the name is not taken or already in use, or the location or a tag is not taken.
+pub fn create(
+    tx: &mut dyn WriteTx,
+    locations: &Locations,
+    name: &str,
+    location: Option<&str>,
+    tags: Vec<KeyValue>,
+) -> Result<i64> {
     validation::experiment_name(name)?;
     tags.iter().try_for_each(validation::experiment_tag)?;
     check_unused(tx, name)?;
     let id = tx.next_experiment_id()?;
-    let location = match location {
-        Some(location) => {
-            if location.starts_with("runs:") {
-                return validation::invalid(format!(
-                    "Artifact location cannot be a runs:/ URI. Given: '{location}'"
-                ));
-            }
-            location.to_owned()
-        }
-        None => format!("mlflow-artifacts:/{id}"),
-    };
+    let location = locations.of(id, location)?;
     let now = tx.now();
     tx.insert_experiment(&Experiment {
         id,
@@ -166,4 +171,42 @@ pub fn delete_tag(tx: &mut dyn WriteTx, id: i64, key: &str) -> Result<()> {
     let details = json!({ "key": key, "removed": true });
     tx.record(Record::new("experiment.tagged", subject(id)).with(details))?;
     Ok(())
+}
+
+/// An experiment and how much is going on in it.
+#[derive(Clone, Debug)]
+pub struct Overview {
+    /// The experiment.
+    pub experiment: Experiment,
+    /// Its runs in use.
+    pub runs: u64,
+    /// Those of them that are at work.
+    pub running: u64,
+    /// When the latest of them began.
+    pub last_start: Option<Timestamp>,
+}
+
+/// Experiments of a lifecycle with what is going on in them; the liveliest first.
+///
+/// # Errors
+/// Of the store.
+pub fn overview(tx: &dyn ReadTx, view: View, limit: usize) -> Result<Vec<Overview>> {
+    let activity: HashMap<i64, ExperimentActivity> =
+        tx.experiment_activity()?.into_iter().map(|activity| (activity.experiment, activity)).collect();
+    let search = Search { limit, ..Search::default() };
+    let mut list: Vec<Overview> = tx
+        .search_experiments(view, &search)?
+        .into_iter()
+        .map(|experiment| {
+            let activity = activity.get(&experiment.id);
+            Overview {
+                runs: activity.map_or(0, |activity| activity.runs),
+                running: activity.map_or(0, |activity| activity.running),
+                last_start: activity.map(|activity| activity.last_start),
+                experiment,
+            }
+        })
+        .collect();
+    list.sort_by_key(|one| Reverse(one.last_start.unwrap_or(one.experiment.created)));
+    Ok(list)
 }

@@ -2,11 +2,10 @@
 
 use crate::{Result, TrackingError, runs, validation};
 use mainspring_domain::events::Record;
-use mainspring_domain::tracking::{DatasetInput, KeyValue, Metric, ModelOutput, RunInfo};
+use mainspring_domain::tracking::{DatasetInput, KeyValue, Metric, ModelOutput, RunInfo, latest_points};
 use mainspring_metadata_store::traits::ModelMetric;
 use mainspring_metadata_store::{ReadTx, WriteTx};
 use serde_json::{Value, json};
-use std::collections::HashMap;
 
 /// The tag in which older clients note the models of a run.
 const MODELS_TAG: &str = "mlflow.log-model.history";
@@ -111,29 +110,20 @@ fn write_metrics(tx: &mut dyn WriteTx, run: &RunInfo, logged: Vec<LoggedMetric>)
         }
         points.push(one.metric);
     }
-    let added = tx.insert_metric_points(&run.id, &points)?;
-    if added > 0 {
-        tx.raise_latest_metrics(&run.id, &latest(&points))?;
-    }
+    let added = write_points(tx, &run.id, &points)?;
     if added > 0 || !of_models.is_empty() {
         tx.insert_model_metrics(&of_models)?;
     }
     Ok(added.max(of_models.len()))
 }
 
-/// The latest point of each metric: the greatest by step, time and value.
-fn latest(points: &[Metric]) -> Vec<&Metric> {
-    // NaN stands where 0 stands, as in the store.
-    let value = |point: &Metric| if point.value.is_nan() { 0.0 } else { point.value };
-    let mut latest: HashMap<&str, &Metric> = HashMap::new();
-    for point in points {
-        let held = latest.entry(&point.key).or_insert(point);
-        let order = (point.step, point.timestamp).cmp(&(held.step, held.timestamp));
-        if order.then(value(point).total_cmp(&value(held))).is_gt() {
-            *held = point;
-        }
+/// Adds checked points of a run and raises the latest ones; gives the number of new ones.
+pub(crate) fn write_points(tx: &mut dyn WriteTx, run: &str, points: &[Metric]) -> Result<usize> {
+    let added = tx.insert_metric_points(run, points)?;
+    if added > 0 {
+        tx.raise_latest_metrics(run, &latest_points(points))?;
     }
-    latest.into_values().collect()
+    Ok(added)
 }
 
 /// Adds parameters that are new; gives their number.
@@ -267,22 +257,4 @@ pub fn sample_histories(
     }
     runs.iter().try_for_each(|run| runs::info(tx, run).map(drop))?;
     runs.iter().map(|run| Ok((run.clone(), tx.sample_metric_history(run, key, steps, points)?))).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::latest;
-    use mainspring_domain::Timestamp;
-    use mainspring_domain::tracking::Metric;
-
-    fn point(value: f64, timestamp: i64, step: i64) -> Metric {
-        Metric { key: "m".into(), value, timestamp: Timestamp::from_millis(timestamp), step }
-    }
-
-    #[test]
-    fn the_latest_point_goes_by_step_then_time_then_value() {
-        let points =
-            [point(9.0, 9, 1), point(1.0, 5, 2), point(3.0, 4, 2), point(2.0, 5, 2), point(f64::NAN, 5, 2)];
-        assert_eq!(latest(&points), [&points[3]]);
-    }
 }

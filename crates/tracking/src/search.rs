@@ -6,6 +6,7 @@ use mainspring_domain::evaluation::EvaluationDataset;
 use mainspring_domain::tracking::{Experiment, LoggedModel, Run};
 use mainspring_expressions::search::{EntityKind, parse_filter, parse_order_by};
 use mainspring_metadata_store::ReadTx;
+use mainspring_metadata_store::traits::comparison::RunRow;
 use mainspring_metadata_store::traits::search::{Attribute, Condition, Page, Search, SortKey, View};
 
 /// What a client asks for.
@@ -85,6 +86,19 @@ pub fn experiments(tx: &dyn ReadTx, view: View, query: &Query) -> Result<Page<Ex
 /// When the filter or the order is not understood.
 pub fn runs(tx: &dyn ReadTx, experiments: &[i64], view: View, query: &Query) -> Result<Page<Run>> {
     query.search(EntityKind::Run)?.page(|search| Ok(tx.search_runs(experiments, view, search)?))
+}
+
+/// Searches runs of experiments without what was logged to them.
+///
+/// # Errors
+/// When the filter or the order is not understood.
+pub(crate) fn run_rows(
+    tx: &dyn ReadTx,
+    experiments: &[i64],
+    view: View,
+    query: &Query,
+) -> Result<Page<RunRow>> {
+    query.search(EntityKind::Run)?.page(|search| Ok(tx.search_run_rows(experiments, view, search)?))
 }
 
 /// Searches logged models of experiments.

@@ -21,12 +21,37 @@ export async function getText(path: string, signal: AbortSignal): Promise<string
   return response.text();
 }
 
+/** Asks with a body: for questions that are too long for an address. */
+export async function postJson<T>(path: string, body: string, signal: AbortSignal): Promise<T> {
+  const response = await ask(path, { method: 'POST', body, headers: { 'content-type': 'application/json' }, signal: AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]) });
+  return (await response.json()) as T;
+}
+
 export async function post(path: string): Promise<void> {
   await ask(path, { method: 'POST', signal: AbortSignal.timeout(PATIENCE_MS) });
 }
 
+/** Bytes of a file for a preview; the rest of a longer one is not loaded. */
+export async function getStart(path: string, atMost: number, signal: AbortSignal): Promise<{ text: string; whole: boolean }> {
+  const response = await ask(path, { signal });
+  const reader = response.body?.getReader();
+  if (!reader) return { text: '', whole: true };
+  const decoder = new TextDecoder();
+  let text = '';
+  for (let size = 0; size < atMost; ) {
+    const { done, value } = await reader.read();
+    if (done) return { text: text + decoder.decode(), whole: true };
+    const piece = value.subarray(0, atMost - size);
+    size += piece.length;
+    text += decoder.decode(piece, { stream: true });
+    if (piece.length < value.length) break;
+  }
+  await reader.cancel();
+  return { text, whole: false };
+}
+
 async function ask(path: string, init: RequestInit): Promise<Response> {
-  const response = await fetch(path, { ...init, headers: { accept: 'application/json, text/plain' } });
+  const response = await fetch(path, { ...init, headers: { accept: 'application/json, text/plain', ...init.headers } });
   if (!response.ok) throw await refusal(response);
   return response;
 }
@@ -34,8 +59,9 @@ async function ask(path: string, init: RequestInit): Promise<Response> {
 async function refusal(response: Response): Promise<Refused> {
   const text = await response.text();
   try {
-    const body = JSON.parse(text) as { error?: string; hint?: string | null };
-    if (body.error) return new Refused(response.status, body.error, body.hint ?? null);
+    const body = JSON.parse(text) as { error?: string; message?: string; hint?: string | null };
+    const message = body.error ?? body.message;
+    if (message) return new Refused(response.status, message, body.hint ?? null);
   } catch {
     // Not ours: a proxy's page, say. The status tells more than its markup.
   }

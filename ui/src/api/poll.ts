@@ -1,5 +1,5 @@
-import { useEffect, useState } from 'react';
-import { getJson, getText, Refused } from './client';
+import { useEffect, useRef, useState } from 'react';
+import { getJson, getText, postJson, Refused } from './client';
 import { setConnection } from './connection';
 import { share } from './share';
 
@@ -10,9 +10,9 @@ export interface Polled<T> {
   refused: Refused | null;
 }
 
-/** Asks for JSON again and again while the tab is visible. */
-export function usePoll<T>(path: string, everyMs: number): Polled<T> {
-  return useRepeated<T>(path, everyMs, getJson<T>);
+/** Asks for JSON again and again while the tab is visible; nothing as long as there is no path. */
+export function usePoll<T>(path: string | null, everyMs: number): Polled<T> {
+  return useRepeated<T>(path ?? '', everyMs, getJson<T>);
 }
 
 /** The same for plain text. */
@@ -20,11 +20,29 @@ export function usePollText(path: string, everyMs: number): Polled<string> {
   return useRepeated(path, everyMs, getText);
 }
 
+/** Asks a question that has a body again and again; nothing as long as there is no question. */
+export function usePollQuery<T>(path: string, body: object | null, everyMs: number): Polled<T> {
+  return useRepeated<T>(body === null ? '' : `${path} ${JSON.stringify(body)}`, everyMs, question<T>);
+}
+
+function question<T>(pathAndBody: string, signal: AbortSignal): Promise<T> {
+  const space = pathAndBody.indexOf(' ');
+  return postJson(pathAndBody.slice(0, space), pathAndBody.slice(space + 1), signal);
+}
+
+/** What was shown last, while the answer to a changed question is on its way. */
+export function useKept<T>(data: T | null): T | null {
+  const kept = useRef<T | null>(null);
+  if (data !== null) kept.current = data;
+  return kept.current;
+}
+
 type Ask<T> = (path: string, signal: AbortSignal) => Promise<T>;
 
 function useRepeated<T>(path: string, everyMs: number, ask: Ask<T>): Polled<T> {
   const [polled, setPolled] = useState<Polled<T> & { path: string }>({ path, data: null, refused: null });
   useEffect(() => {
+    if (path === '') return;
     const stop = new AbortController();
     const once = async () => {
       try {

@@ -6,9 +6,10 @@ import { Link } from './router';
 
 const PAGES = [
   { href: '/', title: 'Loop' },
-  { href: '/runs', title: 'Runs' },
-  { href: '/models', title: 'Models' },
   { href: '/data', title: 'Data' },
+  { href: '/pipelines', title: 'Pipelines' },
+  { href: '/experiments', title: 'Experiments' },
+  { href: '/models', title: 'Models' },
   { href: '/events', title: 'Events' },
 ];
 

@@ -14,11 +14,18 @@ interface Route {
 
 /** Every page but the loop is loaded when it is asked for. */
 const ROUTES: Route[] = [
-  { pattern: '/runs', page: lazy(() => import('../features/runs/RunsPage')) },
-  { pattern: '/runs/:run', page: lazy(() => import('../features/runs/RunPage')) },
-  { pattern: '/models', page: lazy(() => import('../features/models/ModelsPage')) },
-  { pattern: '/models/:model/:version', page: lazy(() => import('../features/models/WhyPage')) },
   { pattern: '/data', page: lazy(() => import('../features/data/DataPage')) },
+  { pattern: '/pipelines', page: lazy(() => import('../features/pipelines/PipelinesPage')) },
+  { pattern: '/pipelines/:run', page: lazy(() => import('../features/pipelines/PipelineRunPage')) },
+  { pattern: '/experiments', page: lazy(() => import('../features/experiments/ExperimentsPage')) },
+  { pattern: '/experiments/compare', page: lazy(() => import('../features/compare/ComparePage')) },
+  { pattern: '/experiments/:experiment', page: lazy(() => import('../features/experiments/ExperimentPage')) },
+  { pattern: '/experiments/runs/:run', page: lazy(() => import('../features/run/RunPage')) },
+  { pattern: '/experiments/:experiment/runs/:run', page: lazy(() => import('../features/run/RunPage')) },
+  { pattern: '/models', page: lazy(() => import('../features/models/ModelsPage')) },
+  { pattern: '/models/:model', page: lazy(() => import('../features/models/ModelPage')) },
+  { pattern: '/models/:model/:version', page: lazy(() => import('../features/models/VersionPage')) },
+  { pattern: '/models/:model/:version/why', page: lazy(() => import('../features/models/WhyPage')) },
   { pattern: '/events', page: lazy(() => import('../features/events/EventsPage')) },
 ];
 

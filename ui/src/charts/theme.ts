@@ -11,8 +11,13 @@ export interface Theme {
   good: string;
   warn: string;
   bad: string;
+  /** Colours that tell runs apart. */
+  runs: string[];
   font: string;
 }
+
+/** How many runs have a colour of their own; then they begin anew, with dashes. */
+export const RUN_COLOURS = 10;
 
 const dark = typeof matchMedia === 'function' ? matchMedia('(prefers-color-scheme: dark)') : null;
 let theme: Theme | null = null;
@@ -49,6 +54,7 @@ function read(): Theme {
     good: token('good'),
     warn: token('warn'),
     bad: token('bad'),
+    runs: Array.from({ length: RUN_COLOURS }, (_, index) => token(`run-${index}`)),
     font: `11px ${token('font')}`,
   };
 }

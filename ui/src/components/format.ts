@@ -21,6 +21,27 @@ export function compact(value: number | null): string {
   return size >= 100 ? value.toFixed(1) : size >= 1 ? value.toFixed(2) : value.toFixed(4);
 }
 
+/** The largest number stands for infinity: metrics hold no infinities. */
+const INFINITE = 1.797e308;
+
+/** A measured value with four telling digits, so that those of a column can be compared by eye. */
+export function measured(value: number): string {
+  if (Number.isNaN(value)) return 'NaN';
+  const size = Math.abs(value);
+  if (size > INFINITE) return value > 0 ? '∞' : '−∞';
+  if (Number.isInteger(value) && size < 1e7) return value.toLocaleString('en');
+  if (size >= 1e7 || size < 1e-3) return value.toExponential(2);
+  if (size >= 1000) return value.toLocaleString('en', { maximumFractionDigits: 0 });
+  return size < 1 ? value.toFixed(4) : value.toPrecision(4);
+}
+
+/** A number on an axis: no more digits than it has. */
+export function tick(value: number): string {
+  const size = Math.abs(value);
+  if (value !== 0 && (size >= 1e6 || size < 1e-4)) return value.toExponential().replace('e+', 'e');
+  return Number(value.toPrecision(6)).toLocaleString('en', { maximumFractionDigits: 8 });
+}
+
 export function percent(share: number, digits = 0): string {
   return `${(share * 100).toFixed(digits)} %`;
 }

@@ -27,6 +27,8 @@ export async function open(browser: Browser, url: string, look: Look = {}): Prom
     colorScheme: look.colorScheme ?? 'light',
   });
   const page = await context.newPage();
+  // Shorter than a test may take, so that a failure says what was waited for.
+  page.setDefaultTimeout(12_000);
   const complaints: string[] = [];
   page.on('pageerror', (error) => complaints.push(error.message));
   page.on('console', (message) => {

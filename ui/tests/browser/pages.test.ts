@@ -23,15 +23,15 @@ describe.skipIf(process.env.MAINSPRING_URL)('the other pages', () => {
     return open(browser, server.url + path);
   }
 
-  it.each(['/runs', '/models', '/data', '/events'])('%s is told even of an empty project', async (path) => {
+  it.each(['/pipelines', '/experiments', '/models', '/data', '/events'])('%s is told even of an empty project', async (path) => {
     const { page, complaints } = await at('empty', path);
     await page.locator('.empty').first().waitFor();
     expect(complaints).toEqual([]);
     await page.context().close();
   });
 
-  it('leads from the runs to a log', async () => {
-    const { page, complaints } = await at('gateFailed', '/runs');
+  it('leads from a pipeline to a log', async () => {
+    const { page, complaints } = await at('gateFailed', '/pipelines');
     await page.getByRole('link', { name: 'flights_training' }).first().click();
     await page.getByText('exit code 1', { exact: false }).or(page.getByText('held-out log loss 0.4258')).first().waitFor();
     await page.getByRole('heading', { name: 'Log of validate' }).waitFor();
@@ -40,10 +40,10 @@ describe.skipIf(process.env.MAINSPRING_URL)('the other pages', () => {
   });
 
   it('keeps the chosen log in the address', async () => {
-    const { page } = await at('canary', '/runs/alert__2026-02-01T10%3A06%3A12%2B00%3A00');
+    const { page } = await at('canary', '/pipelines/alert__2026-02-01T10%3A06%3A12%2B00%3A00');
     await page.getByRole('button', { name: 'train', exact: true }).click();
     await page.getByRole('heading', { name: 'Log of train' }).waitFor();
-    expect(new URL(page.url()).search).toBe('?log=train%2F1');
+    expect(new URL(page.url()).search).toBe('?log=train/1');
     await page.reload();
     await page.getByRole('heading', { name: 'Log of train' }).waitFor();
     await page.context().close();
@@ -74,7 +74,7 @@ describe.skipIf(process.env.MAINSPRING_URL)('the other pages', () => {
   });
 
   it('says what the server refused', async () => {
-    const { page } = await at('canary', '/runs/nonsense');
+    const { page } = await at('canary', '/pipelines/nonsense');
     await page.getByText('nothing is known of /api/v1/runs/nonsense').waitFor();
     await page.context().close();
   });

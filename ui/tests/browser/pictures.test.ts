@@ -4,6 +4,7 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import { MockServer } from '../mock/server';
 import { MOMENTS } from '../story/moments';
+import { runId } from '../story/tracking';
 import { launch, type Look, open } from './browser';
 
 const FOLDER = process.env.PICTURES;
@@ -13,7 +14,20 @@ const LOOKS: Record<string, Look> = {
   800: { width: 800 },
   'dark-1440': { width: 1440, colorScheme: 'dark' },
 };
-const PAGES = ['/runs', '/runs/alert__2026-02-01T10%3A06%3A12%2B00%3A00', '/models', '/models/flights/2', '/data', '/events'];
+const PAGES = [
+  '/data',
+  '/pipelines',
+  '/pipelines/alert__2026-02-01T10%3A06%3A12%2B00%3A00',
+  '/experiments',
+  '/experiments/1',
+  `/experiments/1/runs/${runId('1', 1)}`,
+  `/experiments/compare?runs=${[1, 2, 3, 5].map((index) => runId('1', index)).join(',')}`,
+  '/models',
+  '/models/flights',
+  '/models/flights/3',
+  '/models/flights/2/why',
+  '/events',
+];
 
 /** Pictures for people: `PICTURES=folder npm run test:browser -- pictures`. */
 describe.skipIf(!FOLDER)('pictures', () => {
@@ -67,7 +81,7 @@ describe.skipIf(!FOLDER)('pictures', () => {
       server.show(path === '/data' ? 'gateFailed' : 'rolledBack');
       const { page } = await open(browser, server.url + path, { width: 1280 });
       await page.waitForTimeout(700);
-      await page.screenshot({ path: join(folder, `page${path.slice(0, 20).replaceAll(/[^a-z0-9]/g, '-')}.png`), fullPage: true });
+      await page.screenshot({ path: join(folder, `page${path.slice(0, 24).replaceAll(/[^a-z0-9]/g, '-')}.png`), fullPage: true });
       await page.context().close();
     });
   }

@@ -29,7 +29,7 @@ describe.skipIf(!URL)('a running server', () => {
     await page.context().close();
   });
 
-  it.each(['Runs', 'Models', 'Data', 'Events'])('shows %s', async (title) => {
+  it.each(['Data', 'Pipelines', 'Experiments', 'Models', 'Events'])('shows %s', async (title) => {
     const { page, complaints } = await open(browser, URL);
     await page.getByRole('navigation').getByRole('link', { name: title }).click();
     await page.getByRole('heading', { level: 1, name: title }).waitFor();

@@ -1,8 +1,12 @@
 import { readFile } from 'node:fs/promises';
-import { createServer, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { extname, join, normalize } from 'node:path';
-import { answer, LOG } from '../story/answers';
+import { Readable } from 'node:stream';
+import { answer, LOG, models } from '../story/answers';
+import { artifact, mlflow } from '../story/mlflow';
 import { loopAt, type Moment } from '../story/moments';
+import { compare } from '../story/tracking';
+import { COMPARE, type CompareRequest } from '../../src/api/tracking';
 import type { Loop } from '../../src/api/types';
 
 const TYPES: Record<string, string> = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css' };
@@ -11,6 +15,8 @@ const TYPES: Record<string, string> = { '.html': 'text/html', '.js': 'text/javas
 export class MockServer {
   /** What was posted, newest last. */
   readonly posted: string[] = [];
+  /** Which comparisons were asked for, newest last. */
+  readonly compared: CompareRequest[] = [];
   #loop: Loop = loopAt('empty', Date.now());
   #server: Server | null = null;
   #port = 0;
@@ -32,8 +38,13 @@ export class MockServer {
   /** Listens, after a stop at the same port again. */
   async start(): Promise<void> {
     const server = createServer((request, response) => {
-      const { pathname } = new URL(request.url ?? '/', this.url);
-      if (request.method === 'POST') this.#take(pathname, response);
+      const url = new URL(request.url ?? '/', this.url);
+      const { pathname } = url;
+      if (pathname === COMPARE) void this.#compare(request, response);
+      else if (pathname.endsWith('/artifacts/files')) this.#artifact(url.searchParams.get('artifact_file_path'), response);
+      else if (pathname.startsWith('/ajax-api/')) this.#mlflow(url, response);
+      else if (pathname === '/get-artifact') this.#artifact(url.searchParams.get('path'), response);
+      else if (request.method === 'POST') this.#take(pathname, response);
       else if (pathname.startsWith('/api/')) this.#answer(pathname, response);
       else void this.#file(pathname, response);
     });
@@ -63,6 +74,27 @@ export class MockServer {
     const body = answer(path, { ...this.#loop, time: Date.now() });
     if (body === undefined) json(response, 404, { error: `nothing is known of ${path}`, hint: null });
     else json(response, 200, body);
+  }
+
+  async #compare(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const body = await new Response(Readable.toWeb(request) as ReadableStream).text();
+    const asked = JSON.parse(body) as CompareRequest;
+    this.compared.push(asked);
+    const answer = compare(asked, Date.now());
+    if ('status' in answer) json(response, answer.status, { error: answer.error, hint: answer.hint });
+    else json(response, 200, answer);
+  }
+
+  #mlflow(url: URL, response: ServerResponse): void {
+    const body = mlflow(url, this.#loop, models(this.#loop));
+    if (body === undefined) json(response, 404, { error_code: 'RESOURCE_DOES_NOT_EXIST', message: `nothing is known of ${url.pathname}` });
+    else json(response, 200, body);
+  }
+
+  #artifact(path: string | null, response: ServerResponse): void {
+    const file = artifact(path ?? '');
+    if (file) response.writeHead(200, { 'content-type': file.type, 'content-disposition': 'attachment' }).end(file.body);
+    else response.writeHead(404).end();
   }
 
   async #file(path: string, response: ServerResponse): Promise<void> {

@@ -1,5 +1,6 @@
 import type { Arrival, DataVersion, Lineage, Loop, RegisteredModel, RunDetail } from '../../src/api/types';
 import { METRICS_OF } from './moments';
+import { experiments } from './tracking';
 
 /** What the other endpoints answer at a moment of the story: the same facts from another side. */
 export function answer(path: string, loop: Loop): unknown {
@@ -9,6 +10,8 @@ export function answer(path: string, loop: Loop): unknown {
       return loop;
     case '/api/v1/runs':
       return { runs: loop.runs };
+    case '/api/v1/tracking/experiments':
+      return { experiments: loop.runs.length > 0 ? experiments(loop.time) : [] };
     case '/api/v1/models':
       return { models: models(loop) };
     case '/api/v1/rollouts':
@@ -52,7 +55,7 @@ function runDetail(path: string, loop: Loop): RunDetail | undefined {
   return { ...run, attempts };
 }
 
-function models(loop: Loop): RegisteredModel[] {
+export function models(loop: Loop): RegisteredModel[] {
   const model = loop.models[0];
   if (!model?.champion) return [];
   const newest = Math.max(model.champion.version, model.candidate?.version ?? 0, model.last_rollout?.version ?? 0);

@@ -12,6 +12,9 @@ use std::time::{Duration, Instant};
 
 /// How long one thing of the story may take.
 const PATIENCE: Duration = Duration::from_secs(240);
+/// How much longer it may take while the server is killed again and again: model workers load anew
+/// each time, and an analysis waits for enough of their answers.
+const UNDER_KILLS: u32 = 2;
 /// How often the story looks.
 const LOOK: Duration = Duration::from_millis(200);
 
@@ -28,6 +31,7 @@ pub(crate) struct World {
     pub(crate) project: PathBuf,
     /// A real `dvc`, when there is one.
     pub(crate) dvc: Option<PathBuf>,
+    under_kills: bool,
     bar: ProgressBar,
     steps: Vec<Value>,
     facts: Vec<(String, Value)>,
@@ -54,6 +58,7 @@ impl World {
             dir,
             project,
             dvc: options.dvc.clone(),
+            under_kills: options.chaos.is_some(),
             bar,
             steps: Vec::new(),
             facts: Vec::new(),
@@ -76,6 +81,11 @@ impl World {
     /// Waits until the server ends.
     pub(crate) fn wait(&self) -> Result<()> {
         self.server.wait()
+    }
+
+    /// Whether the server is killed again and again.
+    pub(crate) const fn is_under_kills(&self) -> bool {
+        self.under_kills
     }
 
     /// How often the server was killed.
@@ -175,7 +185,8 @@ impl World {
         waiting_for: &str,
         find: impl FnMut(&Self) -> Result<Option<T>>,
     ) -> Result<T> {
-        self.until_within(waiting_for, PATIENCE, find)
+        let patience = if self.is_under_kills() { PATIENCE * UNDER_KILLS } else { PATIENCE };
+        self.until_within(waiting_for, patience, find)
     }
 
     fn until_within<T>(

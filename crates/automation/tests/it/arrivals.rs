@@ -167,7 +167,7 @@ async fn new_data_is_only_trained_on_for_a_reason() {
 async fn a_graph_that_is_due_by_the_clock_runs_beside() {
     let project = Project::started().await;
     project.dag("nightly", true);
-    project.running().import.read_now().await;
+    project.running().import.read_now().await.unwrap();
     until("the scheduled run", async || project.runs().await.iter().any(|run| run.run_type == "scheduled"))
         .await;
     project.clock.set(Timestamp::parse("2026-01-02").unwrap());

@@ -7,6 +7,7 @@ use mainspring_domain::tracking::{KeyValue, Metric};
 use mainspring_metadata_store::WriteTx;
 use mainspring_registry::versions::NewVersion;
 use mainspring_registry::{RegistryError, models, versions};
+use mainspring_tracking::locations::Locations;
 use mainspring_tracking::logged_models::{self, NewLoggedModel};
 use mainspring_tracking::logging::LoggedMetric;
 use mainspring_tracking::runs::NewRun;
@@ -38,7 +39,7 @@ async fn run(project: &Project, experiment: i64) -> String {
 }
 
 async fn experiment(project: &Project, name: &'static str) -> i64 {
-    track(project, move |tx| experiments::create(tx, name, None, Vec::new())).await
+    track(project, move |tx| experiments::create(tx, &Locations::default(), name, None, Vec::new())).await
 }
 
 async fn collect(project: &Project, wanted: Wanted) -> Collected {

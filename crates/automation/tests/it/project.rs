@@ -1,6 +1,6 @@
 //! A project with its loop, store and models.
 
-use mainspring_artifact_store::ArtifactStore;
+use mainspring_artifact_store::{ArtifactStore, Artifacts};
 use mainspring_automation::webhooks::{Sealer, Sender, WebhookSettings};
 use mainspring_automation::{Config, Loop, LoopSettings};
 use mainspring_domain::data::Arrival;
@@ -129,7 +129,7 @@ impl Project {
             binary: std::env::current_exe().unwrap(),
             config: Arc::new(config),
             store: self.store(),
-            artifacts: ArtifactStore::local(&self.path("artifacts")).unwrap(),
+            artifacts: Artifacts::only(ArtifactStore::local(&self.path("artifacts")).unwrap()),
             clock: Arc::<FakeClock>::clone(&self.clock),
             webhooks: self.webhooks(),
         };
@@ -259,7 +259,7 @@ impl Project {
 
     /// Registers a version whose worker behaves as told.
     pub(crate) async fn register(&self, number: u32, behaviour: Value) {
-        let folder = self.path(&format!("artifacts/files/m/{number}"));
+        let folder = self.path(&format!("artifacts/m/{number}"));
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join("behaviour.json"), behaviour.to_string()).unwrap();
         let now = self.clock.now();

@@ -1,10 +1,11 @@
 //! `mainspring audit verify`: check the hash chain, with or without a running server.
 
+use crate::commands::server::{BACKEND_STORE, backend};
 use crate::error::{CliError, ExitCode};
 use crate::project;
 use crate::terminal::{say, say_json};
 use clap::{Args, Subcommand};
-use mainspring_metadata_store::verify_audit;
+use mainspring_metadata_store::{Backend, verify_audit};
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -22,6 +23,9 @@ enum AuditCommand {
         /// The server's folder; relative to the project.
         #[arg(long, default_value = ".mainspring")]
         data_dir: PathBuf,
+        /// The server's PostgreSQL database, when it has one.
+        #[arg(long, value_name = "URI", env = BACKEND_STORE, hide_env_values = true)]
+        backend_store_uri: Option<String>,
         /// Print JSON.
         #[arg(long)]
         json: bool,
@@ -30,11 +34,19 @@ enum AuditCommand {
 
 impl Audit {
     pub(crate) fn run(self) -> Result<ExitCode, CliError> {
-        let AuditCommand::Verify { data_dir, json } = self.command;
+        let AuditCommand::Verify { data_dir, backend_store_uri, json } = self.command;
+        let backend = backend(backend_store_uri.as_deref())?;
         let data_dir = project::absolute(&project::root()?, &data_dir);
-        let verdict = verify_audit(&data_dir).map_err(|error| {
-            CliError::outside(format!("the audit trail in `{}` cannot be read: {error}", data_dir.display()))
-                .hint("name the server's folder with --data-dir")
+        let verdict = verify_audit(&backend, &data_dir).map_err(|error| match &backend {
+            Backend::Sqlite => {
+                let folder = data_dir.display();
+                CliError::outside(format!("the audit trail in `{folder}` cannot be read: {error}")).hint(
+                    "name the server's folder with --data-dir, or its database with --backend-store-uri",
+                )
+            }
+            Backend::Postgres(database) => {
+                CliError::outside(format!("the audit trail in {database} cannot be read: {error}"))
+            }
         })?;
         if json {
             let first_bad =

@@ -1,8 +1,12 @@
 //! One module per command.
 
+mod artifact_options;
 pub(crate) mod audit;
 pub(crate) mod data;
 pub(crate) mod deploy;
+pub(crate) mod export;
+pub(crate) mod import;
+mod import_wandb;
 pub(crate) mod init;
 pub(crate) mod mlflow;
 pub(crate) mod models;

@@ -1,10 +1,10 @@
 //! `mainspring server`: everything in one process.
 
+use crate::commands::artifact_options::ArtifactOptions;
 use crate::error::{CliError, ExitCode};
 use crate::project;
 use crate::terminal::note;
 use clap::Args;
-use mainspring_artifact_store::ArtifactStore;
 use mainspring_automation::webhooks::{Sealer, Sender, WebhookSettings};
 use mainspring_automation::{Access, Config, Loop, LoopSettings};
 use mainspring_domain::registry::{ModelVersion, Stage};
@@ -15,8 +15,9 @@ use mainspring_http_api::access::{AccessPolicy, Gate};
 use mainspring_http_api::inference::InferenceState;
 use mainspring_http_api::mlflow::MlflowState;
 use mainspring_http_api::native::NativeState;
-use mainspring_metadata_store::{ReadTx, Store, StoreError};
+use mainspring_metadata_store::{Backend, PostgresAddress, ReadTx, Store, StoreError};
 use mainspring_registry::Refusal;
+use mainspring_tracking::locations;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -39,6 +40,26 @@ pub(crate) struct Server {
     /// The folder that holds the server's state; relative to the project.
     #[arg(long, default_value = ".mainspring")]
     pub(crate) data_dir: PathBuf,
+    /// A PostgreSQL database for what is else in the data folder's own database:
+    /// postgresql://USER:PASSWORD@HOST:PORT/DATABASE. The variable keeps the password out of the
+    /// list of processes.
+    #[arg(long, value_name = "URI", env = BACKEND_STORE, hide_env_values = true)]
+    pub(crate) backend_store_uri: Option<String>,
+    #[command(flatten)]
+    pub(crate) artifacts: ArtifactOptions,
+}
+
+/// The variable that names the database.
+pub(crate) const BACKEND_STORE: &str = "MAINSPRING_BACKEND_STORE_URI";
+
+/// Where the rows are.
+pub(crate) fn backend(uri: Option<&str>) -> Result<Backend, CliError> {
+    let Some(uri) = uri else { return Ok(Backend::Sqlite) };
+    let address = PostgresAddress::parse(uri).map_err(|error| {
+        CliError::usage(error.to_string())
+            .hint("without --backend-store-uri everything is kept in the data folder, in SQLite")
+    })?;
+    Ok(Backend::Postgres(address))
 }
 
 /// An address, or `localhost`.
@@ -62,6 +83,7 @@ impl Server {
     async fn serve(self, began: Instant) -> Result<(), CliError> {
         let root = project::root()?.canonicalize()?;
         let data_dir = project::absolute(&root, &self.data_dir);
+        let backend = backend(self.backend_store_uri.as_deref())?;
         let config = Config::load(&root).map_err(|error| CliError::usage(error.to_string()))?;
         let address = SocketAddr::new(self.host, self.port);
         // The port before the store: a second server must fail without touching anything.
@@ -70,13 +92,22 @@ impl Server {
                 .hint("another server may run there; choose another with --port")
         })?;
         let address = listener.local_addr()?;
-        let (app, _parts, first) = assemble(&root, &data_dir, config, address).await?;
+        let place = match &backend {
+            Backend::Sqlite => data_dir.display().to_string(),
+            Backend::Postgres(database) => format!("{database} and {}", data_dir.display()),
+        };
+        let (app, parts, first) =
+            assemble(&root, &data_dir, backend, &self.artifacts, config, address).await?;
         note(&format!(
-            "mainspring is ready after {} ms: http://{address} (project {}, data in {})",
+            "mainspring is ready after {} ms: http://{address} (project {}, data in {place})",
             began.elapsed().as_millis(),
             root.display(),
-            data_dir.display()
         ));
+        if !parts.delivery.leads() {
+            note(
+                "another server with this database runs pipelines and rollouts; this one takes over when it ends",
+            );
+        }
         if let Some((user, secret)) = first {
             note(&first_login(&user, &secret, address));
         }
@@ -98,17 +129,24 @@ impl Server {
 async fn assemble(
     root: &Path,
     data_dir: &Path,
+    backend: Backend,
+    options: &ArtifactOptions,
     config: Config,
     address: SocketAddr,
 ) -> Result<(axum::Router, Loop, Option<(String, String)>), CliError> {
     let clock = Arc::new(SystemClock);
-    let store = Store::open(data_dir, clock.clone()).map_err(|error| match error {
+    let store = Store::open_on(backend, data_dir, clock.clone()).map_err(|error| match error {
         StoreError::Locked { .. } => {
             CliError::outside(error.to_string()).hint("stop it, or choose another folder with --data-dir")
         }
         other => CliError::outside(other.to_string()),
     })?;
-    let artifacts = ArtifactStore::local(&data_dir.join("artifacts"))
+    let artifacts = options.open(data_dir)?;
+    let locations = ArtifactOptions::locations(&artifacts)?;
+    let place = locations.clone();
+    store
+        .write(Actor::system("start"), move |tx| locations::settle_default(tx, &place))
+        .await
         .map_err(|error| CliError::outside(error.to_string()))?;
     let config = Arc::new(config);
     let webhooks = webhooks(data_dir)?;
@@ -144,6 +182,8 @@ async fn assemble(
         MlflowState {
             store: store.clone(),
             artifacts,
+            locations: Arc::new(locations),
+            transfers: options.transfers(),
             stage_check: Arc::new(stage_check(Arc::clone(&parts.policy))),
             webhooks,
         },

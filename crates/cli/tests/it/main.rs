@@ -3,6 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails as the test does")]
 
 mod commands;
+mod migration;
 mod pipelines;
+mod postgres;
 mod server;
 mod support;
+mod wandb;

@@ -158,6 +158,30 @@ fn called_mlflow_it_works_on_the_server_that_the_environment_names() {
 }
 
 #[test]
+fn artifacts_go_where_the_options_say() {
+    let project = Project::new();
+    let options = ["--artifacts-destination", "kept", "--default-artifact-root", "./shared"];
+    let (server, _) = Server::start_with(&project, &options, 1);
+    let put = format!("{}/api/2.0/mlflow-artifacts/artifacts/dir/a.txt", server.url);
+    assert_eq!(ureq::put(&put).send("content").unwrap().status(), 200);
+    assert_eq!(std::fs::read_to_string(project.path().join("kept/dir/a.txt")).unwrap(), "content");
+    let location = |server: &Server| {
+        let answer = server.get("/api/2.0/mlflow/experiments/get?experiment_id=0");
+        answer["experiment"]["artifact_location"].as_str().unwrap().to_owned()
+    };
+    let shared = project.path().canonicalize().unwrap().join("shared/0");
+    assert_eq!(location(&server), shared.to_str().unwrap());
+    server.kill();
+    // The place of an experiment stays, whatever later servers give to new ones.
+    let (server, _) = Server::start_with(&project, &["--artifacts-destination", "kept"], 1);
+    assert_eq!(location(&server), shared.to_str().unwrap());
+    let mut got = ureq::get(&put.replace(put.split("/api").next().unwrap(), &server.url)).call().unwrap();
+    assert_eq!(got.body_mut().read_to_string().unwrap(), "content");
+    let ended = project.run(&["server", "--port", "0", "--no-serve-artifacts"]);
+    assert!(ended.code != 0 && ended.err.contains("error:"), "{}", ended.err);
+}
+
+#[test]
 fn what_other_machines_reach_asks_for_a_login() {
     let project = Project::new();
     project.write("mainspring.toml", "[project]\nname = \"x\"\n[access]\nlogin = true\n");

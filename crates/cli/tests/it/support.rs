@@ -79,13 +79,19 @@ impl Server {
 
     /// Starts a server; gives also the first lines that it says.
     pub(crate) fn start_saying(project: &Project, lines: usize) -> (Self, String) {
-        let mut child = Command::new(BINARY)
-            .args(["server", "--port", "0"])
-            .current_dir(project.path())
-            .stdin(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        Self::start_with(project, &[], lines)
+    }
+
+    /// The same with more options.
+    pub(crate) fn start_with(project: &Project, options: &[&str], lines: usize) -> (Self, String) {
+        let mut command = Command::new(BINARY);
+        Self::start_command(command.args(["server", "--port", "0"]).args(options), project, lines)
+    }
+
+    /// Starts a server by a command.
+    pub(crate) fn start_command(command: &mut Command, project: &Project, lines: usize) -> (Self, String) {
+        let mut child =
+            command.current_dir(project.path()).stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut said = String::new();
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
         for _ in 0..lines {

@@ -8,9 +8,15 @@
 mod kinds;
 mod parser;
 mod tokens;
+mod trace_metrics;
+mod traces;
 
 pub use kinds::EntityKind;
 pub use parser::{parse_filter, parse_order_by};
+pub use trace_metrics::{MetricFilter, parse_metric_filter};
+pub use traces::{
+    SpanField, TraceAttribute, TraceComparison, TraceField, TraceOrder, parse_trace_filter, parse_trace_order,
+};
 
 /// What a comparison or an order looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +66,8 @@ pub enum Operator {
     Like,
     /// `ILIKE`: as `LIKE`, letter case apart.
     ILike,
+    /// `RLIKE`: a regular expression is found in the text. Only traces have it.
+    RLike,
     /// `IN`
     In,
     /// `NOT IN`
@@ -83,6 +91,7 @@ impl Operator {
             Self::LessOrEqual => "<=",
             Self::Like => "LIKE",
             Self::ILike => "ILIKE",
+            Self::RLike => "RLIKE",
             Self::In => "IN",
             Self::NotIn => "NOT IN",
             Self::IsNull => "IS NULL",
@@ -141,3 +150,5 @@ impl FilterError {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod trace_tests;

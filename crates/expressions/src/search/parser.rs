@@ -4,6 +4,9 @@ use super::kinds::EntityKind;
 use super::tokens::{Kind, Token, tokens};
 use super::{Comparison, Entity, FilterError, Operand, Operator, OrderBy};
 
+/// Comparisons that one filter may have: a database takes only so deep an expression.
+const MOST_COMPARISONS: usize = 200;
+
 const DATASET_KEYS: [&str; 3] = ["context", "digest", "name"];
 
 /// Reads a filter string; an empty one holds no comparison.
@@ -11,6 +14,14 @@ const DATASET_KEYS: [&str; 3] = ["context", "digest", "name"];
 /// # Errors
 /// [`FilterError`] in MLflow's words.
 pub fn parse_filter(text: &str, kind: EntityKind) -> Result<Vec<Comparison>, FilterError> {
+    comparisons(text, |tokens| comparison(tokens, kind))
+}
+
+/// Reads comparisons joined by AND, each with `read`, which gives what follows it as well.
+pub(super) fn comparisons<T>(
+    text: &str,
+    read: impl for<'t, 'a> Fn(&'t [Token<'a>]) -> Result<(T, &'t [Token<'a>]), FilterError>,
+) -> Result<Vec<T>, FilterError> {
     let tokens = tokens(text);
     if tokens.iter().any(|token| token.text == ";") {
         return Err(FilterError::new(format!(
@@ -28,18 +39,20 @@ pub fn parse_filter(text: &str, kind: EntityKind) -> Result<Vec<Comparison>, Fil
                 _ => return Err(invalid_clause(&rest[..1])),
             };
         }
-        let (comparison, after) = comparison(rest, kind)?;
+        let (comparison, after) = read(rest)?;
         comparisons.push(comparison);
+        if comparisons.len() > MOST_COMPARISONS {
+            return Err(FilterError::new(format!(
+                "A search filter can have at most {MOST_COMPARISONS} comparisons."
+            )));
+        }
         rest = after;
     }
     Ok(comparisons)
 }
 
-/// Reads one `order_by` clause: `metrics.auc DESC`.
-///
-/// # Errors
-/// [`FilterError`] in MLflow's words.
-pub fn parse_order_by(text: &str, kind: EntityKind) -> Result<OrderBy, FilterError> {
+/// The name and the direction of an `order_by` clause, and whether it goes from low to high.
+pub(super) fn order_parts(text: &str) -> Result<(&str, bool), FilterError> {
     let tokens = tokens(text);
     let unparsed = || FilterError::new(format!("Invalid order_by clause '{text}'. Could not be parsed."));
     let (name, direction) = match tokens.as_slice() {
@@ -56,7 +69,16 @@ pub fn parse_order_by(text: &str, kind: EntityKind) -> Result<OrderBy, FilterErr
         }
         Some(_) => return Err(unparsed()),
     };
-    let (entity, key) = identifier(name.text, kind, kind.order_keys())?;
+    Ok((name.text, ascending))
+}
+
+/// Reads one `order_by` clause: `metrics.auc DESC`.
+///
+/// # Errors
+/// [`FilterError`] in MLflow's words.
+pub fn parse_order_by(text: &str, kind: EntityKind) -> Result<OrderBy, FilterError> {
+    let (name, ascending) = order_parts(text)?;
+    let (entity, key) = identifier(name, kind, kind.order_keys())?;
     let sortable = match kind {
         EntityKind::Run | EntityKind::LoggedModel => entity != Entity::Dataset,
         EntityKind::Experiment
@@ -111,7 +133,7 @@ fn comparison<'t, 'a>(
 }
 
 /// The operator at the start of `tokens`, one to three words, and what follows it.
-fn operator<'t, 'a>(tokens: &'t [Token<'a>]) -> Option<(Operator, &'t [Token<'a>])> {
+pub(super) fn operator<'t, 'a>(tokens: &'t [Token<'a>]) -> Option<(Operator, &'t [Token<'a>])> {
     let words = [
         (&["IS", "NOT", "NULL"][..], Operator::IsNotNull),
         (&["IS", "NULL"], Operator::IsNull),
@@ -119,6 +141,7 @@ fn operator<'t, 'a>(tokens: &'t [Token<'a>]) -> Option<(Operator, &'t [Token<'a>
         (&["IN"], Operator::In),
         (&["LIKE"], Operator::Like),
         (&["ILIKE"], Operator::ILike),
+        (&["RLIKE"], Operator::RLike),
     ];
     let starts = |words: &[&str]| {
         words.len() <= tokens.len() && words.iter().zip(tokens).all(|(word, token)| token.is_word(word))
@@ -209,7 +232,7 @@ fn operand(kind: EntityKind, entity: Entity, key: &str, value: &Token<'_>) -> Re
     }
 }
 
-fn quoted_text(text: &str) -> Result<Operand, FilterError> {
+pub(super) fn quoted_text(text: &str) -> Result<Operand, FilterError> {
     let inner = ['\'', '"'].iter().find_map(|quote| {
         text.strip_prefix(*quote)?.strip_suffix(*quote).filter(|inner| !inner.contains(*quote))
     });
@@ -222,7 +245,7 @@ fn quoted_text(text: &str) -> Result<Operand, FilterError> {
 }
 
 /// The texts of `('a', "b")`.
-fn list(text: &str) -> Result<Vec<String>, FilterError> {
+pub(super) fn list(text: &str) -> Result<Vec<String>, FilterError> {
     let start = "While parsing a list in the query,";
     let ill_formed = || {
         FilterError::new(format!(
@@ -273,18 +296,18 @@ fn check_operator(
     )))
 }
 
-fn unquoted(key: &str) -> &str {
+pub(super) fn unquoted(key: &str) -> &str {
     let strip = |quote| key.strip_prefix(quote).and_then(|rest: &str| rest.strip_suffix(quote));
     strip('"').or_else(|| strip('`')).unwrap_or(key)
 }
 
 /// As Python prints a set of texts.
-fn python_set(names: &[&str]) -> String {
+pub(super) fn python_set(names: &[&str]) -> String {
     let names: Vec<String> = names.iter().map(|name| format!("'{name}'")).collect();
     format!("{{{}}}", names.join(", "))
 }
 
-fn invalid_clause(tokens: &[Token<'_>]) -> FilterError {
+pub(super) fn invalid_clause(tokens: &[Token<'_>]) -> FilterError {
     // Up to the next AND: the clause that is not understood.
     let clause = tokens.iter().enumerate().take_while(|(index, token)| *index == 0 || !token.is_word("AND"));
     let clause: Vec<&str> = clause.map(|(_, token)| token.text).collect();

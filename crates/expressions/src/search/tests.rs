@@ -192,3 +192,11 @@ proptest! {
         prop_assert_eq!(one(&filter, EntityKind::Run), comparison(Entity::Tag, &key, Operator::Equal, text(&value)));
     }
 }
+
+#[test]
+fn a_filter_does_not_go_on_forever() {
+    let many = |count: usize| vec!["metrics.a > 1"; count].join(" AND ");
+    assert_eq!(parse_filter(&many(200), EntityKind::Run).unwrap().len(), 200);
+    let error = parse_filter(&many(201), EntityKind::Run).unwrap_err().to_string();
+    assert!(error.contains("at most 200 comparisons"), "{error}");
+}

@@ -127,6 +127,9 @@ impl Gate {
         let (mut parts, mut body) = request.into_parts();
         let mut named = Named::default();
         named.add_query(&parts.uri);
+        if on == On::ExperimentHeader {
+            named.add_headers(&parts.headers);
+        }
         if on.reads_body() && parts.method != Method::GET {
             let bytes = to_bytes(body, BODY_LIMIT).await.map_err(|_| Refusal::TooLarge)?;
             if !named.add_body(&bytes) {
@@ -186,6 +189,9 @@ fn unlisted(request: &Request) -> Refusal {
 
 #[expect(clippy::needless_pass_by_value, reason = "it is the end of the error")]
 fn failed(error: StoreError) -> Refusal {
+    if let StoreError::Unstorable(_) = error {
+        return Refusal::Unstorable(error.to_string());
+    }
     tracing::error!(%error, "cannot ask for permissions");
     Refusal::Failed
 }

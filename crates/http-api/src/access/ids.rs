@@ -1,7 +1,7 @@
 //! The ids in a request that say what it works on. All that are given count: whoever names two runs
 //! must hold the role on both, so it does not matter which of them the route takes.
 
-use axum::http::Uri;
+use axum::http::{HeaderMap, Uri};
 use serde::Deserialize;
 
 /// An id, as text or as a number.
@@ -45,8 +45,48 @@ struct MetricIds {
     model_id: Option<Id>,
 }
 
+/// An experiment as a place of traces.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Location {
+    mlflow_experiment: Option<ExperimentId>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct ExperimentId {
+    experiment_id: Option<Id>,
+}
+
+impl Location {
+    fn id(self) -> Option<String> {
+        Some(self.mlflow_experiment?.experiment_id?.text())
+    }
+}
+
+/// A trace that begins.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct NewTrace {
+    trace_info: Option<NewTraceInfo>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct NewTraceInfo {
+    trace_location: Option<Location>,
+}
+
 #[derive(Debug, Default, Deserialize)]
 struct Body {
+    #[serde(default)]
+    trace: Option<NewTrace>,
+    #[serde(default)]
+    locations: Option<Vec<Location>>,
+    #[serde(default)]
+    trace_id: Option<Ids>,
+    #[serde(default)]
+    trace_ids: Option<Ids>,
     #[serde(default)]
     experiment_id: Option<Ids>,
     #[serde(default)]
@@ -77,6 +117,7 @@ pub(super) struct Named {
     pub(super) experiments: Vec<String>,
     pub(super) experiment_names: Vec<String>,
     pub(super) runs: Vec<String>,
+    pub(super) traces: Vec<String>,
     pub(super) logged_models: Vec<String>,
     pub(super) models: Vec<String>,
     pub(super) sources: Vec<String>,
@@ -94,12 +135,21 @@ impl Named {
                 "experiment_id" | "experiment_ids" => self.experiments.push(value),
                 "experiment_name" => self.experiment_names.push(value),
                 "run_id" | "run_uuid" | "run_ids" => self.runs.push(value),
+                "trace_id" | "trace_ids" | "request_id" => self.traces.push(value),
                 "model_id" => self.logged_models.push(value),
                 "name" => self.models.push(value),
                 "path" => self.paths.push(value),
                 _ => {}
             }
         }
+    }
+
+    /// Reads the headers that name what a request for traces is about.
+    pub(super) fn add_headers(&mut self, headers: &HeaderMap) {
+        let all =
+            |name| headers.get_all(name).iter().filter_map(|value| value.to_str().ok().map(str::to_owned));
+        self.experiments.extend(all("x-mlflow-experiment-id"));
+        self.runs.extend(all("x-mlflow-run-id"));
     }
 
     /// Reads a JSON body; `false` when it is not understood.
@@ -116,11 +166,21 @@ impl Named {
         self.experiments.extend(all(body.experiment_id).chain(all(body.experiment_ids)));
         let runs = all(body.run_id).chain(all(body.run_uuid)).chain(all(body.run_ids));
         self.runs.extend(runs.chain(all(body.source_run_id)));
+        let begun = body.trace.and_then(|trace| trace.trace_info?.trace_location);
+        let places = body.locations.into_iter().flatten().chain(begun);
+        self.experiments.extend(places.filter_map(Location::id));
+        self.traces.extend(all(body.trace_id).chain(all(body.trace_ids)));
         self.logged_models.extend(all(body.model_id));
         self.logged_models.extend(body.metrics.into_iter().flatten().flat_map(|metric| one(metric.model_id)));
         self.models.extend(one(body.name).chain(one(body.new_name)));
         self.sources.extend(one(body.source));
-        for list in [&mut self.experiments, &mut self.runs, &mut self.logged_models, &mut self.models] {
+        for list in [
+            &mut self.experiments,
+            &mut self.runs,
+            &mut self.traces,
+            &mut self.logged_models,
+            &mut self.models,
+        ] {
             list.retain(|id| !id.is_empty());
             list.sort();
             list.dedup();

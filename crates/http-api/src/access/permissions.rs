@@ -24,6 +24,12 @@ pub(super) enum On {
     LoggedModel,
     /// Every experiment of the evaluation data set in the path, and of `experiment_ids`.
     EvaluationDataset,
+    /// The experiment of the trace in the path.
+    Trace,
+    /// The experiment of each trace in `trace_id`, `trace_ids` or `request_id`.
+    Traces,
+    /// The experiment that a header names.
+    ExperimentHeader,
     /// The experiment that the artifact path in the URL begins with.
     Artifact,
     /// The same for the query parameter `path`.
@@ -36,6 +42,8 @@ pub(super) enum On {
     ModelPath,
     /// The model of the rollout in the path.
     RolloutPath,
+    /// The experiment of the W&B project in the path.
+    ProjectPath,
 }
 
 impl On {
@@ -48,6 +56,7 @@ impl On {
                 | Self::Experiments
                 | Self::EvaluationDataset
                 | Self::Run
+                | Self::Traces
                 | Self::Model
                 | Self::ModelWithSource
         )
@@ -57,7 +66,7 @@ impl On {
 /// What a route needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Needs {
-    /// Nothing: health, and files of the web UI that hold no data.
+    /// Nothing: health, files of the web UI that hold no data, and links that carry their own authority.
     Nothing,
     /// A login, where one is asked for at all.
     Login,
@@ -77,6 +86,10 @@ pub(super) fn of(method: &Method, pattern: &str) -> Option<Needs> {
     };
     for prefix in ["/api/2.0/", "/api/3.0/", "/ajax-api/2.0/", "/ajax-api/3.0/"] {
         if let Some(rest) = pattern.strip_prefix(prefix) {
+            if matches!((method, rest), ("GET" | "PUT", "mlflow-artifacts/signed/{*path}")) {
+                // The link itself says what it allows.
+                return Some(Needs::Nothing);
+            }
             let role = match rest.strip_prefix("mlflow/") {
                 Some(rest) => mlflow(method, rest),
                 None => artifacts(method, rest.strip_prefix("mlflow-artifacts/")?),
@@ -116,6 +129,8 @@ fn mlflow(method: &str, route: &str) -> Option<(Role, On)> {
             "runs/update" | "runs/set-tag" | "runs/delete-tag" | "runs/log-metric" | "runs/log-parameter"
             | "runs/log-batch" | "runs/log-model" | "runs/log-inputs" | "runs/outputs",
         ) => (Editor, On::Run),
+        ("POST", "artifacts/presigned-upload-url") => (Editor, On::Run),
+        ("POST", "artifacts/presigned-download-url") => (Reader, On::Run),
         ("POST", "upload-artifact") => (Editor, On::RunQuery),
         (
             "GET",
@@ -146,6 +161,22 @@ fn mlflow(method: &str, route: &str) -> Option<(Role, On)> {
             | "datasets/{dataset}/add-experiments"
             | "datasets/{dataset}/remove-experiments",
         ) => (Editor, On::EvaluationDataset),
+        ("POST", "traces") => (Editor, On::Experiment),
+        ("GET", "traces")
+        | ("POST", "traces/search" | "traces/metrics" | "traces/calculate-filter-correlation") => {
+            (Reader, On::Experiments)
+        }
+        ("GET", "traces/get" | "traces/batchGet" | "get-trace-artifact")
+        | ("POST", "traces/batchGetInfos") => (Reader, On::Traces),
+        ("GET", "traces/{id}" | "traces/{id}/info" | "traces/{id}/assessments/{assessment}") => {
+            (Reader, On::Trace)
+        }
+        ("PATCH", "traces/{id}" | "traces/{id}/tags" | "traces/{id}/assessments/{assessment}")
+        | ("POST", "traces/{id}/assessments")
+        | ("DELETE", "traces/{id}/tags" | "traces/{id}/assessments/{assessment}") => (Editor, On::Trace),
+        ("POST", "traces/delete-traces") => (Manager, On::Experiment),
+        ("POST", "traces/link-to-run") => (Editor, On::Run),
+        ("POST", "traces/link-prompts") => (Editor, On::Traces),
         ("POST", "registered-models/create") => (Editor, On::Server),
         ("GET", "registered-models/search" | "model-versions/search") => (Reader, On::Visible),
         (
@@ -176,7 +207,11 @@ fn artifacts(method: &str, route: &str) -> Option<(Role, On)> {
     Some(match (method, route) {
         ("GET", "artifacts") => (Reader, On::ArtifactQuery),
         ("GET", "artifacts/{*path}") => (Reader, On::Artifact),
-        ("PUT", "artifacts/{*path}") => (Editor, On::Artifact),
+        ("GET", "presigned/{*path}") => (Reader, On::Artifact),
+        ("PUT", "artifacts/{*path}")
+        | ("POST", "mpu/create/{*path}" | "mpu/complete/{*path}" | "mpu/abort/{*path}") => {
+            (Editor, On::Artifact)
+        }
         ("DELETE", "artifacts/{*path}") => (Manager, On::Artifact),
         _ => return None,
     })
@@ -207,6 +242,8 @@ fn native(method: &str, route: &str) -> Option<Needs> {
             | "audit"
             | "why",
         ) => Needs::Role(Reader, On::Server),
+        ("GET", "tracking/experiments") => Needs::Role(Reader, On::Visible),
+        ("POST", "tracking/compare") => Needs::Role(Reader, On::Experiments),
         ("GET", "rollouts/{id}") => Needs::Role(Reader, On::RolloutPath),
         ("POST", "dags/import" | "dags/{dag_id}/runs" | "gates" | "data/versions") => {
             Needs::Role(Editor, On::Server)
@@ -224,6 +261,11 @@ fn other(method: &str, pattern: &str) -> Option<Needs> {
             "/health" | "/version" | "/ping" | "/v2" | "/v2/health/live" | "/v2/health/ready"
             | "/favicon.svg" | "/assets/{*path}",
         ) => Needs::Nothing,
+        // The signature in the URL is the right to the one file that it names, for a time.
+        ("GET" | "PUT", "/wandb/storage/{ticket}") => Needs::Nothing,
+        ("POST", "/files/{entity}/{project}/{run}/file_stream") => Needs::Role(Editor, On::ProjectPath),
+        // Each field asks for the role on the project that it belongs to.
+        ("POST", "/graphql") => Needs::Login,
         ("GET", "/get-artifact") => Needs::Role(Reader, On::RunQuery),
         ("GET", "/model-versions/get-artifact") => Needs::Role(Reader, On::Model),
         ("POST", "/invocations") => Needs::Role(Reader, On::Server),
@@ -231,12 +273,20 @@ fn other(method: &str, pattern: &str) -> Option<Needs> {
             Needs::Role(Reader, On::ModelPath)
         }
         ("POST", "/v2/models/{model}/feedback") => Needs::Role(Editor, On::ModelPath),
-        // What is not offered says so to whoever may ask at all.
-        (_, "/v1/traces" | "/graphql") => Needs::Login,
+        ("POST", "/v1/traces") => Needs::Role(Editor, On::ExperimentHeader),
         // The pages of the web UI: asking for them makes the browser ask for the login.
-        ("GET", "/" | "/runs" | "/runs/{*rest}" | "/models" | "/models/{*rest}" | "/data" | "/events") => {
-            Needs::Login
-        }
+        (
+            "GET",
+            "/"
+            | "/data"
+            | "/pipelines"
+            | "/pipelines/{*rest}"
+            | "/experiments"
+            | "/experiments/{*rest}"
+            | "/models"
+            | "/models/{*rest}"
+            | "/events",
+        ) => Needs::Login,
         _ => return None,
     })
 }

@@ -20,6 +20,8 @@ pub(super) enum Refusal {
     Undeclared,
     /// The body is larger than any that is taken.
     TooLarge,
+    /// A name that the store cannot hold.
+    Unstorable(String),
     /// The store failed.
     Failed,
 }
@@ -64,6 +66,9 @@ impl IntoResponse for Refusal {
                 "The request body is too large.".to_owned(),
                 "split it up",
             ),
+            Self::Unstorable(message) => {
+                (StatusCode::BAD_REQUEST, "INVALID_PARAMETER_VALUE", message, "leave the character out")
+            }
             Self::Failed => (
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "INTERNAL_ERROR",

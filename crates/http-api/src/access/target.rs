@@ -4,6 +4,7 @@ use super::ids::Named;
 use super::permissions::On;
 use mainspring_domain::access::{Role, Scope};
 use mainspring_metadata_store::{ReadTx, StoreError};
+use mainspring_tracking::wandb::projects;
 
 /// A role that is needed, and where.
 pub(super) type Needed = (Role, Scope);
@@ -21,7 +22,7 @@ pub(super) fn needed(
     let mut needed = Vec::new();
     match on {
         On::Server | On::Visible => {}
-        On::Experiment | On::Experiments => {
+        On::Experiment | On::Experiments | On::ExperimentHeader => {
             needed.extend(named.experiments.iter().map(|id| (role, experiment(id))));
             // A logged model names the run that it comes from.
             for run in &named.runs {
@@ -57,6 +58,16 @@ pub(super) fn needed(
             }
             needed.extend(named.experiments.iter().map(|id| (role, experiment(id))));
         }
+        On::Trace => {
+            if let Some(id) = in_path("id") {
+                needed.push((role, of_trace(tx, id)?));
+            }
+        }
+        On::Traces => {
+            for id in &named.traces {
+                needed.push((role, of_trace(tx, id)?));
+            }
+        }
         On::Artifact => needed.extend(in_path("path").map(|path| (role, of_path(path)))),
         On::ArtifactQuery => needed.extend(named.paths.iter().map(|path| (role, of_path(path)))),
         On::Model => needed.extend(named.models.iter().map(|name| (role, Scope::Model(name.clone())))),
@@ -84,6 +95,13 @@ pub(super) fn needed(
                 needed.push((role, found.map_or(Scope::Server, |rollout| Scope::Model(rollout.model))));
             }
         }
+        On::ProjectPath => {
+            if let (Some(entity), Some(project)) = (in_path("entity"), in_path("project")) {
+                let found = projects::experiment_name(entity, project).ok();
+                let found = found.map(|name| tx.experiment_by_name(&name)).transpose()?.flatten();
+                needed.push((role, found.map_or(Scope::Server, |found| Scope::Experiment(found.id))));
+            }
+        }
     }
     if needed.is_empty() {
         needed.push((role, Scope::Server));
@@ -101,6 +119,10 @@ fn of_run(tx: &dyn ReadTx, run: &str) -> Result<Scope, StoreError> {
 
 fn of_logged_model(tx: &dyn ReadTx, id: &str) -> Result<Scope, StoreError> {
     Ok(tx.logged_model(id)?.map_or(Scope::Server, |model| Scope::Experiment(model.experiment)))
+}
+
+fn of_trace(tx: &dyn ReadTx, id: &str) -> Result<Scope, StoreError> {
+    Ok(tx.trace_experiment(id)?.map_or(Scope::Server, Scope::Experiment))
 }
 
 /// Artifact paths begin with the id of their experiment.

@@ -6,12 +6,12 @@ use axum::body::Body;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use futures_util::StreamExt as _;
-use mainspring_artifact_store::{ArtifactError, ArtifactPath};
+use mainspring_artifact_store::{ArtifactError, ArtifactPath, ArtifactStore, Upload};
 use mainspring_tracking::runs;
 use serde::{Deserialize, Serialize};
 
@@ -51,8 +51,12 @@ pub(super) struct Listing {
 }
 
 /// One level of a folder; names get a prefix.
-async fn entries(state: &MlflowState, path: &ArtifactPath, prefix: &str) -> Result<Vec<FileInfo>, ApiError> {
-    let entries = state.artifacts.list(path).await?;
+async fn entries(
+    store: &ArtifactStore,
+    path: &ArtifactPath,
+    prefix: &str,
+) -> Result<Vec<FileInfo>, ApiError> {
+    let entries = store.list(path).await?;
     let file = |entry: mainspring_artifact_store::Entry| FileInfo {
         path: if prefix.is_empty() { entry.name } else { format!("{prefix}/{}", entry.name) },
         is_dir: entry.size.is_none(),
@@ -63,7 +67,7 @@ async fn entries(state: &MlflowState, path: &ArtifactPath, prefix: &str) -> Resu
 
 async fn list(State(state): State<MlflowState>, call: Call) -> Answer<Listing> {
     let path = ArtifactPath::parse(&call.params.text("path")?.unwrap_or_default())?;
-    Ok(Json(Listing { root_uri: None, files: entries(&state, &path, "").await? }))
+    Ok(Json(Listing { root_uri: None, files: entries(state.artifacts.own()?, &path, "").await? }))
 }
 
 async fn list_of_run(State(state): State<MlflowState>, call: Call) -> Answer<Listing> {
@@ -73,23 +77,21 @@ async fn list_of_run(State(state): State<MlflowState>, call: Call) -> Answer<Lis
     list_below(&state, run.artifact_uri, &path).await
 }
 
-/// Where artifacts of this server lie.
-pub(super) fn own_path(uri: &str) -> Result<ArtifactPath, ApiError> {
-    ArtifactPath::from_uri(uri)
-        .map_err(|_| ApiError::invalid(format!("The artifacts at '{uri}' are not kept by this server.")))
-}
-
 /// Lists a folder below an artifact URI; paths are relative to the URI.
 pub(super) async fn list_below(state: &MlflowState, root_uri: String, path: &str) -> Answer<Listing> {
     let below = ArtifactPath::parse(path)?;
-    let folder = own_path(&root_uri)?.join(path)?;
-    let files = entries(state, &folder, below.as_str()).await?;
+    let place = state.artifacts.locate(&root_uri)?;
+    let files = entries(&place.store, &place.path.join(path)?, below.as_str()).await?;
     Ok(Json(Listing { root_uri: Some(root_uri), files }))
 }
 
-async fn download(State(state): State<MlflowState>, Path(path): Path<String>) -> Result<Response, ApiError> {
+async fn download(
+    State(state): State<MlflowState>,
+    Path(path): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
     let path = ArtifactPath::parse(&path)?;
-    downloads::attachment(&state, &path).await
+    downloads::attachment(state.artifacts.own()?, &path, &headers).await
 }
 
 async fn upload(
@@ -101,21 +103,26 @@ async fn upload(
     if path.as_str().is_empty() {
         return Err(ArtifactError::InvalidPath.into());
     }
-    let mut upload = state.artifacts.upload().await?;
+    receive(state.artifacts.own()?, body).await?.commit(&path).await?;
+    Ok(StatusCode::OK)
+}
+
+/// Takes a body in, piece by piece.
+pub(super) async fn receive(store: &ArtifactStore, body: Body) -> Result<Upload, ApiError> {
+    let mut upload = store.upload().await?;
     let mut pieces = body.into_data_stream();
     while let Some(piece) = pieces.next().await {
         let piece = piece.map_err(|error| ApiError::bad_request(format!("The upload broke off: {error}")))?;
         upload.write(piece).await?;
     }
-    upload.commit(&path).await?;
-    Ok(StatusCode::OK)
+    Ok(upload)
 }
 
 async fn remove(
     State(state): State<MlflowState>,
     Path(path): Path<String>,
 ) -> Result<Json<super::wire::Void>, ApiError> {
-    state.artifacts.delete(&ArtifactPath::parse(&path)?).await?;
+    state.artifacts.own()?.delete(&ArtifactPath::parse(&path)?).await?;
     Ok(Json(super::wire::Void {}))
 }
 
@@ -143,9 +150,9 @@ async fn upload_one(
         return Err(ApiError::invalid("Request must specify data."));
     }
     let run = state.read(move |tx| runs::info(tx, &run_id)).await?;
-    let path = own_path(&run.artifact_uri)?.join(&path)?;
-    let mut upload = state.artifacts.upload().await?;
+    let place = state.artifacts.locate(&run.artifact_uri)?;
+    let mut upload = place.store.upload().await?;
     upload.write(body).await?;
-    upload.commit(&path).await?;
+    upload.commit(&place.path.join(&path)?).await?;
     Ok(StatusCode::OK)
 }

@@ -54,6 +54,10 @@ impl ApiError {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", format!("{what} failed: {error}"))
     }
 
+    pub(super) fn forbidden(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "PERMISSION_DENIED", message)
+    }
+
     fn exists(message: String) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "RESOURCE_ALREADY_EXISTS", message)
     }
@@ -62,8 +66,12 @@ impl ApiError {
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::NotWritten(_) | StoreError::WritesStopped(_) | StoreError::Closed => {
-                tracing::error!(%error, "the store does not write");
+            StoreError::Unstorable(_) => Self::invalid(error.to_string()),
+            StoreError::NotWritten(_)
+            | StoreError::Unavailable(_)
+            | StoreError::WritesStopped(_)
+            | StoreError::Closed => {
+                tracing::error!(%error, "the store does not answer");
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "TEMPORARILY_UNAVAILABLE", error.to_string())
             }
             _ => Self::internal("The store", &error),
@@ -85,6 +93,12 @@ impl From<TrackingError> for ApiError {
             | TrackingError::NoLoggedModel(_)
             | TrackingError::NoEvaluationDataset(_)
             | TrackingError::NoModelTag { .. }
+            | TrackingError::NoTrace(_)
+            | TrackingError::NoWholeTrace(_)
+            | TrackingError::NoTraceTag { .. }
+            | TrackingError::NoAssessment { .. }
+            | TrackingError::SpansElsewhere(_)
+            | TrackingError::NotExported(_)
             | TrackingError::NoTag { .. } => Self::missing(message),
             TrackingError::ExperimentExists { .. } => Self::exists(message),
             TrackingError::Store(error) => error.into(),
@@ -120,9 +134,24 @@ impl From<RegistryError> for ApiError {
 impl From<ArtifactError> for ApiError {
     fn from(error: ArtifactError) -> Self {
         match error {
-            ArtifactError::InvalidPath => Self::invalid(error.to_string()),
+            ArtifactError::InvalidPath
+            | ArtifactError::NotKept(_)
+            | ArtifactError::Multipart(_)
+            | ArtifactError::ReadOnly => Self::invalid(error.to_string()),
             ArtifactError::NotFound(_) => Self::missing(error.to_string()),
-            ArtifactError::Io(error) => Self::internal("Artifact storage", &error),
+            // Asking again does not help, so this is no error that clients ask again after.
+            ArtifactError::Damaged(_) => {
+                tracing::error!(%error, "an artifact is damaged");
+                Self::new(StatusCode::GONE, "DATA_LOSS", error.to_string())
+            }
+            ArtifactError::NotServed => Self::not_implemented(error.to_string()),
+            ArtifactError::Remote(_) => {
+                tracing::error!(%error, "the object store cannot be used");
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "TEMPORARILY_UNAVAILABLE", error.to_string())
+            }
+            ArtifactError::Io(_) | ArtifactError::Destination(_) => {
+                Self::internal("Artifact storage", &error)
+            }
         }
     }
 }

@@ -14,6 +14,7 @@ use mainspring_tracking::experiments::{self, parse_id};
 use mainspring_tracking::{TrackingError, search};
 use serde::Serialize;
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 type Answer<T> = Result<Json<T>, ApiError>;
 
@@ -53,8 +54,9 @@ async fn create(State(state): State<MlflowState>, call: Call) -> Answer<Value> {
     let name = call.params.required("name")?;
     let location = call.params.text("artifact_location")?;
     let tags = call.params.pairs("tags")?;
+    let locations = Arc::clone(&state.locations);
     let create = move |tx: &mut dyn WriteTx| {
-        let id = experiments::create(tx, &name, location.as_deref(), tags)?;
+        let id = experiments::create(tx, &locations, &name, location.as_deref(), tags)?;
         users::own(tx, &Scope::Experiment(id))?;
         Ok::<_, TrackingError>(id)
     };

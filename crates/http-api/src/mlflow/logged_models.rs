@@ -4,6 +4,7 @@ use super::request::{Call, Params};
 use super::wire::{LoggedModelWire, Void};
 use super::{ApiError, MlflowState, artifacts, downloads, experiments, page_token};
 use axum::extract::{Path, State};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::{delete, get, patch, post};
 use axum::{Json, Router};
@@ -172,9 +173,9 @@ async fn list_artifacts(
 async fn artifact(
     State(state): State<MlflowState>,
     Path(id): Path<String>,
+    headers: HeaderMap,
     call: Call,
 ) -> Result<Response, ApiError> {
-    let path = call.params.required("artifact_file_path")?;
     let model = state.read(move |tx| logged_models::get(tx, &id)).await?;
-    downloads::attachment(&state, &artifacts::own_path(&model.artifact_uri)?.join(&path)?).await
+    downloads::below(&state, &headers, &call, &model.artifact_uri, "artifact_file_path").await
 }

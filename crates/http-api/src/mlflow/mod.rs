@@ -13,15 +13,19 @@ mod logged_models;
 mod logging;
 mod model_versions;
 mod page_token;
+mod ranges;
 mod registered_models;
 mod request;
 mod runs;
 mod server_info;
+mod traces;
+mod transfers;
 mod unsupported;
 mod webhooks;
 mod wire;
 
 pub use error::ApiError;
+pub use transfers::Transfers;
 pub use unsupported::endpoint_not_found;
 
 use axum::Router;
@@ -29,10 +33,11 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderValue, header};
 use axum::middleware::map_response;
 use axum::response::Response;
-use mainspring_artifact_store::ArtifactStore;
+use mainspring_artifact_store::Artifacts;
 use mainspring_domain::Actor;
 use mainspring_metadata_store::{ReadTx, Store, WriteTx};
 use mainspring_registry::StageCheck;
+use mainspring_tracking::locations::Locations;
 use std::sync::Arc;
 
 /// Requests in JSON end here; profiles of data sets may be large. Artifacts have no limit.
@@ -44,7 +49,11 @@ pub struct MlflowState {
     /// Where experiments, runs and models are kept.
     pub store: Store,
     /// Where files are kept.
-    pub artifacts: ArtifactStore,
+    pub artifacts: Artifacts,
+    /// Where new experiments keep their files.
+    pub locations: Arc<Locations>,
+    /// How large files are transferred.
+    pub transfers: Transfers,
     /// The gate before a change of stage.
     pub stage_check: Arc<StageCheck<'static>>,
     /// Who sends messages to webhooks.
@@ -94,15 +103,20 @@ pub fn router(state: MlflowState) -> Router {
         .merge(evaluation::routes())
         .merge(webhooks::routes())
         .merge(artifacts::run_routes())
+        .merge(transfers::run_routes())
+        .merge(traces::routes())
         .merge(server_info::api_routes())
         .fallback(unsupported::answer)
         .method_not_allowed_fallback(unsupported::method_not_allowed)
         .layer(DefaultBodyLimit::max(BODY_LIMIT));
-    let proxy = artifacts::proxy_routes().fallback(unsupported::answer).layer(DefaultBodyLimit::disable());
+    let proxy = artifacts::proxy_routes()
+        .merge(transfers::proxy_routes())
+        .fallback(unsupported::answer)
+        .layer(DefaultBodyLimit::disable());
     let mut router = Router::new()
         .merge(server_info::root_routes())
         .merge(downloads::routes())
-        .merge(unsupported::root_routes());
+        .merge(traces::collector_routes().layer(DefaultBodyLimit::max(BODY_LIMIT)));
     for prefix in ["/api", "/ajax-api"] {
         for version in ["2.0", "3.0"] {
             router = router

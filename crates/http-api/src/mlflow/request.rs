@@ -250,6 +250,26 @@ impl Params {
         self.objects(name)?.iter().map(Self::pair).collect()
     }
 
+    /// An object of texts as keys with values.
+    pub(super) fn map(&self, name: &str) -> Result<Vec<KeyValue>, ApiError> {
+        let Some(object) = self.object(name)? else { return Ok(Vec::new()) };
+        let pair = |(key, value): (&String, &Value)| match value {
+            Value::String(text) => Ok(KeyValue { key: key.clone(), value: text.clone() }),
+            other => Err(object.wrong(key, other)),
+        };
+        object.values.iter().map(pair).collect()
+    }
+
+    /// A value of any kind; null when it is not given.
+    pub(super) fn any(&self, name: &str) -> Value {
+        self.values.get(name).cloned().unwrap_or_default()
+    }
+
+    /// Whether a parameter is given, null apart.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.value(name).is_some()
+    }
+
     /// The run that a request is about, under either of its names.
     pub(super) fn run_id(&self) -> Result<String, ApiError> {
         match self.text("run_id")? {

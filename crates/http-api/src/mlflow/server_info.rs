@@ -1,6 +1,7 @@
 //! What this server is and offers.
 
 use super::MlflowState;
+use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
@@ -19,17 +20,18 @@ pub(super) fn root_routes() -> Router<MlflowState> {
 }
 
 /// Clients choose between ways of transfer by this.
-async fn server_info() -> Json<Value> {
+async fn server_info(State(state): State<MlflowState>) -> Json<Value> {
+    let served = state.artifacts.own().is_ok();
     Json(json!({
         "store_type": "SqlStore",
         "workspaces_enabled": false,
         "trace_archival_enabled": false,
-        "multipart_uploads_enabled": false,
-        "multipart_downloads_enabled": false,
-        "artifact_serving_enabled": true,
-        "presigned_upload_run_id_supported": false,
-        "presigned_upload_model_id_supported": false,
-        "model_artifact_presigned_downloads_supported": false,
+        "multipart_uploads_enabled": served && state.transfers.uploads_in_parts,
+        "multipart_downloads_enabled": served && state.transfers.downloads_in_parts,
+        "artifact_serving_enabled": served,
+        "presigned_upload_run_id_supported": true,
+        "presigned_upload_model_id_supported": true,
+        "model_artifact_presigned_downloads_supported": true,
         "features_enabled": { "gateway": false, "scheduled_issue_detection": false },
         "tracking_auth": "",
         "artifacts_presigned_only": false,

@@ -1,15 +1,11 @@
 //! What this server does not offer says so, instead of looking broken.
 
-use super::{ApiError, MlflowState};
-use axum::Router;
+use super::ApiError;
 use axum::extract::OriginalUri;
 use axum::http::{Method, Uri};
-use axum::routing::any;
 
 /// Families of endpoints by the beginning of their path below the API's prefix.
 const FAMILIES: &[(&str, &str)] = &[
-    ("traces", "Traces"),
-    ("assessments", "Assessments"),
     ("workspaces", "Workspaces"),
     ("scorers", "Scorers"),
     ("label-schemas", "Label schemas"),
@@ -23,20 +19,8 @@ const FAMILIES: &[(&str, &str)] = &[
     ("skills", "The registry of skills"),
     ("users", "Users"),
     ("roles", "Roles"),
-    ("artifacts/presigned-upload-url", "Presigned uploads"),
-    ("artifacts/presigned-download-url", "Presigned downloads"),
     ("runs/create-promptlab-run", "Prompt lab runs"),
-    ("get-trace-artifact", "Traces"),
-    ("mpu", "Multipart uploads"),
-    ("presigned", "Presigned downloads"),
 ];
-
-/// Routes outside the API's prefixes.
-pub(super) fn root_routes() -> Router<MlflowState> {
-    Router::new()
-        .route("/v1/traces", any(|| async { not_offered("The collection of traces by OTLP") }))
-        .route("/graphql", any(|| async { not_offered("GraphQL") }))
-}
 
 fn not_offered(what: &str) -> ApiError {
     ApiError::not_implemented(format!("{what}: not available in this server yet."))

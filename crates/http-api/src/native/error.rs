@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use mainspring_automation::AutomationError;
 use mainspring_metadata_store::StoreError;
 use mainspring_pipelines::PipelineError;
+use mainspring_tracking::TrackingError;
 use serde_json::json;
 
 /// What a request is answered with when it fails.
@@ -46,17 +47,43 @@ impl IntoResponse for ApiError {
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
+        let status = match error {
+            StoreError::Unstorable(_) => StatusCode::BAD_REQUEST,
+            StoreError::NotWritten(_) | StoreError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        Self::new(status, error.to_string())
     }
 }
 
 impl From<PipelineError> for ApiError {
     fn from(error: PipelineError) -> Self {
-        match &error {
+        match error {
             PipelineError::UnknownDag(_) => Self::not_found(error.to_string()).hint(
                 "put its file into the project's DAG folder; `mainspring status` shows files with mistakes",
             ),
-            _ => Self::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+            PipelineError::Store(error) => error.into(),
+            error => Self::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+        }
+    }
+}
+
+impl From<TrackingError> for ApiError {
+    fn from(error: TrackingError) -> Self {
+        let message = error.to_string();
+        match error {
+            TrackingError::Filter(_) => Self::bad(message).hint(
+                "a filter joins comparisons with AND: `metrics.auc > 0.8 AND params.model = 'gbm' AND \
+                 attributes.status = 'FINISHED'`; names with other characters than letters, digits and _ stand \
+                 in double quotes: `metrics.\"val/auc\" > 0.8`",
+            ),
+            TrackingError::NoExperiment(_)
+            | TrackingError::NoExperimentNamed(_)
+            | TrackingError::NoRun(_)
+            | TrackingError::NoLoggedModel(_)
+            | TrackingError::NoTag { .. } => Self::not_found(message),
+            TrackingError::Store(error) => error.into(),
+            _ => Self::bad(message),
         }
     }
 }
@@ -66,6 +93,9 @@ impl From<AutomationError> for ApiError {
         match error {
             AutomationError::Pipeline(error) => error.into(),
             AutomationError::Blocked { message, hint } => Self::new(StatusCode::CONFLICT, message).hint(hint),
+            AutomationError::Store(error) => error.into(),
+            AutomationError::NotLeading => Self::new(StatusCode::CONFLICT, error.to_string())
+                .hint("ask the server that runs them: GET /api/v1/loop of each says whether it does"),
             AutomationError::UnknownVersion(..) => Self::not_found(error.to_string()),
             AutomationError::NoRules(_) | AutomationError::Rollout(_) | AutomationError::File { .. } => {
                 Self::bad(error.to_string())

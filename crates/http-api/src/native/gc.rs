@@ -2,11 +2,9 @@
 
 use super::{ApiError, NativeState};
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::{Extension, Json};
 use mainspring_automation::collect::Wanted;
 use mainspring_domain::Actor;
-use mainspring_tracking::TrackingError;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -30,20 +28,6 @@ pub(super) struct Request {
     /// Without it nothing goes: the answer says what would.
     #[serde(default)]
     permanent: bool,
-}
-
-impl From<TrackingError> for ApiError {
-    fn from(error: TrackingError) -> Self {
-        match error {
-            TrackingError::Store(error) => error.into(),
-            TrackingError::NoRun(_) | TrackingError::NoExperiment(_) | TrackingError::NoLoggedModel(_) => {
-                Self::not_found(error.to_string())
-            }
-            TrackingError::Invalid(_) => Self::new(StatusCode::CONFLICT, error.to_string())
-                .hint("delete it first, or name what is deleted"),
-            _ => Self::bad(error.to_string()),
-        }
-    }
 }
 
 /// `POST /api/v1/gc`

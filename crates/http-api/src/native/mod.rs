@@ -9,6 +9,7 @@ mod lineage;
 mod overview;
 mod pipelines;
 mod stages;
+mod tracking;
 mod users;
 
 use axum::Router;
@@ -23,6 +24,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub(crate) use error::ApiError;
+pub use tracking::tracking_router;
 
 /// What the native API works with.
 #[derive(Clone)]
@@ -49,6 +51,7 @@ pub struct NativeState {
 
 /// The routes.
 pub fn router(state: NativeState) -> Router {
+    let tracking = tracking_router(state.store.clone());
     Router::new()
         .route("/api/v1/loop", get(overview::snapshot))
         .route("/api/v1/events", get(overview::events))
@@ -77,4 +80,5 @@ pub fn router(state: NativeState) -> Router {
         .route("/api/v1/users/{name}/tokens/{id}", delete(users::revoke_token))
         .route("/api/v1/users/{name}/roles", post(users::set_role))
         .with_state(state)
+        .merge(tracking)
 }

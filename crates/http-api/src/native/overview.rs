@@ -41,6 +41,7 @@ pub(super) struct EventsQuery {
 /// `GET /api/v1/loop`
 pub(super) async fn snapshot(State(state): State<NativeState>) -> Result<Json<Value>, ApiError> {
     let routes = state.gateway.views();
+    let leads = state.delivery.leads();
     let config = state.config.clone();
     let now = SystemClock.now();
     let view = state
@@ -78,6 +79,7 @@ pub(super) async fn snapshot(State(state): State<NativeState>) -> Result<Json<Va
             Ok::<_, StoreError>(json!({
                 "project": { "name": config.project.name },
                 "version": env!("CARGO_PKG_VERSION"),
+                "leads": leads,
                 "time": now,
                 "stages": stages(&sources),
                 "models": models,

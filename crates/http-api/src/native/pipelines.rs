@@ -35,9 +35,9 @@ pub(super) async fn dags(State(state): State<NativeState>) -> Result<Json<Value>
 }
 
 /// `POST /api/v1/dags/import`: reads changed DAG files now; answers when that is done.
-pub(super) async fn import(State(state): State<NativeState>) -> Json<Value> {
-    state.import.read_now().await;
-    Json(json!({}))
+pub(super) async fn import(State(state): State<NativeState>) -> Result<Json<Value>, ApiError> {
+    state.import.read_now().await?;
+    Ok(Json(json!({})))
 }
 
 /// `POST /api/v1/dags/{dag_id}/runs`

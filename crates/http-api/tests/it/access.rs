@@ -15,7 +15,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use tower::ServiceExt as _;
 
-struct House {
+pub(crate) struct House {
     _dir: TempDir,
     store: Store,
     routes: Router,
@@ -23,7 +23,7 @@ struct House {
 
 impl House {
     /// A server with an admin `ada`.
-    async fn new(policy: AccessPolicy) -> (Self, String) {
+    pub(crate) async fn new(policy: AccessPolicy) -> (Self, String) {
         let dir = TempDir::new().unwrap();
         let state = state(dir.path());
         let store = state.store.clone();
@@ -33,7 +33,7 @@ impl House {
         (house, ada)
     }
 
-    async fn change<T: Send + 'static>(
+    pub(crate) async fn change<T: Send + 'static>(
         &self,
         change: impl FnOnce(&mut dyn WriteTx) -> Result<T, AccessError> + Send + 'static,
     ) -> T {
@@ -41,7 +41,7 @@ impl House {
     }
 
     /// Adds a user; gives a token's secret.
-    async fn user(&self, name: &'static str, role: Option<Role>) -> String {
+    pub(crate) async fn user(&self, name: &'static str, role: Option<Role>) -> String {
         self.change(move |tx| {
             users::add(tx, name, role)?;
             Ok(users::make_token(tx, name, "test", None)?.1)
@@ -49,14 +49,14 @@ impl House {
         .await
     }
 
-    async fn send(&self, request: Request<Body>) -> (u16, Value) {
+    pub(crate) async fn send(&self, request: Request<Body>) -> (u16, Value) {
         let response = self.routes.clone().oneshot(request).await.unwrap();
         let status = response.status().as_u16();
         let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
         (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
     }
 
-    async fn call(&self, secret: &str, method: &str, path: &str, body: Value) -> (u16, Value) {
+    pub(crate) async fn call(&self, secret: &str, method: &str, path: &str, body: Value) -> (u16, Value) {
         let mut request = Request::builder().method(method).uri(path);
         if !secret.is_empty() {
             request = request.header(header::AUTHORIZATION, format!("Bearer {secret}"));
@@ -70,12 +70,12 @@ impl House {
         self.send(request.body(body).unwrap()).await
     }
 
-    async fn post(&self, secret: &str, path: &str, body: Value) -> (u16, Value) {
+    pub(crate) async fn post(&self, secret: &str, path: &str, body: Value) -> (u16, Value) {
         self.call(secret, "POST", &format!("/api/2.0/mlflow/{path}"), body).await
     }
 }
 
-fn login() -> AccessPolicy {
+pub(crate) fn login() -> AccessPolicy {
     AccessPolicy { login: true, ..AccessPolicy::default() }
 }
 

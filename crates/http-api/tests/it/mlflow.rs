@@ -3,14 +3,14 @@
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
-use mainspring_artifact_store::ArtifactStore;
+use mainspring_artifact_store::{ArtifactStore, Artifacts};
 use mainspring_automation::webhooks::{Sealer, Sender, WebhookSettings};
 use mainspring_domain::SystemClock;
 use mainspring_domain::registry::Stage;
 use mainspring_http_api::access::{AccessPolicy, Gate, guarded};
-use mainspring_http_api::mlflow::{MlflowState, router};
-use mainspring_metadata_store::Store;
+use mainspring_http_api::mlflow::{MlflowState, Transfers, router};
 use mainspring_registry::Refusal;
+use mainspring_test_support::new_store;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
@@ -19,8 +19,8 @@ use tower::ServiceExt as _;
 
 /// What the routes work on, with a fresh store; what is tagged `bad` does not get into production.
 pub(crate) fn state(dir: &Path) -> MlflowState {
-    let store = Store::open(dir, Arc::new(SystemClock)).unwrap();
-    let artifacts = ArtifactStore::local(&dir.join("artifacts")).unwrap();
+    let store = new_store(dir, Arc::new(SystemClock));
+    let artifacts = Artifacts::only(ArtifactStore::local(&dir.join("artifacts")).unwrap());
     let stage_check = Arc::new(|_: &dyn mainspring_metadata_store::ReadTx, version: &_, stage| {
         let mainspring_domain::registry::ModelVersion { tags, .. } = version;
         if stage == Stage::Production && tags.iter().any(|tag| tag.key == "bad") {
@@ -33,7 +33,8 @@ pub(crate) fn state(dir: &Path) -> MlflowState {
     });
     let sealer = Sealer::new(dir, None).unwrap();
     let webhooks = Sender::new(WebhookSettings::default(), sealer, Arc::new(SystemClock));
-    MlflowState { store, artifacts, stage_check, webhooks }
+    let (locations, transfers) = (Arc::default(), Transfers::default());
+    MlflowState { store, artifacts, locations, transfers, stage_check, webhooks }
 }
 
 /// The routes on a fresh store, for everybody.
@@ -43,24 +44,24 @@ pub(crate) fn routes(dir: &Path) -> Router {
     guarded(router(state), gate)
 }
 
-struct Lab {
+pub(crate) struct Lab {
     _dir: TempDir,
     routes: Router,
 }
 
-struct Reply {
-    status: StatusCode,
-    headers: axum::http::HeaderMap,
-    body: Vec<u8>,
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: axum::http::HeaderMap,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Reply {
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
     }
 
     #[track_caller]
-    fn refused(&self, status: u16, code: &str, message: &str) {
+    pub(crate) fn refused(&self, status: u16, code: &str, message: &str) {
         let body = self.json();
         assert_eq!((self.status.as_u16(), &body["error_code"]), (status, &json!(code)), "{body}");
         let text = body["message"].as_str().unwrap();
@@ -69,35 +70,45 @@ impl Reply {
 }
 
 impl Lab {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let dir = TempDir::new().unwrap();
         let routes = routes(dir.path());
         Self { _dir: dir, routes }
     }
 
-    async fn send(&self, method: &str, path: &str, kind: Option<&str>, body: impl Into<Body>) -> Reply {
+    pub(crate) async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        kind: Option<&str>,
+        body: impl Into<Body>,
+    ) -> Reply {
         let mut request = Request::builder().method(method).uri(path);
         if let Some(kind) = kind {
             request = request.header(header::CONTENT_TYPE, kind);
         }
-        let response = self.routes.clone().oneshot(request.body(body.into()).unwrap()).await.unwrap();
+        self.request(request.body(body.into()).unwrap()).await
+    }
+
+    pub(crate) async fn request(&self, request: Request<Body>) -> Reply {
+        let response = self.routes.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = to_bytes(body, usize::MAX).await.unwrap().to_vec();
         Reply { status: parts.status, headers: parts.headers, body }
     }
 
-    async fn call(&self, method: &str, path: &str, body: Value) -> Reply {
+    pub(crate) async fn call(&self, method: &str, path: &str, body: Value) -> Reply {
         let path = format!("/api/2.0/mlflow/{path}");
         self.send(method, &path, Some("application/json"), body.to_string()).await
     }
 
-    async fn post(&self, path: &str, body: Value) -> Value {
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Value {
         let reply = self.call("POST", path, body).await;
         assert_eq!(reply.status, StatusCode::OK, "{}", String::from_utf8_lossy(&reply.body));
         reply.json()
     }
 
-    async fn get(&self, path: &str) -> Reply {
+    pub(crate) async fn get(&self, path: &str) -> Reply {
         self.send("GET", path, None, Body::empty()).await
     }
 
@@ -240,12 +251,9 @@ async fn what_is_no_request_is_refused_before_it_does_anything() {
     lab.call("PUT", "runs/create", json!({})).await.refused(405, "BAD_REQUEST", "does not take PUT");
     let path = "/api/2.0/mlflow/runs/nothing";
     lab.get(path).await.refused(404, "ENDPOINT_NOT_FOUND", path);
-    for (method, path) in [
-        ("POST", "/api/3.0/mlflow/traces"),
-        ("POST", "/api/3.0/mlflow/scorers/register"),
-        ("POST", "/api/2.0/mlflow-artifacts/mpu/create/x"),
-        ("POST", "/v1/traces"),
-    ] {
+    for (method, path) in
+        [("POST", "/api/3.0/mlflow/issues"), ("POST", "/api/3.0/mlflow/scorers/register")]
+    {
         let reply = lab.send(method, path, json, "{}").await;
         reply.refused(501, "NOT_IMPLEMENTED", "not available in this server yet");
     }

@@ -1,9 +1,10 @@
 //! One connection to an engine, and what a transaction needs of it.
 
+use super::postgres::{PostgresAddress, PostgresConnection, Role};
 use super::row::Row;
 use super::sqlite;
-use super::value::{Params, Value};
-use crate::{Result, StoreError};
+use super::value::Value;
+use crate::Result;
 use std::path::Path;
 
 /// Which SQL an engine speaks where the common words do not suffice.
@@ -11,6 +12,8 @@ use std::path::Path;
 pub(crate) enum Dialect {
     /// SQLite.
     Sqlite,
+    /// PostgreSQL.
+    Postgres,
 }
 
 /// How a batch of changes ended that was not committed.
@@ -18,6 +21,8 @@ pub(crate) enum Dialect {
 pub(crate) enum Failure {
     /// Nothing was written; the next batch may succeed.
     NotWritten(String),
+    /// Whether it was written is unknown; the next batch may succeed.
+    Unknown(String),
     /// What is on the disk is unknown: nothing may be written any more.
     Stopped(String),
 }
@@ -26,9 +31,21 @@ pub(crate) enum Failure {
 pub(crate) enum Connection {
     /// To a SQLite database.
     Sqlite(rusqlite::Connection),
+    /// To a PostgreSQL database.
+    Postgres(Box<PostgresConnection>),
 }
 
 impl Connection {
+    /// Connects to a PostgreSQL database for changes.
+    pub(crate) fn postgres_writer(address: &PostgresAddress) -> Result<Self> {
+        Ok(Self::Postgres(Box::new(PostgresConnection::open(address, Role::Writer)?)))
+    }
+
+    /// Connects to a PostgreSQL database for queries.
+    pub(crate) fn postgres_reader(address: &PostgresAddress) -> Result<Self> {
+        Ok(Self::Postgres(Box::new(PostgresConnection::open(address, Role::Reader)?)))
+    }
+
     /// Opens a SQLite database for changes.
     pub(crate) fn sqlite_writer(path: &Path) -> Result<Self> {
         Ok(Self::Sqlite(sqlite::writer(path)?))
@@ -44,10 +61,16 @@ impl Connection {
         Ok(Self::Sqlite(sqlite::onlooker(path)?))
     }
 
+    /// Opens a SQLite database of another tool for changes, as that tool has configured it.
+    pub(crate) fn sqlite_guest(path: &Path) -> Result<Self> {
+        Ok(Self::Sqlite(sqlite::guest(path)?))
+    }
+
     /// The SQL it speaks.
     pub(crate) const fn dialect(&self) -> Dialect {
         match self {
             Self::Sqlite(_) => Dialect::Sqlite,
+            Self::Postgres(_) => Dialect::Postgres,
         }
     }
 
@@ -55,13 +78,19 @@ impl Connection {
     pub(crate) fn execute(&self, sql: &str, values: &[Value<'_>]) -> Result<usize> {
         match self {
             Self::Sqlite(conn) => sqlite::execute(conn, sql, values),
+            Self::Postgres(conn) => conn.execute(sql, values),
         }
     }
 
     /// Runs a statement once for each of the given rows; gives the number of rows that changed.
-    pub(crate) fn execute_many<P: Params>(&self, sql: &str, rows: impl Iterator<Item = P>) -> Result<usize> {
+    pub(crate) fn execute_many<'v, const N: usize>(
+        &self,
+        sql: &str,
+        rows: impl Iterator<Item = [Value<'v>; N]>,
+    ) -> Result<usize> {
         match self {
             Self::Sqlite(conn) => sqlite::execute_many(conn, sql, rows),
+            Self::Postgres(conn) => conn.execute_many(sql, rows),
         }
     }
 
@@ -74,6 +103,7 @@ impl Connection {
     ) -> Result<Vec<T>> {
         match self {
             Self::Sqlite(conn) => sqlite::rows(conn, sql, values, map),
+            Self::Postgres(conn) => conn.rows(sql, values, map),
         }
     }
 
@@ -86,6 +116,7 @@ impl Connection {
     ) -> Result<Option<T>> {
         match self {
             Self::Sqlite(conn) => sqlite::row(conn, sql, values, map),
+            Self::Postgres(conn) => conn.row(sql, values, map),
         }
     }
 
@@ -93,6 +124,7 @@ impl Connection {
     pub(crate) fn total_changes(&self) -> u64 {
         match self {
             Self::Sqlite(conn) => conn.total_changes(),
+            Self::Postgres(conn) => conn.total_changes(),
         }
     }
 }
@@ -103,6 +135,7 @@ impl Connection {
     pub(crate) fn schema_version(&self) -> Result<i64> {
         match self {
             Self::Sqlite(conn) => Ok(conn.query_row("PRAGMA user_version", [], |row| row.get(0))?),
+            Self::Postgres(conn) => conn.schema_version(),
         }
     }
 
@@ -113,65 +146,107 @@ impl Connection {
                 conn.execute_batch(sql)?;
                 Ok(conn.pragma_update(None, "user_version", number)?)
             }
+            Self::Postgres(conn) => conn.migrate(number, sql),
         }
     }
 }
 
-/// Transactions. A batch of changes is one transaction, each change of it a savepoint.
+/// Transactions. A batch of changes is one transaction, each change of it a savepoint. On
+/// PostgreSQL what needs no answer waits for the next statement that does.
 impl Connection {
     /// Begins a transaction for queries, which sees one state throughout.
     pub(crate) fn begin_read(&self) -> Result<()> {
-        self.control("BEGIN")
+        match self {
+            Self::Sqlite(conn) => sqlite::control(conn, "BEGIN"),
+            Self::Postgres(conn) => conn.begin_read(),
+        }
     }
 
-    /// Ends a transaction for queries.
-    pub(crate) fn end_read(&self) -> Result<()> {
-        self.control("ROLLBACK")
-    }
-
-    /// Begins a transaction for changes, of which there is one at a time.
+    /// Begins a transaction for changes, of which there is one at a time in a database.
     pub(crate) fn begin_write(&self) -> Result<()> {
-        self.control("BEGIN IMMEDIATE")
+        match self {
+            Self::Sqlite(conn) => sqlite::control(conn, "BEGIN IMMEDIATE"),
+            Self::Postgres(conn) => {
+                conn.begin_write();
+                Ok(())
+            }
+        }
     }
 
-    /// Whether the transaction still stands. Some errors (disk full, out of memory) make the engine
-    /// roll everything back by itself; what ran before in the same batch is gone with it.
+    /// Whether the transaction still stands. It may have gone: some errors (disk full, out of memory)
+    /// make SQLite roll everything back by itself, and a connection to PostgreSQL can be lost.
     pub(crate) fn in_transaction(&self) -> bool {
         match self {
             Self::Sqlite(conn) => !conn.is_autocommit(),
+            Self::Postgres(conn) => !conn.is_lost(),
+        }
+    }
+
+    /// Whether the connection is lost and another one is needed.
+    pub(crate) fn is_lost(&self) -> bool {
+        match self {
+            Self::Sqlite(_) => false,
+            Self::Postgres(conn) => conn.is_lost(),
         }
     }
 
     /// Begins a change within the batch.
     pub(crate) fn begin_change(&self) -> Result<()> {
-        self.control("SAVEPOINT change")
+        match self {
+            Self::Sqlite(conn) => sqlite::control(conn, "SAVEPOINT change"),
+            Self::Postgres(conn) => {
+                conn.begin_change();
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether a change cannot be kept, because a statement of it failed.
+    pub(crate) fn has_failed(&self) -> bool {
+        match self {
+            Self::Sqlite(_) => false,
+            Self::Postgres(conn) => conn.has_failed(),
+        }
     }
 
     /// Keeps a change.
     pub(crate) fn keep_change(&self) -> Result<()> {
-        self.control("RELEASE change")
+        match self {
+            Self::Sqlite(conn) => sqlite::control(conn, "RELEASE change"),
+            Self::Postgres(conn) => {
+                conn.keep_change();
+                Ok(())
+            }
+        }
     }
 
     /// Undoes a change.
     pub(crate) fn undo_change(&self) -> Result<()> {
-        self.control("ROLLBACK TO change")?;
-        self.control("RELEASE change")
+        match self {
+            Self::Sqlite(conn) => {
+                sqlite::control(conn, "ROLLBACK TO change")?;
+                sqlite::control(conn, "RELEASE change")
+            }
+            Self::Postgres(conn) => {
+                conn.undo_change();
+                Ok(())
+            }
+        }
     }
 
-    /// Makes the batch durable.
-    pub(crate) fn commit(&self) -> std::result::Result<(), Failure> {
-        self.control("COMMIT").map_err(|error| match &error {
-            StoreError::Sqlite(cause) if !sqlite::is_harmless(cause) => Failure::Stopped(error.to_string()),
-            _ => Failure::NotWritten(error.to_string()),
-        })
+    /// Makes the batch durable; other servers hear of the given event.
+    pub(crate) fn commit(&self, announce: Option<i64>) -> std::result::Result<(), Failure> {
+        match self {
+            Self::Sqlite(conn) => sqlite::commit(conn),
+            Self::Postgres(conn) => conn.commit(announce),
+        }
     }
 
-    /// Gives the batch up. There may be no transaction left to roll back.
-    pub(crate) fn rollback(&self) {
-        let _ = self.control("ROLLBACK");
-    }
-
-    fn control(&self, sql: &str) -> Result<()> {
-        self.execute(sql, &[]).map(drop)
+    /// Gives up what was begun. There may be no transaction left to roll back.
+    pub(crate) fn rollback(&self) -> Result<()> {
+        match self {
+            Self::Sqlite(conn) => sqlite::control(conn, "ROLLBACK"),
+            Self::Postgres(conn) => conn.rollback(),
+        }
     }
 }

@@ -1,12 +1,13 @@
 //! What stands between the SQL of the areas and an engine: values, rows and connections. An area is
-//! written once, in SQL that every engine takes after [`sqlite`] or its sibling has put it into the
-//! engine's words.
+//! written once, in SQL that SQLite takes as it is and that [`postgres`] puts into other words.
 
 mod connection;
+mod postgres;
 mod row;
 mod sqlite;
 mod value;
 
 pub(crate) use connection::{Connection, Dialect, Failure};
+pub use postgres::{AddressError, PostgresAddress};
 pub(crate) use row::{Column, Row};
 pub(crate) use value::{Params, ToValue, Value, params};

@@ -1,7 +1,7 @@
 //! Rows of a result.
 
-use super::sqlite;
 use super::value::Value;
+use super::{postgres, sqlite};
 use crate::{Result, StoreError};
 use std::borrow::Cow;
 
@@ -10,6 +10,8 @@ use std::borrow::Cow;
 pub(crate) enum Row<'r> {
     /// A row of SQLite.
     Sqlite(&'r rusqlite::Row<'r>),
+    /// A row of PostgreSQL.
+    Postgres(&'r tokio_postgres::Row),
 }
 
 impl<'r> Row<'r> {
@@ -26,9 +28,11 @@ impl<'r> Row<'r> {
         }
     }
 
-    fn value(&self, index: usize) -> Result<Value<'r>> {
+    /// The value of a column, as the engine has it.
+    pub(crate) fn value(&self, index: usize) -> Result<Value<'r>> {
         match *self {
             Self::Sqlite(row) => sqlite::value(row, index),
+            Self::Postgres(row) => postgres::value(row, index),
         }
     }
 }

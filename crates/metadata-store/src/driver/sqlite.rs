@@ -1,12 +1,16 @@
 //! SQLite, through rusqlite. Its own SQL is the one that the areas are written in.
 
+use super::connection::Failure;
 use super::row::Row;
-use super::value::{Params, Value};
+use super::value::Value;
 use crate::{Result, StoreError};
+use regex::Regex;
+use rusqlite::functions::FunctionFlags;
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, params_from_iter};
 use std::borrow::Cow;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Opens a database for changes, or makes it. Commits are on the disk when they return.
@@ -29,6 +33,15 @@ pub(super) fn reader(path: &Path) -> Result<Connection> {
 pub(super) fn onlooker(path: &Path) -> Result<Connection> {
     let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     conn.busy_timeout(Duration::from_secs(5))?;
+    add_regexp(&conn)?;
+    Ok(conn)
+}
+
+/// Opens a database that exists and belongs to another tool, for changes.
+pub(super) fn guest(path: &Path) -> Result<Connection> {
+    let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    conn.pragma_update(None, "foreign_keys", true)?;
+    conn.busy_timeout(Duration::from_secs(5))?;
     Ok(conn)
 }
 
@@ -40,6 +53,19 @@ fn configure(conn: &Connection) -> Result<()> {
     conn.pragma_update(None, "foreign_keys", true)?;
     conn.set_prepared_statement_cache_capacity(256);
     conn.busy_timeout(Duration::from_secs(5))?;
+    add_regexp(conn)
+}
+
+/// `text REGEXP pattern`, which SQLite leaves to its user. A pattern is read once per statement.
+fn add_regexp(conn: &Connection) -> Result<()> {
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
+    conn.create_scalar_function("regexp", 2, flags, |context| {
+        let pattern: Arc<Regex> = context.get_or_create_aux(0, |pattern| {
+            Ok::<_, Box<dyn std::error::Error + Send + Sync>>(Regex::new(pattern.as_str()?)?)
+        })?;
+        let text = context.get_raw(1);
+        Ok(text.as_str_or_null().ok().flatten().map(|text| pattern.is_match(text)))
+    })?;
     Ok(())
 }
 
@@ -47,15 +73,15 @@ pub(super) fn execute(conn: &Connection, sql: &str, values: &[Value<'_>]) -> Res
     Ok(conn.prepare_cached(sql)?.execute(params_from_iter(values))?)
 }
 
-pub(super) fn execute_many<P: Params>(
+pub(super) fn execute_many<'v, const N: usize>(
     conn: &Connection,
     sql: &str,
-    rows: impl Iterator<Item = P>,
+    rows: impl Iterator<Item = [Value<'v>; N]>,
 ) -> Result<usize> {
     let mut statement = conn.prepare_cached(sql)?;
     let mut changed = 0;
     for row in rows {
-        changed += row.bind(|values| statement.execute(params_from_iter(values)))?;
+        changed += statement.execute(params_from_iter(row))?;
     }
     Ok(changed)
 }
@@ -111,8 +137,20 @@ impl ToSql for Value<'_> {
     }
 }
 
+/// Runs a statement of transaction control.
+pub(super) fn control(conn: &Connection, sql: &str) -> Result<()> {
+    execute(conn, sql, &[]).map(drop)
+}
+
+pub(super) fn commit(conn: &Connection) -> std::result::Result<(), Failure> {
+    control(conn, "COMMIT").map_err(|error| match &error {
+        StoreError::Sqlite(cause) if is_harmless(cause) => Failure::NotWritten(error.to_string()),
+        _ => Failure::Stopped(error.to_string()),
+    })
+}
+
 /// Whether a failed commit left the disk in a known state. After a failed fsync it is unknown, and
 /// trying again could report success for lost pages.
-pub(super) fn is_harmless(error: &rusqlite::Error) -> bool {
+fn is_harmless(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::DiskFull | ErrorCode::DatabaseBusy))
 }

@@ -3,6 +3,7 @@
 use super::tx::to_i64;
 use crate::Result;
 use crate::driver::{Connection, Row, params};
+use crate::store::Backend;
 use mainspring_domain::events::{AuditEntry, Event};
 use mainspring_domain::{Actor, Timestamp};
 use serde::Serialize;
@@ -94,28 +95,28 @@ pub(super) fn select(rest: &str) -> String {
 /// Entries that are checked at a time.
 const PAGE: i64 = 5000;
 
-/// Checks every entry of the trail in a data directory: numbering, links and hashes.
+/// Checks every entry of a store's trail: numbering, links and hashes.
 ///
 /// # Errors
 /// When the database cannot be read.
-pub fn verify_audit(data_dir: &Path) -> Result<AuditVerdict> {
-    let conn = Connection::sqlite_onlooker(&data_dir.join("mainspring.db"))?;
-    conn.begin_read()?;
-    let mut verdict = AuditVerdict { entries: 0, head: "0".repeat(64), first_bad: None };
-    let mut last = i64::MIN;
-    loop {
-        let sql = select("WHERE seq > ?1 ORDER BY seq LIMIT ?2");
-        let page = conn.rows(&sql, params![last, PAGE], |row| {
-            if verdict.first_bad.is_none() {
-                check(&mut verdict, row)?;
+pub fn verify_audit(backend: &Backend, data_dir: &Path) -> Result<AuditVerdict> {
+    backend.look(data_dir, |conn| {
+        let mut verdict = AuditVerdict { entries: 0, head: "0".repeat(64), first_bad: None };
+        let mut last = i64::MIN;
+        loop {
+            let sql = select("WHERE seq > ?1 ORDER BY seq LIMIT ?2");
+            let page: Vec<i64> = conn.rows(&sql, params![last, PAGE], |row| {
+                if verdict.first_bad.is_none() {
+                    check(&mut verdict, row)?;
+                }
+                row.get(0)
+            })?;
+            match page.last() {
+                Some(seq) if verdict.first_bad.is_none() => last = *seq,
+                _ => return Ok(verdict),
             }
-            row.get(0)
-        })?;
-        match page.last() {
-            Some(seq) if verdict.first_bad.is_none() => last = *seq,
-            _ => return Ok(verdict),
         }
-    }
+    })
 }
 
 /// Checks the entry that follows those that are good.

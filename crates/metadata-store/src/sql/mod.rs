@@ -4,6 +4,7 @@
 
 mod access;
 pub(crate) mod audit;
+mod comparison;
 mod data;
 mod deletion;
 mod delivery;
@@ -13,11 +14,16 @@ mod monitoring;
 mod pipelines;
 mod registry;
 mod search;
+mod trace_metrics;
+mod trace_search;
+mod traces;
 mod tracking;
 mod tracking_history;
 mod tracking_models;
 mod tracking_runs;
 mod tx;
 mod webhooks;
+mod wandb;
+mod wandb_artifacts;
 
 pub(crate) use tx::SqlTx;

@@ -199,6 +199,14 @@ impl RegistryWrite for SqlTx<'_> {
         number.ok_or(StoreError::NoRow)
     }
 
+    fn use_version_number(&mut self, name: &str, used: u32) -> Result<()> {
+        self.execute(
+            "UPDATE registered_models SET last_version = ?2 WHERE name = ?1 AND last_version < ?2",
+            params![name, used],
+        )?;
+        Ok(())
+    }
+
     fn insert_model_version(&mut self, version: &ModelVersion) -> Result<()> {
         self.execute(
             "INSERT INTO model_versions (model, version, created, updated, stage, description, source,

@@ -123,7 +123,11 @@ impl Statement {
                 match (property, &condition.operand) {
                     // An id that is a number is compared as a text when it is given as one.
                     (Property::Number(column), Operand::Text(_) | Operand::Texts(_)) => {
-                        self.compare(&format!("CAST({column} AS TEXT)"), condition)
+                        let bytewise = match self.dialect {
+                            Dialect::Sqlite => "",
+                            Dialect::Postgres => " COLLATE \"C\"",
+                        };
+                        self.compare(&format!("CAST({column} AS TEXT){bytewise}"), condition)
                     }
                     (Property::Text(_), Operand::Number(_)) => Err(unknown(&condition.field)),
                     (Property::Number(column) | Property::Text(column), _) => self.compare(column, condition),
@@ -192,40 +196,57 @@ impl Statement {
     }
 
     fn compare(&mut self, column: &str, condition: &Condition) -> Result<String> {
-        let sign = match condition.operator {
-            Operator::IsNull => return Ok(format!("{column} IS NULL")),
-            Operator::IsNotNull => return Ok(format!("{column} IS NOT NULL")),
+        let compared = self.compared(column, condition.operator, &condition.operand);
+        compared.ok_or_else(|| unknown(&condition.field))
+    }
+
+    /// A comparison of a column; none when it does not go with what it compares with.
+    pub(super) fn compared(&mut self, column: &str, operator: Operator, operand: &Operand) -> Option<String> {
+        let sign = match operator {
+            Operator::IsNull => return Some(format!("{column} IS NULL")),
+            Operator::IsNotNull => return Some(format!("{column} IS NOT NULL")),
             Operator::Equal => "=",
             Operator::NotEqual => "<>",
             Operator::Greater => ">",
             Operator::GreaterOrEqual => ">=",
             Operator::Less => "<",
             Operator::LessOrEqual => "<=",
-            Operator::Like | Operator::ILike => return self.matches(column, condition),
+            Operator::Like | Operator::ILike | Operator::RLike => {
+                return self.matches(column, operator, operand);
+            }
             Operator::In => "IN",
             Operator::NotIn => "NOT IN",
         };
-        let place = match (&condition.operand, condition.operator) {
+        let place = match (operand, operator) {
             (Operand::Text(text), _) => self.bind(text.clone()),
             (Operand::Number(number), _) => self.number(*number),
             (Operand::Texts(texts), Operator::In | Operator::NotIn) => {
-                let list = self.bind(to_text(texts)?);
+                let list = self.bind(to_text(texts).ok()?);
                 format!("(SELECT value FROM json_each({list}))")
             }
-            (Operand::Texts(_) | Operand::None, _) => return Err(unknown(&condition.field)),
+            (Operand::Texts(_) | Operand::None, _) => return None,
         };
-        Ok(format!("{column} {sign} {place}"))
+        Some(format!("{column} {sign} {place}"))
     }
 
     /// A pattern with `%` and `_`. `LIKE` heeds letter case in the search language, `ILIKE` does not.
-    fn matches(&mut self, column: &str, condition: &Condition) -> Result<String> {
-        let Operand::Text(pattern) = &condition.operand else { return Err(unknown(&condition.field)) };
-        Ok(match (self.dialect, condition.operator) {
+    fn matches(&mut self, column: &str, operator: Operator, operand: &Operand) -> Option<String> {
+        let Operand::Text(pattern) = operand else { return None };
+        Some(match (self.dialect, operator) {
+            (Dialect::Sqlite, Operator::RLike) => {
+                format!("{column} REGEXP {}", self.bind(pattern.clone()))
+            }
             // There, `LIKE` does not heed it, and `GLOB` does.
             (Dialect::Sqlite, Operator::Like) => {
                 format!("{column} GLOB {}", self.bind(like_to_glob(pattern)))
             }
             (Dialect::Sqlite, _) => format!("{column} LIKE {}", self.bind(pattern.clone())),
+            (Dialect::Postgres, Operator::RLike) => format!("{column} ~ {}", self.bind(pattern.clone())),
+            // No character takes the meaning of a sign away, as in SQLite.
+            (Dialect::Postgres, Operator::Like) => {
+                format!("{column} LIKE {} ESCAPE ''", self.bind(pattern.clone()))
+            }
+            (Dialect::Postgres, _) => format!("{column} ILIKE {} ESCAPE ''", self.bind(pattern.clone())),
         })
     }
 

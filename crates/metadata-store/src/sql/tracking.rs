@@ -142,18 +142,26 @@ impl TrackingRead for SqlTx<'_> {
         self.find_logged_models(experiments, search)
     }
 
+    fn logged_models_after(&self, experiment: i64, after: &str, limit: usize) -> Result<Vec<LoggedModel>> {
+        self.list_logged_models(experiment, after, limit)
+    }
+
+    fn model_metric_history(&self, model: &str, limit: usize, offset: usize) -> Result<Vec<ModelMetric>> {
+        self.all_model_metrics(model, limit, offset)
+    }
+
     fn model_metrics(&self, models: &[String]) -> Result<Vec<ModelMetric>> {
         self.latest_model_metrics(models)
     }
 }
 
 impl SqlTx<'_> {
-    fn run_num(&self, id: &str) -> Result<i64> {
+    pub(super) fn run_num(&self, id: &str) -> Result<i64> {
         self.scalar("SELECT num FROM runs WHERE id = ?1", [id])
     }
 
     /// The numbers of metrics' names, made when they are new.
-    fn metric_keys<'p>(&self, points: &'p [Metric]) -> Result<HashMap<&'p str, i64>> {
+    pub(super) fn metric_keys<'p>(&self, points: &'p [Metric]) -> Result<HashMap<&'p str, i64>> {
         let mut keys: HashMap<&str, i64> = HashMap::new();
         let names: Vec<&str> = points.iter().map(|point| point.key.as_str()).collect();
         if let [name] = names.as_slice() {
@@ -187,8 +195,21 @@ impl TrackingWrite for SqlTx<'_> {
             Dialect::Sqlite => {
                 "SELECT COALESCE(MAX(seq), 0) + 1 FROM sqlite_sequence WHERE name = 'experiments'"
             }
+            Dialect::Postgres => "SELECT nextval('experiment_ids')",
         };
         self.scalar(sql, [])
+    }
+
+    fn reserve_experiment_id(&mut self, id: i64) -> Result<()> {
+        match self.dialect() {
+            // The greatest id is remembered there as it is used.
+            Dialect::Sqlite => {}
+            Dialect::Postgres => {
+                let sql = "SELECT setval('experiment_ids', ?1) FROM experiment_ids WHERE last_value < ?1";
+                self.rows(sql, [id], |_| Ok(()))?;
+            }
+        }
+        Ok(())
     }
 
     fn insert_experiment(&mut self, experiment: &Experiment) -> Result<()> {
@@ -209,12 +230,14 @@ impl TrackingWrite for SqlTx<'_> {
 
     fn update_experiment(&mut self, experiment: &Experiment) -> Result<()> {
         self.execute(
-            "UPDATE experiments SET name = ?2, lifecycle = ?3, updated = ?4 WHERE id = ?1",
+            "UPDATE experiments SET name = ?2, lifecycle = ?3, updated = ?4, artifact_location = ?5
+             WHERE id = ?1",
             params![
                 experiment.id,
                 experiment.name,
                 experiment.lifecycle.as_str(),
-                experiment.updated.as_millis()
+                experiment.updated.as_millis(),
+                experiment.artifact_location
             ],
         )?;
         Ok(())

@@ -63,7 +63,7 @@ impl SqlTx<'_> {
              LEFT JOIN run_input_tags t
                  ON t.run = i.run AND t.dataset = i.dataset AND t.key = 'mlflow.data.context'
              WHERE d.experiment IN (SELECT value FROM json_each(?1))
-             ORDER BY d.experiment, d.name, d.digest, t.value LIMIT ?2",
+             ORDER BY d.experiment, d.name, d.digest, t.value NULLS FIRST LIMIT ?2",
             params![to_text(&experiments)?, i64::try_from(limit).unwrap_or(i64::MAX)],
             |row| {
                 Ok(DatasetSummary {

@@ -3,7 +3,7 @@
 use super::search::{Entity, Property};
 use super::tracking::stored;
 use super::tracking_runs::metric;
-use super::tx::{SqlTx, gathered, to_text};
+use super::tx::{SqlTx, gathered, place, to_text};
 use crate::Result;
 use crate::driver::{Row, params};
 use crate::traits::search::{Attribute, Search, View};
@@ -60,6 +60,16 @@ fn logged_model(row: &Row<'_>) -> Result<LoggedModel> {
     })
 }
 
+fn model_metric(row: &Row<'_>) -> Result<ModelMetric> {
+    Ok(ModelMetric {
+        model_id: row.get(0)?,
+        run_id: row.get(1)?,
+        dataset_name: row.get(2)?,
+        dataset_digest: row.get(3)?,
+        metric: metric(row.get(4)?, row, 5)?,
+    })
+}
+
 impl SqlTx<'_> {
     pub(super) fn logged_model_row(&self, id: &str) -> Result<Option<LoggedModel>> {
         self.row(&format!("{SELECT} WHERE e.id = ?1"), [id], logged_model)
@@ -87,15 +97,34 @@ impl SqlTx<'_> {
                  FROM logged_model_metrics WHERE model IN (SELECT value FROM json_each(?1))
              ) AS ranked WHERE place = 1 ORDER BY model, key, run",
             [to_text(&models)?],
-            |row| {
-                Ok(ModelMetric {
-                    model_id: row.get(0)?,
-                    run_id: row.get(1)?,
-                    dataset_name: row.get(2)?,
-                    dataset_digest: row.get(3)?,
-                    metric: metric(row.get(4)?, row, 5)?,
-                })
-            },
+            model_metric,
+        )
+    }
+
+    pub(super) fn list_logged_models(
+        &self,
+        experiment: i64,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<LoggedModel>> {
+        self.rows(
+            &format!("{SELECT} WHERE e.experiment = ?1 AND e.id > ?2 ORDER BY e.id LIMIT ?3"),
+            params![experiment, after, place(limit)],
+            logged_model,
+        )
+    }
+
+    pub(super) fn all_model_metrics(
+        &self,
+        model: &str,
+        limit: usize,
+        offset: usize,
+    ) -> Result<Vec<ModelMetric>> {
+        self.rows(
+            "SELECT model, run, dataset_name, dataset_digest, key, step, ts, is_nan, value
+             FROM logged_model_metrics WHERE model = ?1 ORDER BY key, run, step, ts LIMIT ?2 OFFSET ?3",
+            params![model, place(limit), place(offset)],
+            model_metric,
         )
     }
 

@@ -132,6 +132,22 @@ impl SqlTx<'_> {
     }
 
     pub(super) fn find_runs(&self, experiments: &[i64], view: View, search: &Search) -> Result<Vec<Run>> {
+        self.load_runs(self.find_run_rows(experiments, view, search)?)
+    }
+
+    /// The runs of ids, with their numbers.
+    pub(super) fn run_rows_of_ids(&self, ids: &[String]) -> Result<Vec<(i64, RunInfo)>> {
+        let sql = format!("SELECT {COLUMNS} FROM runs e WHERE e.id IN (SELECT value FROM json_each(?1))");
+        self.rows(&sql, [to_text(&ids)?], info)
+    }
+
+    /// The runs that a search finds, with their numbers.
+    pub(super) fn find_run_rows(
+        &self,
+        experiments: &[i64],
+        view: View,
+        search: &Search,
+    ) -> Result<Vec<(i64, RunInfo)>> {
         let mut statement = self.select(&format!("SELECT {COLUMNS} FROM runs e"));
         // One experiment as a plain equality lets the index give the default order by itself.
         let condition = match experiments {
@@ -144,8 +160,7 @@ impl SqlTx<'_> {
         statement.and(&condition);
         statement.view(view);
         let statement = statement.search(&RUN, search)?;
-        let rows = self.rows(&statement.sql, statement.values, info)?;
-        self.load_runs(rows)
+        self.rows(&statement.sql, statement.values, info)
     }
 
     /// Fills in what was logged to runs: one query per kind, however many runs there are.

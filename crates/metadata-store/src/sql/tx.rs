@@ -2,7 +2,7 @@
 //! modules beside this one.
 
 use super::audit::Head;
-use crate::driver::{Column, Connection, Dialect, Params, Row};
+use crate::driver::{Column, Connection, Dialect, Params, Row, Value};
 use crate::{Result, StoreError};
 use mainspring_domain::{Actor, Timestamp};
 use serde::Serialize;
@@ -49,10 +49,10 @@ impl<'c> SqlTx<'c> {
     }
 
     /// Runs a statement for each of many rows; gives the number of rows that changed.
-    pub(super) fn execute_many<P: Params>(
+    pub(super) fn execute_many<'v, const N: usize>(
         &self,
         sql: &str,
-        rows: impl IntoIterator<Item = P>,
+        rows: impl IntoIterator<Item = [Value<'v>; N]>,
     ) -> Result<usize> {
         self.conn.execute_many(sql, rows.into_iter())
     }

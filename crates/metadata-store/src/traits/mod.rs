@@ -2,6 +2,7 @@
 //! within one transaction and see one consistent state.
 
 mod access;
+pub mod comparison;
 mod data;
 mod deletion;
 mod delivery;
@@ -11,10 +12,13 @@ mod monitoring;
 mod pipelines;
 mod registry;
 pub mod search;
+mod traces;
 mod tracking;
 mod webhooks;
+mod wandb;
 
 pub use access::{AccessRead, AccessWrite};
+pub use comparison::ComparisonRead;
 pub use data::{DataRead, DataWrite};
 pub use deletion::{DeletionRead, DeletionWrite, Garbage};
 pub use delivery::{DeliveryRead, DeliveryWrite};
@@ -23,8 +27,13 @@ pub use governance::{GovernanceRead, GovernanceWrite};
 pub use monitoring::{ArmStatistics, MonitoringRead, MonitoringWrite};
 pub use pipelines::{PipelinesRead, PipelinesWrite};
 pub use registry::{RegistryRead, RegistryWrite};
+pub use traces::{
+    Dimension, Measured, MetricGroup, MetricQuery, SpanRecord, TraceSearch, TraceSelection, TracesRead,
+    TracesWrite,
+};
 pub use tracking::{DatasetSummary, ModelMetric, TrackingRead, TrackingWrite};
 pub use webhooks::{WebhooksRead, WebhooksWrite};
+pub use wandb::{Line, WandbRead, WandbWrite};
 
 /// Everything that can be read.
 pub trait ReadTx:
@@ -35,10 +44,13 @@ pub trait ReadTx:
     + DeliveryRead
     + MonitoringRead
     + TrackingRead
+    + ComparisonRead
+    + TracesRead
     + RegistryRead
     + WebhooksRead
     + EvaluationRead
     + DeletionRead
+    + WandbRead
 {
 }
 
@@ -52,10 +64,12 @@ pub trait WriteTx:
     + DeliveryWrite
     + MonitoringWrite
     + TrackingWrite
+    + TracesWrite
     + RegistryWrite
     + WebhooksWrite
     + EvaluationWrite
     + DeletionWrite
+    + WandbWrite
 {
 }
 
@@ -67,10 +81,13 @@ impl<T> ReadTx for T where
         + DeliveryRead
         + MonitoringRead
         + TrackingRead
+        + ComparisonRead
+        + TracesRead
         + RegistryRead
         + WebhooksRead
         + EvaluationRead
         + DeletionRead
+        + WandbRead
 {
 }
 
@@ -83,9 +100,11 @@ impl<T> WriteTx for T where
         + DeliveryWrite
         + MonitoringWrite
         + TrackingWrite
+        + TracesWrite
         + RegistryWrite
         + WebhooksWrite
         + EvaluationWrite
         + DeletionWrite
+        + WandbWrite
 {
 }

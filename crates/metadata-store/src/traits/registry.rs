@@ -43,6 +43,8 @@ pub trait RegistryWrite {
     fn delete_registered_model_tag(&mut self, name: &str, key: &str) -> Result<bool>;
     /// Takes the next version number of a model. A number is never given twice.
     fn take_version_number(&mut self, name: &str) -> Result<u32>;
+    /// Makes the next version number of a model greater than `used`.
+    fn use_version_number(&mut self, name: &str, used: u32) -> Result<()>;
     /// Adds a version with its tags.
     fn insert_model_version(&mut self, version: &ModelVersion) -> Result<()>;
     /// Writes stage, description and time of change.

@@ -75,6 +75,10 @@ pub trait TrackingRead {
     /// Logged models of experiments by condition; the newest first unless told. Deleted ones are
     /// left out.
     fn search_logged_models(&self, experiments: &[i64], search: &Search) -> Result<Vec<LoggedModel>>;
+    /// Logged models of an experiment by id, the deleted ones too: up to `limit` after the id `after`.
+    fn logged_models_after(&self, experiment: i64, after: &str, limit: usize) -> Result<Vec<LoggedModel>>;
+    /// All points that were measured on a logged model: up to `limit` after the first `offset`.
+    fn model_metric_history(&self, model: &str, limit: usize, offset: usize) -> Result<Vec<ModelMetric>>;
     /// The latest point of each metric of the models, per run and data set.
     fn model_metrics(&self, models: &[String]) -> Result<Vec<ModelMetric>>;
 }
@@ -83,9 +87,11 @@ pub trait TrackingRead {
 pub trait TrackingWrite {
     /// The id that the next experiment gets.
     fn next_experiment_id(&self) -> Result<i64>;
+    /// Keeps an id that was not taken with [`TrackingWrite::next_experiment_id`] from being given.
+    fn reserve_experiment_id(&mut self, id: i64) -> Result<()>;
     /// Adds an experiment with its tags.
     fn insert_experiment(&mut self, experiment: &Experiment) -> Result<()>;
-    /// Writes name, lifecycle and time of change.
+    /// Writes name, location of artifacts, lifecycle and time of change.
     fn update_experiment(&mut self, experiment: &Experiment) -> Result<()>;
     /// Sets a tag of an experiment.
     fn set_experiment_tag(&mut self, experiment: i64, tag: &KeyValue) -> Result<()>;

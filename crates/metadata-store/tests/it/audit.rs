@@ -1,7 +1,7 @@
 //! The audit trail's chain shows every change made behind its back.
 
 use crate::{actor, add_recorded, open};
-use mainspring_metadata_store::verify_audit;
+use mainspring_metadata_store::{Backend, verify_audit};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -21,7 +21,7 @@ fn tamper(dir: &TempDir, sql: &str) {
 #[tokio::test]
 async fn an_untouched_trail_is_good() {
     let dir = trail_of(5).await;
-    let verdict = verify_audit(dir.path()).unwrap();
+    let verdict = verify_audit(&Backend::Sqlite, dir.path()).unwrap();
     assert_eq!((verdict.entries, verdict.first_bad), (5, None));
     assert_eq!(verdict.head.len(), 64);
 }
@@ -37,7 +37,7 @@ async fn every_kind_of_tampering_is_found_at_its_place() {
     ] {
         let dir = trail_of(5).await;
         tamper(&dir, sql);
-        let verdict = verify_audit(dir.path()).unwrap();
+        let verdict = verify_audit(&Backend::Sqlite, dir.path()).unwrap();
         assert_eq!(verdict.first_bad.map(|(seq, _)| seq), Some(place), "{sql}");
     }
 }
@@ -45,9 +45,9 @@ async fn every_kind_of_tampering_is_found_at_its_place() {
 #[tokio::test]
 async fn a_cut_tail_shows_against_a_noted_head() {
     let dir = trail_of(5).await;
-    let noted = verify_audit(dir.path()).unwrap();
+    let noted = verify_audit(&Backend::Sqlite, dir.path()).unwrap();
     tamper(&dir, "PRAGMA foreign_keys = OFF; DELETE FROM audit WHERE seq = 5");
-    let cut = verify_audit(dir.path()).unwrap();
+    let cut = verify_audit(&Backend::Sqlite, dir.path()).unwrap();
     assert_eq!((cut.entries, cut.first_bad), (4, None));
     assert_ne!(cut.head, noted.head);
 }

@@ -1,7 +1,7 @@
 //! A write that was acknowledged survives the sudden death of the process.
 
 use crate::{actor, add_recorded, open};
-use mainspring_metadata_store::verify_audit;
+use mainspring_metadata_store::{Backend, verify_audit};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -46,7 +46,7 @@ async fn acknowledged_writes_survive_a_kill() {
             let found = store.read(move |tx| tx.experiment_by_name(&asked)).await.unwrap();
             assert!(found.is_some(), "{name} was acknowledged and is gone");
         }
-        let verdict = verify_audit(&run).unwrap();
+        let verdict = verify_audit(&Backend::Sqlite, &run).unwrap();
         assert_eq!(verdict.first_bad, None);
         store.write(actor(), |tx| add_recorded(tx, "life goes on")).await.unwrap();
     }

@@ -1,11 +1,17 @@
 //! The log of predictions: tries of one request, labels, what an arm did.
 
-use crate::{actor, open};
+use crate::{actor, on_both};
 use mainspring_domain::Timestamp;
 use mainspring_domain::delivery::Arm;
 use mainspring_domain::monitoring::Prediction;
 use mainspring_metadata_store::{Store, StoreError};
+use mainspring_test_support::TempStore;
 use serde_json::Map;
+
+on_both! {
+    a_later_try_replaces_a_failure_and_the_failure_stays_counted
+    labels_find_their_request_once
+}
 
 fn prediction(id: &str, outcome: Result<f64, &str>) -> Prediction {
     Prediction {
@@ -36,10 +42,8 @@ async fn add(store: &Store, prediction: Prediction) {
         .unwrap();
 }
 
-#[tokio::test]
-async fn a_later_try_replaces_a_failure_and_the_failure_stays_counted() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(dir.path());
+async fn a_later_try_replaces_a_failure_and_the_failure_stays_counted(world: TempStore) {
+    let store = world.store();
     add(&store, prediction("a", Err("boom"))).await;
     add(&store, prediction("a", Err("boom again"))).await;
     add(&store, prediction("a", Ok(0.25))).await;
@@ -57,10 +61,8 @@ async fn a_later_try_replaces_a_failure_and_the_failure_stays_counted() {
     assert_eq!(traffic, (3, 2));
 }
 
-#[tokio::test]
-async fn labels_find_their_request_once() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(dir.path());
+async fn labels_find_their_request_once(world: TempStore) {
+    let store = world.store();
     add(&store, prediction("a", Ok(0.25))).await;
     for (id, label, known) in [("a", 1.0, true), ("a", 0.0, true), ("b", 1.0, false)] {
         let found = store

@@ -1,19 +1,25 @@
 //! Searches: conditions, order and pages.
 
-use crate::{actor, open};
+use crate::{actor, on_both};
 use mainspring_domain::events::Record;
 use mainspring_domain::tracking::{KeyValue, Lifecycle, Metric, RunInfo, RunStatus};
 use mainspring_domain::{Actor, Timestamp};
 use mainspring_metadata_store::traits::search::{
     Attribute, Condition, Field, Operand, Operator, Search, SortKey, View,
 };
-use mainspring_metadata_store::{Result, Store};
-use tempfile::TempDir;
+use mainspring_metadata_store::{Result, Store, StoreError};
+use mainspring_test_support::TempStore;
+
+on_both! {
+    conditions_select
+    what_has_no_value_comes_last_in_both_directions
+    pages_follow_each_other
+    runs_are_found_by_the_task_attempt_that_made_them
+}
 
 /// Runs r0 to r4: `auc` 0, 1, 2, NaN and none; `kind` of the first four is a, B, a%, a.
-async fn filled() -> (TempDir, Store) {
-    let dir = TempDir::new().unwrap();
-    let store = open(dir.path());
+async fn filled(world: &TempStore) -> Store {
+    let store = world.store();
     store
         .write(actor(), |tx| {
             for number in 0..5_i32 {
@@ -45,7 +51,7 @@ async fn filled() -> (TempDir, Store) {
         })
         .await
         .unwrap();
-    (dir, store)
+    store
 }
 
 fn condition(field: Field, operator: Operator, operand: Operand) -> Condition {
@@ -58,9 +64,8 @@ async fn found(store: &Store, conditions: Vec<Condition>, order: Vec<SortKey>) -
     runs.iter().map(|run| run.info.id.trim_start_matches('r')).collect()
 }
 
-#[tokio::test]
-async fn conditions_select() {
-    let (_dir, store) = filled().await;
+async fn conditions_select(world: TempStore) {
+    let store = filled(&world).await;
     let auc = || Field::Metric("auc".into());
     let kind = || Field::Tag("kind".into());
     let name = || Field::Attribute(Attribute::Name);
@@ -80,6 +85,22 @@ async fn conditions_select() {
         (name(), Operator::In, Operand::Texts(vec!["Run 1".into(), "x' OR 1".into()]), "1"),
         (Field::Attribute(Attribute::Start), Operator::LessOrEqual, Operand::Number(1.0), "10"),
         (Field::Param("x'; --".into()), Operator::Equal, text("y"), ""),
+        (auc(), Operator::GreaterOrEqual, Operand::Number(1.0), "21"),
+        (auc(), Operator::Less, Operand::Number(1.5), "10"),
+        (auc(), Operator::LessOrEqual, Operand::Number(-0.5), ""),
+        (auc(), Operator::IsNull, Operand::None, "4"),
+        (kind(), Operator::Like, text("a\\%"), ""),
+        (kind(), Operator::ILike, text("A_"), "2"),
+        (kind(), Operator::NotIn, Operand::Texts(vec!["a".into()]), "21"),
+        (kind(), Operator::Greater, text("B"), "320"),
+        (name(), Operator::NotIn, Operand::Texts(vec!["Run 1".into(), "Run 2".into()]), "430"),
+        (name(), Operator::IsNotNull, Operand::None, "43210"),
+        (Field::Attribute(Attribute::End), Operator::IsNull, Operand::None, "43210"),
+        (Field::Attribute(Attribute::Start), Operator::Greater, Operand::Number(2.5), "43"),
+        (Field::Attribute(Attribute::Start), Operator::Less, Operand::Number(1e300), "43210"),
+        (Field::Attribute(Attribute::Experiment), Operator::Equal, text("0"), "43210"),
+        (Field::Attribute(Attribute::Experiment), Operator::In, Operand::Texts(vec!["1".into()]), ""),
+        (Field::Attribute(Attribute::Status), Operator::NotEqual, text("FINISHED"), ""),
     ];
     for (field, operator, operand, expected) in cases {
         let case = format!("{field:?} {operator:?} {operand:?}");
@@ -89,14 +110,26 @@ async fn conditions_select() {
             "{case}"
         );
     }
+    for (field, operand) in [
+        (Field::Attribute(Attribute::Version), Operand::Number(1.0)),
+        (name(), Operand::Number(1.0)),
+        (name(), Operand::None),
+    ] {
+        let search = Search {
+            conditions: vec![condition(field, Operator::Equal, operand)],
+            limit: 1,
+            ..Search::default()
+        };
+        let refused = store.read(move |tx| tx.search_runs(&[0], View::All, &search)).await;
+        assert!(matches!(refused, Err(StoreError::Search(_))), "{refused:?}");
+    }
     let mut unless_a = condition(kind(), Operator::NotEqual, text("a"));
     unless_a.absent_differs = true;
     assert_eq!(found(&store, vec![unless_a], vec![]).await, "421");
 }
 
-#[tokio::test]
-async fn what_has_no_value_comes_last_in_both_directions() {
-    let (_dir, store) = filled().await;
+async fn what_has_no_value_comes_last_in_both_directions(world: TempStore) {
+    let store = filled(&world).await;
     let by = |descending| vec![SortKey { field: Field::Metric("auc".into()), descending }];
     assert_eq!(found(&store, vec![], by(false)).await, "01234");
     assert_eq!(found(&store, vec![], by(true)).await, "21034");
@@ -104,9 +137,8 @@ async fn what_has_no_value_comes_last_in_both_directions() {
     assert_eq!(found(&store, vec![], by_tag).await, "23014");
 }
 
-#[tokio::test]
-async fn pages_follow_each_other() {
-    let (_dir, store) = filled().await;
+async fn pages_follow_each_other(world: TempStore) {
+    let store = filled(&world).await;
     let mut next = Some(0);
     let mut seen = Vec::new();
     while let Some(offset) = next {
@@ -121,9 +153,8 @@ async fn pages_follow_each_other() {
     assert_eq!(seen, [2, 2, 1]);
 }
 
-#[tokio::test]
-async fn runs_are_found_by_the_task_attempt_that_made_them() {
-    let (_dir, store) = filled().await;
+async fn runs_are_found_by_the_task_attempt_that_made_them(world: TempStore) {
+    let store = filled(&world).await;
     let actor = Actor::task("dag", "run", "train", 1);
     let runs = store.read(move |tx| tx.runs_created_by(&actor)).await.unwrap();
     assert_eq!(runs.len(), 5);

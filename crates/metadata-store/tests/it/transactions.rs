@@ -1,14 +1,19 @@
 //! One change is one transaction; many waiting changes share one commit.
 
-use crate::{actor, add, add_recorded, open};
+use crate::{actor, add, add_recorded, on_both};
 use mainspring_metadata_store::{Result, Store, StoreError};
+use mainspring_test_support::TempStore;
 use std::sync::mpsc::channel;
-use tempfile::TempDir;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn changes_that_wait_together_share_one_commit() {
-    let dir = TempDir::new().unwrap();
-    let store = open(dir.path());
+on_both! {
+    changes_that_wait_together_share_one_commit
+    a_change_without_a_record_is_not_written
+    a_failed_change_takes_nothing_with_it_and_nothing_of_it_stays
+    one_data_directory_has_one_server
+}
+
+async fn changes_that_wait_together_share_one_commit(world: TempStore) {
+    let store = world.store();
     let mut changes = store.changes();
     let (go, wait) = channel::<()>();
     let first = store.clone();
@@ -36,19 +41,15 @@ async fn changes_that_wait_together_share_one_commit() {
     assert_eq!(*changes.borrow_and_update(), 101, "all of them were committed by the first commit");
 }
 
-#[tokio::test]
-async fn a_change_without_a_record_is_not_written() {
-    let dir = TempDir::new().unwrap();
-    let store = open(dir.path());
+async fn a_change_without_a_record_is_not_written(world: TempStore) {
+    let store = world.store();
     let outcome: Result<i64> = store.write(actor(), |tx| add(tx, "silent")).await;
     assert!(matches!(outcome, Err(StoreError::Unrecorded)), "{outcome:?}");
     assert!(!name_exists(&store, "silent").await);
 }
 
-#[tokio::test]
-async fn a_failed_change_takes_nothing_with_it_and_nothing_of_it_stays() {
-    let dir = TempDir::new().unwrap();
-    let store = open(dir.path());
+async fn a_failed_change_takes_nothing_with_it_and_nothing_of_it_stays(world: TempStore) {
+    let store = world.store();
     let (good, bad, panicking, after) = tokio::join!(
         store.write(actor(), |tx| add_recorded(tx, "good")),
         store.write(actor(), |tx| {
@@ -69,11 +70,9 @@ async fn a_failed_change_takes_nothing_with_it_and_nothing_of_it_stays() {
     assert_eq!(events.iter().map(|event| event.seq).collect::<Vec<_>>(), [1, 2]);
 }
 
-#[tokio::test]
-async fn one_data_directory_has_one_server() {
-    let dir = TempDir::new().unwrap();
-    let _store = open(dir.path());
-    let second = Store::open(dir.path(), std::sync::Arc::new(mainspring_domain::SystemClock));
+async fn one_data_directory_has_one_server(world: TempStore) {
+    let clock = std::sync::Arc::new(mainspring_domain::SystemClock);
+    let second = Store::open_on(world.backend().clone(), world.path(), clock);
     assert!(matches!(second, Err(StoreError::Locked { .. })), "{second:?}");
 }
 

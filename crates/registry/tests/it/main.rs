@@ -11,6 +11,7 @@ use mainspring_registry::search::{self, Query};
 use mainspring_registry::versions::{self, NewVersion};
 use mainspring_registry::webhooks::{self, NewWebhook, WebhookChange};
 use mainspring_registry::{Refusal, RegistryError, Result, aliases, models, set_alias, transition_stage};
+use mainspring_test_support::new_store;
 use std::sync::Arc;
 use tempfile::TempDir;
 
@@ -31,7 +32,7 @@ impl Lab {
     /// A store with run `r`, its logged model `m-1` and the registered model `flights`.
     async fn new() -> Self {
         let dir = TempDir::new().unwrap();
-        let store = Store::open(dir.path(), Arc::new(SystemClock)).unwrap();
+        let store = new_store(dir.path(), Arc::new(SystemClock));
         let lab = Self { _dir: dir, store };
         lab.write(|tx| {
             let now = Timestamp::from_millis(1);

@@ -1,10 +1,16 @@
 //! The rules of tracking on a real store.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod compare;
+mod traces;
+mod wandb;
+
 use mainspring_domain::tracking::{KeyValue, Lifecycle, LoggedModelStatus, Metric, RunStatus};
 use mainspring_domain::{Actor, SystemClock, Timestamp};
 use mainspring_metadata_store::traits::search::View;
-use mainspring_metadata_store::{ReadTx, Store, WriteTx};
+use mainspring_metadata_store::{Backend, ReadTx, Store, WriteTx};
+use mainspring_test_support::TempStore;
+use mainspring_tracking::locations::Locations;
 use mainspring_tracking::logged_models::{self, NewLoggedModel};
 use mainspring_tracking::logging::{self, Batch, LoggedMetric};
 use mainspring_tracking::runs::{self, NewRun, RunChange};
@@ -12,18 +18,20 @@ use mainspring_tracking::search::{self, Query};
 use mainspring_tracking::{Result, TrackingError, evaluation, experiments, purge};
 use serde_json::json;
 use std::sync::Arc;
-use tempfile::TempDir;
 
 struct Lab {
-    _dir: TempDir,
+    _home: TempStore,
     store: Store,
 }
 
 impl Lab {
     fn new() -> Self {
-        let dir = TempDir::new().unwrap();
-        let store = Store::open(dir.path(), Arc::new(SystemClock)).unwrap();
-        Self { _dir: dir, store }
+        Self::on(Backend::Sqlite)
+    }
+
+    fn on(backend: Backend) -> Self {
+        let home = TempStore::on(backend, Arc::new(SystemClock));
+        Self { store: home.store(), _home: home }
     }
 
     async fn write<T: Send + 'static>(
@@ -75,13 +83,20 @@ fn params(pairs: &[(&str, &str)]) -> Batch {
 #[tokio::test]
 async fn an_experiment_lives_is_deleted_with_its_runs_and_comes_back() {
     let lab = Lab::new();
-    let id = lab.write(|tx| experiments::create(tx, "e", None, vec![pair("a", "b")])).await.unwrap();
+    let id = lab
+        .write(|tx| experiments::create(tx, &Locations::default(), "e", None, vec![pair("a", "b")]))
+        .await
+        .unwrap();
     assert_eq!(id, 1);
     let new = NewRun { experiment: id, ..NewRun::default() };
     let run = lab.write(|tx| runs::create(tx, new)).await.unwrap();
     assert_eq!(run.info.artifact_uri, format!("mlflow-artifacts:/1/{}/artifacts", run.info.id));
     lab.write(move |tx| experiments::delete(tx, id)).await.unwrap();
-    let taken = lab.write(|tx| experiments::create(tx, "e", None, vec![])).await.unwrap_err().to_string();
+    let taken = lab
+        .write(|tx| experiments::create(tx, &Locations::default(), "e", None, vec![]))
+        .await
+        .unwrap_err()
+        .to_string();
     assert!(taken.contains("already exists") && taken.contains("restore it"), "{taken}");
     let refused = lab.write(move |tx| runs::create(tx, NewRun { experiment: id, ..NewRun::default() })).await;
     assert!(matches!(refused, Err(TrackingError::NotActive { .. })));
@@ -97,7 +112,7 @@ async fn an_experiment_lives_is_deleted_with_its_runs_and_comes_back() {
 #[tokio::test]
 async fn an_experiment_brings_back_exactly_the_runs_that_went_with_it() {
     let lab = Lab::new();
-    let id = lab.write(|tx| experiments::create(tx, "e", None, vec![])).await.unwrap();
+    let id = lab.write(|tx| experiments::create(tx, &Locations::default(), "e", None, vec![])).await.unwrap();
     let run = || lab.write(move |tx| runs::create(tx, NewRun { experiment: id, ..NewRun::default() }));
     let (before, with, single) =
         (run().await.unwrap().info.id, run().await.unwrap().info.id, run().await.unwrap().info.id);
@@ -127,7 +142,7 @@ async fn an_experiment_brings_back_exactly_the_runs_that_went_with_it() {
 #[tokio::test]
 async fn only_what_is_deleted_goes_for_good() {
     let lab = Lab::new();
-    let id = lab.write(|tx| experiments::create(tx, "e", None, vec![])).await.unwrap();
+    let id = lab.write(|tx| experiments::create(tx, &Locations::default(), "e", None, vec![])).await.unwrap();
     let run = lab.write(move |tx| runs::create(tx, NewRun { experiment: id, ..NewRun::default() })).await;
     let run = run.unwrap().info.id;
     let purge = async |run: &String| {
@@ -144,7 +159,7 @@ async fn only_what_is_deleted_goes_for_good() {
     assert!(matches!(purge(&run).await, Err(TrackingError::NoRun(_))));
     lab.write(|tx| experiments::delete(tx, 0)).await.unwrap();
     assert!(lab.write(|tx| purge::experiment(tx, 0)).await.is_err(), "the default experiment stays");
-    let next = lab.write(|tx| experiments::create(tx, "e", None, vec![])).await.unwrap();
+    let next = lab.write(|tx| experiments::create(tx, &Locations::default(), "e", None, vec![])).await.unwrap();
     assert!(next > id, "an id is never given twice");
 }
 

@@ -111,7 +111,7 @@ function Arrivals({ arrivals }: { arrivals: Arrival[] }) {
                 <td className="nowrap">
                   <Ago time={arrival.time} />
                 </td>
-                <td>{arrival.claimed_by ? <Link href={`/runs/${encodeURIComponent(arrival.claimed_by)}`}>{arrival.claimed_by}</Link> : <Badge tone="active">waiting</Badge>}</td>
+                <td>{arrival.claimed_by ? <Link href={`/pipelines/${encodeURIComponent(arrival.claimed_by)}`}>{arrival.claimed_by}</Link> : <Badge tone="active">waiting</Badge>}</td>
               </tr>
             ))}
           </tbody>

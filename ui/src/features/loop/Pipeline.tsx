@@ -32,7 +32,7 @@ export const Pipeline = memo(function Pipeline({ run, gate }: { run: Run | null;
             </>
           )}
           {' · '}
-          <Link href={`/runs/${encodeURIComponent(run.run_id)}`}>details and logs</Link>
+          <Link href={`/pipelines/${encodeURIComponent(run.run_id)}`}>details and logs</Link>
         </span>
       </p>
       <TaskPills tasks={run.tasks} />

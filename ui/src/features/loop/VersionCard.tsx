@@ -23,7 +23,7 @@ export function VersionCard({ role, model, version, metrics, against = null, sin
       <header>
         <h3>{role}</h3>
         <span className="version-number">v{version}</span>
-        <Link className="quiet-link" href={`/models/${encodeURIComponent(model)}/${version}`}>
+        <Link className="quiet-link" href={`/models/${encodeURIComponent(model)}/${version}/why`}>
           why v{version}?
         </Link>
       </header>

@@ -113,9 +113,9 @@ function GateLinks({ gates }: { gates: Lineage['gates'] }) {
 function RunLink({ run }: { run: NonNullable<Lineage['run']> }) {
   const params = Object.entries(run.params);
   return (
-    <ChainLink icon="train" title={`Training run ${run.name}`}>
+    <ChainLink icon="train" title="Training run">
       <p>
-        <code>{run.run_id}</code> by {actor(run.created_by)}
+        <Link href={`/experiments/runs/${run.run_id}`}>{run.name}</Link> <code>{run.run_id}</code> by {actor(run.created_by)}
       </p>
       <dl className="facts">
         {METRICS.map((metric) => (
@@ -139,7 +139,7 @@ function PipelineLink({ pipeline }: { pipeline: NonNullable<Lineage['pipeline']>
   return (
     <ChainLink icon="monitor" title={`Pipeline ${pipeline.dag_id}`}>
       <p>
-        <Link href={`/runs/${encodeURIComponent(pipeline.run_id)}`}>{pipeline.run_id}</Link>: {pipeline.reason}
+        <Link href={`/pipelines/${encodeURIComponent(pipeline.run_id)}`}>{pipeline.run_id}</Link>: {pipeline.reason}
         {pipeline.commit && (
           <>
             {' '}

@@ -86,7 +86,7 @@ impl Artifacts {
             }
             Command::LogArtifact { local_file, which } => {
                 let root = join(&root(&client, &which.run_id)?, &which.artifact_path);
-                client.put_file(&join(&root, &name(&local_file)?), &local_file)?;
+                client.put_artifact_file(&join(&root, &name(&local_file)?), &local_file)?;
                 note(&format!("logged {}", local_file.display()));
             }
             Command::LogArtifacts { local_dir, which } => {
@@ -179,7 +179,7 @@ fn log_folder(client: &Client, root: &str, folder: &Path) -> Result<usize, CliEr
         if path.is_dir() {
             count += log_folder(client, &remote, &path)?;
         } else {
-            client.put_file(&remote, &path)?;
+            client.put_artifact_file(&remote, &path)?;
             count += 1;
         }
     }

@@ -30,7 +30,7 @@ impl Mlflow {
             Command::Experiments(command) => command.run(),
             Command::Gc(command) => command.run(),
             Command::Runs(command) => command.run(),
-            Command::Server(command) => command.run(),
+            Command::Server(command) => (*command).run(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `mlflow server`, when the binary is called by that name.
 
+use crate::commands::artifact_options::ArtifactOptions;
 use crate::commands::server::{Server, host};
 use crate::error::{CliError, ExitCode};
 use crate::terminal::note;
@@ -18,6 +19,11 @@ pub(crate) struct MlflowServer {
     /// The port to listen on.
     #[arg(long, short = 'p', default_value_t = 5000, env = "MLFLOW_PORT")]
     port: u16,
+    /// A PostgreSQL database. Files of SQLite are not used: that store is in `.mainspring`.
+    #[arg(long, env = "MLFLOW_BACKEND_STORE_URI", hide_env_values = true)]
+    backend_store_uri: Option<String>,
+    #[command(flatten)]
+    artifacts: ArtifactOptions,
     #[command(flatten)]
     kept_here: KeptHere,
     #[command(flatten)]
@@ -29,13 +35,10 @@ pub(crate) struct MlflowServer {
     help: Option<bool>,
 }
 
-/// Places of data: all of it is in `.mainspring`.
+/// Further stores: there is one.
 #[derive(Args)]
-#[command(next_help_heading = "Taken and not used, because everything is kept in .mainspring")]
+#[command(next_help_heading = "Taken and not used, because one store keeps everything")]
 struct KeptHere {
-    /// The store.
-    #[arg(long, env = "MLFLOW_BACKEND_STORE_URI")]
-    backend_store_uri: Option<String>,
     /// A replica of the store.
     #[arg(long, env = "MLFLOW_READ_REPLICA_BACKEND_STORE_URI")]
     read_replica_backend_store_uri: Option<String>,
@@ -45,12 +48,6 @@ struct KeptHere {
     /// The store of workspaces.
     #[arg(long, env = "MLFLOW_WORKSPACE_STORE_URI")]
     workspace_store_uri: Option<String>,
-    /// Where artifacts go.
-    #[arg(long, env = "MLFLOW_DEFAULT_ARTIFACT_ROOT")]
-    default_artifact_root: Option<String>,
-    /// Where the proxy keeps artifacts.
-    #[arg(long, env = "MLFLOW_ARTIFACTS_DESTINATION")]
-    artifacts_destination: Option<String>,
 }
 
 /// What is decided by the project's configuration.
@@ -81,12 +78,6 @@ struct NotNeeded {
     /// Processes.
     #[arg(long, short = 'w', env = "MLFLOW_WORKERS")]
     workers: Option<String>,
-    /// Artifacts are always served.
-    #[arg(long)]
-    serve_artifacts: bool,
-    /// Artifacts are always served.
-    #[arg(long, conflicts_with = "serve_artifacts")]
-    no_serve_artifacts: bool,
     /// Only artifacts.
     #[arg(long)]
     artifacts_only: bool,
@@ -129,18 +120,23 @@ struct NotNeeded {
 }
 
 impl MlflowServer {
-    pub(crate) fn run(&self) -> Result<ExitCode, CliError> {
+    pub(crate) fn run(self) -> Result<ExitCode, CliError> {
+        // The store that `mlflow server` makes on one machine has its like in the data folder.
+        let local =
+            |uri: &String| uri.starts_with("sqlite:") || uri.starts_with("file:") || !uri.contains("://");
+        let (files, database) = match self.backend_store_uri {
+            Some(uri) if local(&uri) => (true, None),
+            uri => (false, uri),
+        };
         let (kept, set, other) = (&self.kept_here, &self.set_elsewhere, &self.not_needed);
         notes(
-            "everything is kept in .mainspring",
+            "one store keeps everything, in .mainspring or PostgreSQL",
             &[
-                ("--backend-store-uri", kept.backend_store_uri.is_some()),
+                ("--backend-store-uri with files", files),
                 ("--read-replica-backend-store-uri", kept.read_replica_backend_store_uri.is_some()),
                 ("--registry-store-uri", kept.registry_store_uri.is_some()),
                 ("--workspace-store-uri", kept.workspace_store_uri.is_some()),
-                ("--default-artifact-root", kept.default_artifact_root.is_some()),
-                ("--artifacts-destination", kept.artifacts_destination.is_some()),
-            ],
+                    ],
         );
         notes(
             "mainspring.toml decides it under [access]",
@@ -156,8 +152,7 @@ impl MlflowServer {
             "one process serves everything",
             &[
                 ("--workers", other.workers.is_some()),
-                ("--no-serve-artifacts", other.no_serve_artifacts),
-                ("--artifacts-only", other.artifacts_only),
+                    ("--artifacts-only", other.artifacts_only),
                 ("--artifacts-presigned-only", other.artifacts_presigned_only),
                 ("--static-prefix", other.static_prefix.is_some()),
                 ("--gunicorn-opts", other.gunicorn_opts.is_some()),
@@ -171,7 +166,14 @@ impl MlflowServer {
                 ("--enable-workspaces", other.enable_workspaces),
             ],
         );
-        Server { host: self.host, port: self.port, data_dir: PathBuf::from(".mainspring") }.run()
+        Server {
+            host: self.host,
+            port: self.port,
+            data_dir: PathBuf::from(".mainspring"),
+            backend_store_uri: database,
+            artifacts: self.artifacts,
+        }
+        .run()
     }
 }
 

@@ -1,0 +1,15 @@
+//! MLflow's stores.
+
+mod file;
+mod lines;
+mod location;
+mod rest;
+mod run;
+mod sql;
+mod values;
+
+pub use location::Location;
+pub(crate) use location::sqlite_path;
+pub(crate) use rest::Api;
+pub use run::import_mlflow;
+pub(crate) use values::{LOGGED_MODEL_STATUSES, number};

@@ -1,0 +1,8 @@
+//! A running server, over its REST API.
+
+mod api;
+mod source;
+mod wire;
+
+pub(crate) use api::Api;
+pub(super) use source::read;
