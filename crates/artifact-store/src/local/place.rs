@@ -29,7 +29,6 @@ impl Root {
         if there.is_some_and(|stat| walk::kind(&stat) == SFlag::S_IFDIR) {
             return Err(ArtifactError::InvalidPath);
         }
-        spooled.file.sync_all()?;
         let note = Uuid::new_v4().simple().to_string();
         walk::write(&kept.pending, &note, &Entry::encode(path, &spooled.print)?)?;
         let placed = self.put(spooled, &folder, name, &note, path);
@@ -84,19 +83,20 @@ impl Root {
         let name = spooled.print.name();
         let (shard, rest) = kept.shard(&kept.blobs, &name)?;
         loop {
-            match link(spooled.folder(), spooled.name(), &shard, rest) {
-                Ok(()) => {
-                    fsync(&shard).map_err(Error::from)?;
+            let known = match walk::file(&shard, rest) {
+                Ok(known) => known,
+                Err(Errno::ENOENT) => {
+                    spooled.file.sync_all()?;
+                    match link(spooled.folder(), spooled.name(), &shard, rest) {
+                        Ok(()) => fsync(&shard).map_err(Error::from)?,
+                        Err(Errno::EEXIST) => continue,
+                        // A file system without links: every artifact is a file of its own.
+                        Err(Errno::EPERM | Errno::ENOTSUP | Errno::ENOSYS) => {}
+                        Err(errno) => return Err(Error::from(errno).into()),
+                    }
                     return Ok(None);
                 }
-                Err(Errno::EEXIST) => {}
-                // A file system without links: every artifact is a file of its own.
-                Err(Errno::EPERM | Errno::ENOTSUP | Errno::ENOSYS) => return Ok(None),
                 Err(errno) => return Err(Error::from(errno).into()),
-            }
-            let known = match walk::file(&shard, rest) {
-                Err(Errno::ENOENT) => continue,
-                other => other.map_err(Error::from)?,
             };
             let sound = super::read::holds(&known, &spooled.print)?;
             let copy = Uuid::new_v4().simple().to_string();

@@ -72,6 +72,7 @@ impl Lab {
     }
 
     /// Every backend that can be tested here.
+    #[expect(clippy::print_stdout, reason = "a test says what it leaves out")]
     pub(crate) async fn all() -> Vec<Self> {
         let mut labs = vec![Self::local()];
         match Self::s3().await {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// More than two pieces, and no two alike.
 fn large() -> Vec<u8> {
-    (0..(5 << 19) + 7_u32).flat_map(|index| index.to_le_bytes()).take((5 << 19) + 7).collect()
+    (0..(5 << 19) + 7_u32).flat_map(u32::to_le_bytes).take((5 << 19) + 7).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
