@@ -11,6 +11,16 @@ const PYTHON: &str = "MAINSPRING_TEST_PYTHON";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_of_the_real_client() {
+    session("mlflow_session.py").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_files_of_the_real_client() {
+    session("mlflow_transfers.py").await;
+}
+
+/// Runs a script of `tests/clients` against a new server.
+async fn session(script: &str) {
     let Some(python) = std::env::var_os(PYTHON) else {
         println!("skipped: set {PYTHON} to an interpreter that has mlflow-skinny, scikit-learn and pandas");
         return;
@@ -20,7 +30,7 @@ async fn a_session_of_the_real_client() {
     let address = listener.local_addr().unwrap();
     let app = routes(dir.path());
     tokio::spawn(async move { axum::serve(listener, app).await });
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/clients/mlflow_session.py");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/clients").join(script);
     let session = tokio::task::spawn_blocking(move || {
         Command::new(python)
             .args(["-W", "ignore"])
