@@ -32,17 +32,19 @@ impl Root {
         }
         let note = Uuid::new_v4().simple().to_string();
         walk::write(&kept.pending, &note, &Entry::encode(path, &spooled.print)?)?;
-        let changing =
-            match self.share(spooled).and_then(|copy| self.rename_into(spooled, copy, &folder, name, path)) {
-                Ok(changing) => changing,
-                Err(error) => {
-                    // Nothing may become visible later; what cannot be removed now is found at the next start.
-                    let _ = walk::unlink(&kept.pending, &note);
-                    let _ = walk::unlink(spooled.folder(), spooled.name());
-                    let _ = kept.free_unused(&spooled.print.name());
-                    return Err(error);
-                }
-            };
+        let changing = match self
+            .share(spooled)
+            .and_then(|copy| self.rename_into(spooled, copy.as_deref(), &folder, name, path))
+        {
+            Ok(changing) => changing,
+            Err(error) => {
+                // Nothing may become visible later; what cannot be removed now is found at the next start.
+                let _ = walk::unlink(&kept.pending, &note);
+                let _ = walk::unlink(spooled.folder(), spooled.name());
+                let _ = kept.free_unused(&spooled.print.name());
+                return Err(error);
+            }
+        };
         fsync(&folder).map_err(Error::from)?;
         // From here on the note stays until it is the entry, at the latest at the next start.
         self.finish(&note, path.as_str(), &spooled.print)?;
@@ -67,12 +69,12 @@ impl Root {
     fn rename_into(
         &self,
         spooled: &Spooled,
-        copy: Option<String>,
+        copy: Option<&str>,
         folder: &OwnedFd,
         name: &str,
         path: &ArtifactPath,
     ) -> Result<RwLockWriteGuard<'_, ()>> {
-        let link = copy.as_deref().unwrap_or(spooled.name());
+        let link = copy.unwrap_or(spooled.name());
         let changing = self.kept()?.changing();
         let renamed = walk::rename(spooled.folder(), link, folder, name).map_err(on_the_way(path));
         // Two names of one file do not replace each other: the one here may be left.
