@@ -17,6 +17,7 @@ use nix::sys::stat::SFlag;
 use nix::unistd::{fsync, linkat};
 use std::io::Error;
 use std::os::fd::OwnedFd;
+use std::sync::RwLockWriteGuard;
 use uuid::Uuid;
 
 impl Root {
@@ -31,35 +32,54 @@ impl Root {
         }
         let note = Uuid::new_v4().simple().to_string();
         walk::write(&kept.pending, &note, &Entry::encode(path, &spooled.print)?)?;
-        let placed = self.put(spooled, &folder, name, &note, path);
-        if placed.is_err() {
-            // Nothing may become visible later; what cannot be removed now is found at the next start.
-            let _ = walk::unlink(&kept.pending, &note);
-            let _ = walk::unlink(spooled.folder(), spooled.name());
-            let _ = kept.free_unused(&spooled.print.name());
-        }
-        placed
+        let changing = match self
+            .share(spooled)
+            .and_then(|copy| self.rename_into(spooled, copy.as_deref(), &folder, name, path))
+        {
+            Ok(changing) => changing,
+            Err(error) => {
+                // Nothing may become visible later; what cannot be removed now is found at the next start.
+                let _ = walk::unlink(&kept.pending, &note);
+                let _ = walk::unlink(spooled.folder(), spooled.name());
+                let _ = kept.free_unused(&spooled.print.name());
+                return Err(error);
+            }
+        };
+        fsync(&folder).map_err(Error::from)?;
+        // From here on the note stays until it is the entry, at the latest at the next start.
+        self.finish(&note, path.as_str(), &spooled.print)?;
+        drop(changing);
+        Ok(())
     }
 
-    fn put(
+    /// Writes a small file where clients write theirs: as they do, without an entry of its own.
+    pub(crate) fn write_beside_clients(&self, path: &ArtifactPath, bytes: &[u8]) -> Result<()> {
+        let (parents, name) = path.split_last()?;
+        let folder = self.make_folder(&parents, path)?;
+        let partial = format!(".{}", Uuid::new_v4().simple());
+        let written = walk::write(&folder, &partial, bytes)
+            .and_then(|()| walk::rename(&folder, &partial, &folder, name).map_err(on_the_way(path)));
+        if written.is_err() {
+            let _ = walk::unlink(&folder, &partial);
+        }
+        written
+    }
+
+    /// Gives the artifact its name, and keeps readers away until its entry is there too.
+    fn rename_into(
         &self,
         spooled: &Spooled,
+        copy: Option<&str>,
         folder: &OwnedFd,
         name: &str,
-        note: &str,
         path: &ArtifactPath,
-    ) -> Result<()> {
-        let copy = self.share(spooled)?;
-        let link = copy.as_deref().unwrap_or(spooled.name());
+    ) -> Result<RwLockWriteGuard<'_, ()>> {
+        let link = copy.unwrap_or(spooled.name());
         let changing = self.kept()?.changing();
         let renamed = walk::rename(spooled.folder(), link, folder, name).map_err(on_the_way(path));
         // Two names of one file do not replace each other: the one here may be left.
-        walk::unlink(spooled.folder(), link).map_err(Error::from)?;
-        renamed?;
-        fsync(folder).map_err(Error::from)?;
-        let finished = self.finish(note, path.as_str(), &spooled.print);
-        drop(changing);
-        finished
+        let _ = walk::unlink(spooled.folder(), link);
+        renamed.map(|()| changing)
     }
 
     /// Turns the note of an artifact that has its name into the entry of the index.

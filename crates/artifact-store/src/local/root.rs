@@ -18,7 +18,7 @@ use std::time::SystemTime;
 pub(crate) struct Root {
     pub(super) files: OwnedFd,
     path: PathBuf,
-    /// None where clients write themselves and the server only reads.
+    /// None where clients write themselves.
     kept: Option<Kept>,
 }
 

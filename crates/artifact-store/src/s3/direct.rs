@@ -4,7 +4,9 @@
 use super::bucket::Bucket;
 use crate::artifact::Source;
 use crate::{ArtifactError, ArtifactPath, Result};
+use bytes::Bytes;
 use http::Method;
+use object_store::ObjectStoreExt as _;
 use object_store::aws::AmazonS3;
 use object_store::multipart::{MultipartStore as _, PartId};
 use object_store::path::Path as Key;
@@ -43,6 +45,13 @@ impl Bucket {
     pub(crate) async fn write_url(&self, path: &ArtifactPath, lives: Duration) -> Result<String> {
         path.split_last()?;
         self.signed(Method::PUT, &self.plain(path.as_str())?, lives, &SignedUrlOptions::default()).await
+    }
+
+    /// Writes a small object as clients write theirs.
+    pub(crate) async fn write_beside_clients(&self, path: &ArtifactPath, bytes: Bytes) -> Result<()> {
+        path.split_last()?;
+        let put = self.store.put(&self.plain(path.as_str())?, bytes.into()).await;
+        put.map(drop).map_err(|error| ArtifactError::from_remote(error, path.as_str()))
     }
 
     pub(crate) async fn begin_parts(

@@ -12,6 +12,9 @@ use object_store::{ObjectMeta, ObjectStore as _, ObjectStoreExt as _};
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
+/// Bytes of the longest name that S3 takes.
+const LONGEST: usize = 1024;
+
 /// What the name of an entry says.
 #[derive(Clone, Debug)]
 pub(super) struct Line {
@@ -48,7 +51,8 @@ impl Bucket {
     /// The key of a new entry.
     pub(super) fn line(&self, path: &ArtifactPath, print: &Fingerprint, millis: u64) -> Result<Key> {
         let rest = format!("{}={millis:014}={}={}", path.as_str(), print.size, print.name());
-        self.own("index", &rest)
+        let key = self.own("index", &rest)?;
+        if key.as_ref().len() > LONGEST { Err(ArtifactError::InvalidPath) } else { Ok(key) }
     }
 
     /// The entries of a path, the one that counts last.

@@ -31,17 +31,17 @@ impl Bucket {
         let error = |error| ArtifactError::from_remote(error, path.as_str());
         let (plain, before) = tokio::try_join!(self.plain_object(path), self.lines(path))?;
         let print = spooled.print.clone();
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
+        let last = before.last().map_or(0, |line| line.millis + 1);
+        let entry = self.line(path, &print, u64::try_from(now).unwrap_or(u64::MAX).max(last))?;
         let use_of = self.use_of(&print.name(), path)?;
         {
             let _counting = self.counting.lock().await;
             self.store.put(&use_of, PutPayload::new()).await.map_err(error)?;
         }
         self.put_blob(&self.blob(&print.name())?, spooled).await?;
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
-        let last = before.last().map_or(0, |line| line.millis + 1);
-        let millis = u64::try_from(now).unwrap_or(u64::MAX).max(last);
         let sums = PutPayload::from(join_sums(&print.pieces));
-        self.store.put(&self.line(path, &print, millis)?, sums).await.map_err(error)?;
+        self.store.put(&entry, sums).await.map_err(error)?;
         if let Some(object) = plain {
             self.store.delete(&object.location).await.map_err(error)?;
         }

@@ -1,6 +1,7 @@
 //! What holds on a disk alone.
 
 use crate::backend::{Lab, path};
+use bytes::Bytes;
 use mainspring_artifact_store::{ArtifactError, ArtifactStore};
 use tempfile::TempDir;
 
@@ -67,4 +68,7 @@ async fn what_clients_write_is_only_read() {
     assert!(matches!(store.upload().await, Err(ArtifactError::ReadOnly)));
     assert!(matches!(store.delete(&path("a")).await, Err(ArtifactError::ReadOnly)));
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    // Except for a small file that a client asks the server to write beside its own.
+    store.put(&path("d/b"), Bytes::from_static(b"ours")).await.unwrap();
+    assert_eq!(std::fs::read(dir.path().join("d/b")).unwrap(), b"ours");
 }

@@ -6,13 +6,13 @@ use crate::error::{CliError, ExitCode};
 use crate::project;
 use crate::terminal::{Progress, say, say_json, table};
 use clap::{Args, Subcommand, ValueEnum};
-use mainspring_artifact_store::ArtifactStore;
+use mainspring_artifact_store::{ArtifactSettings, ArtifactStore, Artifacts};
 use mainspring_domain::{Actor, SystemClock};
 use mainspring_metadata_store::{Onlooker, Store};
 use mainspring_migration::{
     Copying, Counts, Location, MigrationError, Opened, Options, Report, Target, import_mlflow,
 };
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Things of one kind that the text report shows.
@@ -36,7 +36,7 @@ enum ImportCommand {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum Artifacts {
+enum Mode {
     /// Files in folders and behind MLflow's artifact proxy are copied; other locations, such as s3://,
     /// stay.
     Copy,
@@ -51,11 +51,14 @@ struct Mlflow {
     uri: String,
     /// What happens to artifacts.
     #[arg(long, value_enum, default_value = "copy")]
-    artifacts: Artifacts,
+    artifacts: Mode,
     /// A folder that artifact files may be taken from: the one that `mlflow server` serves, or one that
     /// experiments name. May be given several times.
     #[arg(long, value_name = "FOLDER")]
     artifact_root: Vec<PathBuf>,
+    /// Where the server keeps artifacts, when it was started with this option.
+    #[arg(long, value_name = "URI", env = "MLFLOW_ARTIFACTS_DESTINATION")]
+    artifacts_destination: Option<String>,
     /// Only say what would be brought and what is in the way.
     #[arg(long)]
     dry_run: bool,
@@ -102,14 +105,13 @@ impl Mlflow {
             Target::Look(Onlooker::open(&backend, &data_dir).map_err(store)?)
         } else {
             let opened = Store::open_on(backend, &data_dir, Arc::new(SystemClock)).map_err(store)?;
-            let artifacts = ArtifactStore::local(&data_dir.join("artifacts"))
-                .map_err(|error| CliError::outside(error.to_string()))?;
+            let artifacts = own_artifacts(self.artifacts_destination, &data_dir)?;
             Target::Store(Opened { store: opened, artifacts, runtime: runtime.handle().clone() })
         };
         let options = Options {
             copying: match self.artifacts {
-                Artifacts::Copy => Copying::Copy,
-                Artifacts::Reference => Copying::Reference,
+                Mode::Copy => Copying::Copy,
+                Mode::Reference => Copying::Reference,
             },
             artifact_roots: self.artifact_root,
             token: std::env::var("MLFLOW_TRACKING_TOKEN").ok().filter(|token| !token.is_empty()),
@@ -128,6 +130,19 @@ impl Mlflow {
         }
         Ok(ExitCode::Ok)
     }
+}
+
+/// The store that the server of this data folder keeps artifacts in.
+fn own_artifacts(destination: Option<String>, data_dir: &Path) -> Result<ArtifactStore, CliError> {
+    let settings = ArtifactSettings {
+        destination,
+        default_root: None,
+        serve: true,
+        base: std::env::current_dir()?,
+        data_dir: data_dir.to_path_buf(),
+    };
+    let opened = Artifacts::open(&settings).and_then(|artifacts| artifacts.own().cloned());
+    opened.map_err(|error| CliError::outside(error.to_string()).hint("look at --artifacts-destination"))
 }
 
 /// Who runs this command.

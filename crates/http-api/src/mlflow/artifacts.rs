@@ -151,8 +151,6 @@ async fn upload_one(
     }
     let run = state.read(move |tx| runs::info(tx, &run_id)).await?;
     let place = state.artifacts.locate(&run.artifact_uri)?;
-    let mut upload = place.store.upload().await?;
-    upload.write(body).await?;
-    upload.commit(&place.path.join(&path)?).await?;
+    place.store.put(&place.path.join(&path)?, body).await?;
     Ok(StatusCode::OK)
 }

@@ -2,9 +2,9 @@
 
 use super::artifacts::receive;
 use super::request::{Call, Params};
-use super::{ApiError, MlflowState, downloads};
+use super::{ApiError, BODY_LIMIT, MlflowState, downloads};
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
@@ -55,6 +55,7 @@ pub(super) fn proxy_routes() -> Router<MlflowState> {
         .route("/mpu/create/{*path}", post(begin))
         .route("/mpu/complete/{*path}", post(complete))
         .route("/mpu/abort/{*path}", post(abort))
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .route("/presigned/{*path}", get(proxy_link))
         .route("/signed/{*path}", get(signed_download).put(signed_upload))
 }

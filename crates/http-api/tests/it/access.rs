@@ -184,6 +184,8 @@ async fn roles_count_where_they_are_held() {
         (&bob, "mlflow-artifacts/artifacts/1/x", 403),
         (&bob, "mlflow-artifacts/artifacts/%31/x", 403),
         (&bob, "mlflow-artifacts/artifacts/2/x", 404),
+        (&bob, "mlflow-artifacts/presigned/1/x", 403),
+        (&bob, "mlflow-artifacts/presigned/2/x", 404),
         (&bob, "mlflow/registered-models/get?name=m", 200),
         (&bob, "mlflow/registered-models/get?name=secret", 403),
         (&reader, "mlflow/registered-models/get?name=secret", 200),

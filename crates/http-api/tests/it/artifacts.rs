@@ -178,6 +178,8 @@ async fn parts_are_sent_by_links_and_joined() {
     lab.post(&of("abort"), given_up).await.refused(400, "there is none with the id");
     let late = send(&lab.closed, "PUT", &local(&made["credentials"][0]["url"]), &[], b"late").await;
     late.refused(400, "there is none with the id");
+    let flood = json!({ "path": "x".repeat(33 << 20) });
+    lab.post(&of("create"), flood).await.refused(400, "too large");
     for wrong in [json!(0), json!(10_001), json!(-1)] {
         let refused = lab.post(&of("create"), json!({ "path": "x", "num_parts": wrong })).await;
         refused.refused(400, "1 to 10000 parts");
@@ -268,12 +270,18 @@ async fn what_clients_write_themselves_is_listed_and_served_and_nothing_else() {
     assert_eq!(listed["files"], json!([{ "path": "model/MLmodel", "is_dir": false, "file_size": 8 }]));
     let got = lab.get(&format!("/get-artifact?run_id={id}&path=model/MLmodel"), &[]).await;
     assert_eq!(got.body, b"flavors:");
-    // The proxy is off, and nothing is written for clients.
+    // A small file of the web page goes beside those of the clients, and no link leads it out.
+    let upload = |path: &str| format!("/api/2.0/mlflow/upload-artifact?run_id={id}&path={path}");
+    assert_eq!(lab.send("POST", &upload("new/x.txt"), &[], b"note").await.status, 200);
+    assert_eq!(std::fs::read(folder.join("new/x.txt")).unwrap(), b"note");
+    assert_eq!(std::fs::read_dir(folder.join("new")).unwrap().count(), 1);
+    std::os::unix::fs::symlink(lab.dir.path(), folder.join("out")).unwrap();
+    lab.send("POST", &upload("out/secret"), &[], b"x").await.refused(400, "Invalid path");
+    lab.send("POST", &upload("new"), &[], b"x").await.refused(400, "Invalid path");
+    // The proxy is off, and nothing else is written for clients.
     lab.get(&format!("{PROXY}/artifacts/0/x"), &[]).await.refused(501, "--no-serve-artifacts");
     let link = json!({ "run_id": id, "path": "x" });
     lab.post("/api/2.0/mlflow/artifacts/presigned-upload-url", link).await.refused(400, "written by clients");
-    let upload = format!("/api/2.0/mlflow/upload-artifact?run_id={id}&path=x");
-    lab.send("POST", &upload, &[], b"x").await.refused(400, "written by clients");
     // A location of the client's own choice is taken, and never read.
     let outside = json!({ "name": "out", "artifact_location": lab.dir.path() });
     let made = lab.post("/api/2.0/mlflow/experiments/create", outside).await.json();

@@ -6,6 +6,7 @@ use mainspring_domain::traces::{
     Assessment, AssessmentSource, Judgement, Span, SpanStatus, TraceInfo, TraceState,
 };
 use mainspring_metadata_store::traits::TraceSelection;
+use mainspring_tracking::locations::Locations;
 use mainspring_tracking::traces::assessments::{self, Change};
 use mainspring_tracking::traces::correlation;
 use mainspring_tracking::traces::info::{self, Said};
@@ -112,7 +113,7 @@ impl Lab {
         self.write(move |tx| info::start(tx, trace)).await
     }
 
-    async fn send(&self, spans: Vec<Span>) -> Result<()> {
+    async fn send_spans(&self, spans: Vec<Span>) -> Result<()> {
         let source =
             vec![pair("service.name", "shop"), pair("telemetry.sdk.name", "x"), pair("mlflow.x", "y")];
         self.write(move |tx| spans::log(tx, 0, vec![Batch { spans, source }])).await
@@ -144,14 +145,14 @@ async fn a_trace_comes_in_two_halves_in_any_order(lab: Lab) {
         span(trace, 1, &[inputs, outputs, ("session.id", json!("s")), ("mlflow.traceTag.env", json!("prod"))])
     };
     lab.start(trace(1)).await.unwrap();
-    lab.send(vec![root(1), span(1, 2, std::slice::from_ref(&usage))]).await.unwrap();
-    lab.send(vec![span(2, 2, std::slice::from_ref(&usage))]).await.unwrap();
+    lab.send_spans(vec![root(1), span(1, 2, std::slice::from_ref(&usage))]).await.unwrap();
+    lab.send_spans(vec![span(2, 2, std::slice::from_ref(&usage))]).await.unwrap();
     let open = lab.trace(2).await;
     assert_eq!(
         (open.state, open.started.as_millis(), open.duration),
         (TraceState::InProgress, 2000, Some(10))
     );
-    lab.send(vec![root(2)]).await.unwrap();
+    lab.send_spans(vec![root(2)]).await.unwrap();
     let widened = lab.trace(2).await;
     assert_eq!((widened.state, widened.duration), (TraceState::Ok, Some(10)));
     lab.start(trace(2)).await.unwrap();
@@ -179,7 +180,10 @@ async fn a_trace_comes_in_two_halves_in_any_order(lab: Lab) {
 }
 
 async fn a_trace_stays_in_its_experiment_and_within_its_limits(lab: Lab) {
-    let other = lab.write(|tx| experiments::create(tx, "other", None, Vec::new())).await.unwrap();
+    let other = lab
+        .write(|tx| experiments::create(tx, &Locations::default(), "other", None, Vec::new()))
+        .await
+        .unwrap();
     lab.start(trace(1)).await.unwrap();
     let elsewhere = TraceInfo { experiment: other, ..trace(1) };
     let refused = |error: TrackingError, part: &str| {
@@ -210,11 +214,11 @@ async fn spans_that_are_missing_are_not_passed_over(lab: Lab) {
     lab.start(TraceInfo { metadata: vec![stats], ..trace(1) }).await.unwrap();
     let read = |partial: bool| lab.store.read(move |tx| spans::get(tx, &id(1), partial));
     assert!(matches!(read(false).await, Err(TrackingError::SpansElsewhere(_))));
-    lab.send(vec![span(1, 1, &[])]).await.unwrap();
+    lab.send_spans(vec![span(1, 1, &[])]).await.unwrap();
     assert!(matches!(read(false).await, Err(TrackingError::NotExported(_))));
     assert_eq!(read(true).await.unwrap().spans.len(), 1);
     assert!(lab.read(|tx| spans::get_many(tx, &[id(1)], None)).await.is_empty());
-    lab.send(vec![span(1, 2, &[]), span(1, 1, &[])]).await.unwrap();
+    lab.send_spans(vec![span(1, 2, &[]), span(1, 1, &[])]).await.unwrap();
     assert_eq!(read(false).await.unwrap().spans.len(), 2, "a span that comes twice is one");
     let many = |experiments: Vec<i64>| async {
         lab.read(move |tx| spans::get_many(tx, &[id(9), id(1), id(1)], Some(&experiments))).await.len()
@@ -253,8 +257,8 @@ async fn searches_find_by_everything_that_is_known(lab: Lab) {
     };
     lab.start(failed).await.unwrap();
     let tool = [("mlflow.spanType", json!("TOOL")), ("text", json!("say \"hi\" to 5%")), ("n", json!(7))];
-    lab.send(vec![span(1, 1, &[]), span(1, 2, &tool)]).await.unwrap();
-    lab.send(vec![span(2, 1, &[("mlflow.spanType", json!("LLM")), ("text", json!("nothing"))])])
+    lab.send_spans(vec![span(1, 1, &[]), span(1, 2, &tool)]).await.unwrap();
+    lab.send_spans(vec![span(2, 1, &[("mlflow.spanType", json!("LLM")), ("text", json!("nothing"))])])
         .await
         .unwrap();
     let run = lab.run().await;
@@ -380,7 +384,7 @@ async fn what_is_said_counts_until_something_else_replaces_it(lab: Lab) {
 async fn deletion_takes_everything_along(lab: Lab) {
     for number in 1..=4 {
         lab.start(trace(number)).await.unwrap();
-        lab.send(vec![span(number, 1, &[])]).await.unwrap();
+        lab.send_spans(vec![span(number, 1, &[])]).await.unwrap();
     }
     let said = lab.say(1, feedback("right", json!(true))).await;
     let delete = |selection| lab.write(move |tx| info::delete(tx, 0, &selection));
@@ -406,7 +410,7 @@ async fn figures_are_those_of_the_traces(lab: Lab) {
         let tags = vec![pair("mlflow.traceName", name)];
         lab.start(TraceInfo { tags, metadata: vec![usage], ..trace(number) }).await.unwrap();
     }
-    lab.send(vec![span(
+    lab.send_spans(vec![span(
         1,
         1,
         &[("mlflow.llm.cost", json!({ "total_cost": 0.5 })), ("mlflow.llm.model", json!("m"))],

@@ -16,6 +16,7 @@ fn object(value: Value) -> Map<String, Value> {
     object
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "fields that may be left out take it as it is")]
 fn text(text: &str) -> Option<String> {
     Some(text.to_owned())
 }
