@@ -207,9 +207,11 @@ impl Collector {
                 let note = move |tx: &mut dyn WriteTx| {
                     match removed {
                         Ok(()) | Err(ArtifactError::NotFound(_)) => {
-                            tx.drop_artifact_garbage(&garbage.path)?
+                            tx.drop_artifact_garbage(&garbage.path)?;
                         }
-                        Err(error) => tx.fail_artifact_garbage(&garbage.path, &error.to_string())?,
+                        Err(error) => {
+                            tx.fail_artifact_garbage(&garbage.path, &error.to_string())?;
+                        }
                     }
                     tx.bookkeeping();
                     Ok::<_, StoreError>(())

@@ -235,11 +235,8 @@ impl Work {
             policy: Arc::clone(&self.policy),
             webhooks: self.webhooks.clone(),
         };
-        let dispatch = Dispatch {
-            store: store.clone(),
-            sender: self.webhooks.clone(),
-            clock: Arc::clone(&self.clock),
-        };
+        let dispatch =
+            Dispatch { store: store.clone(), sender: self.webhooks.clone(), clock: Arc::clone(&self.clock) };
         let monitors = Monitors {
             store: store.clone(),
             config: Arc::clone(&self.config),

@@ -17,8 +17,8 @@ pub mod secrets;
 pub mod time;
 pub mod traces;
 pub mod tracking;
-pub mod webhooks;
 pub mod wandb;
+pub mod webhooks;
 
 pub use actor::Actor;
 pub use time::{Clock, SystemClock, Timestamp};

@@ -191,7 +191,7 @@ pub fn upsert_records(tx: &mut dyn WriteTx, id: &str, records: &[Value]) -> Resu
             }
             None => {
                 added += 1;
-                given.as_new(now)
+                given.into_new(now)
             }
         };
         tx.put_evaluation_record(id, &hash, &record)?;
@@ -278,7 +278,7 @@ impl GivenRecord {
         self.tags.get(USER_TAG)?.as_str().map(|user| names::truncate(user.to_owned(), 255))
     }
 
-    fn as_new(self, now: Timestamp) -> EvaluationRecord {
+    fn into_new(self, now: Timestamp) -> EvaluationRecord {
         let user = self.user();
         EvaluationRecord {
             id: format!("dr-{}", Uuid::now_v7().simple()),
@@ -368,10 +368,10 @@ fn describe(schema: &mut Value, record: &Value) {
                 }
             }
             // Outputs need not have fields.
-            (Some(known @ Value::Object(_)), Some(value)) if part == "outputs" && !value.is_null() => {
-                if known.as_object().is_some_and(Map::is_empty) {
-                    *known = json!(type_of(value));
-                }
+            (Some(known), Some(value))
+                if part == "outputs" && !value.is_null() && known.as_object().is_some_and(Map::is_empty) =>
+            {
+                *known = json!(type_of(value));
             }
             _ => {}
         }

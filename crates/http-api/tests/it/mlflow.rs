@@ -251,9 +251,7 @@ async fn what_is_no_request_is_refused_before_it_does_anything() {
     lab.call("PUT", "runs/create", json!({})).await.refused(405, "BAD_REQUEST", "does not take PUT");
     let path = "/api/2.0/mlflow/runs/nothing";
     lab.get(path).await.refused(404, "ENDPOINT_NOT_FOUND", path);
-    for (method, path) in
-        [("POST", "/api/3.0/mlflow/issues"), ("POST", "/api/3.0/mlflow/scorers/register")]
-    {
+    for (method, path) in [("POST", "/api/3.0/mlflow/issues"), ("POST", "/api/3.0/mlflow/scorers/register")] {
         let reply = lab.send(method, path, json, "{}").await;
         reply.refused(501, "NOT_IMPLEMENTED", "not available in this server yet");
     }

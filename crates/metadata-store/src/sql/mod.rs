@@ -22,8 +22,8 @@ mod tracking_history;
 mod tracking_models;
 mod tracking_runs;
 mod tx;
-mod webhooks;
 mod wandb;
 mod wandb_artifacts;
+mod webhooks;
 
 pub(crate) use tx::SqlTx;

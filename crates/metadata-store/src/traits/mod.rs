@@ -14,8 +14,8 @@ mod registry;
 pub mod search;
 mod traces;
 mod tracking;
-mod webhooks;
 mod wandb;
+mod webhooks;
 
 pub use access::{AccessRead, AccessWrite};
 pub use comparison::ComparisonRead;
@@ -32,8 +32,8 @@ pub use traces::{
     TracesWrite,
 };
 pub use tracking::{DatasetSummary, ModelMetric, TrackingRead, TrackingWrite};
-pub use webhooks::{WebhooksRead, WebhooksWrite};
 pub use wandb::{Line, WandbRead, WandbWrite};
+pub use webhooks::{WebhooksRead, WebhooksWrite};
 
 /// Everything that can be read.
 pub trait ReadTx:

@@ -159,7 +159,8 @@ async fn only_what_is_deleted_goes_for_good() {
     assert!(matches!(purge(&run).await, Err(TrackingError::NoRun(_))));
     lab.write(|tx| experiments::delete(tx, 0)).await.unwrap();
     assert!(lab.write(|tx| purge::experiment(tx, 0)).await.is_err(), "the default experiment stays");
-    let next = lab.write(|tx| experiments::create(tx, &Locations::default(), "e", None, vec![])).await.unwrap();
+    let next =
+        lab.write(|tx| experiments::create(tx, &Locations::default(), "e", None, vec![])).await.unwrap();
     assert!(next > id, "an id is never given twice");
 }
 

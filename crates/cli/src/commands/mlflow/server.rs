@@ -136,7 +136,7 @@ impl MlflowServer {
                 ("--read-replica-backend-store-uri", kept.read_replica_backend_store_uri.is_some()),
                 ("--registry-store-uri", kept.registry_store_uri.is_some()),
                 ("--workspace-store-uri", kept.workspace_store_uri.is_some()),
-                    ],
+            ],
         );
         notes(
             "mainspring.toml decides it under [access]",
@@ -152,7 +152,7 @@ impl MlflowServer {
             "one process serves everything",
             &[
                 ("--workers", other.workers.is_some()),
-                    ("--artifacts-only", other.artifacts_only),
+                ("--artifacts-only", other.artifacts_only),
                 ("--artifacts-presigned-only", other.artifacts_presigned_only),
                 ("--static-prefix", other.static_prefix.is_some()),
                 ("--gunicorn-opts", other.gunicorn_opts.is_some()),
