@@ -137,7 +137,9 @@ fn a_killed_server_goes_on_where_it_was_and_runs_no_task_twice() {
     assert_eq!(run["state"], "success", "{run}");
     let ran = std::fs::read_to_string(project.path().join("ran.txt")).unwrap();
     assert_eq!(ran, "one\ntwo\nthree\n");
-    assert_eq!(run["attempts"].as_array().unwrap().len(), 3, "{}", run["attempts"]);
+    // A kill between the record of an attempt and its start loses the attempt, which has then run nothing.
+    let ended = run["attempts"].as_array().unwrap().iter().filter(|attempt| attempt["state"] == "ended");
+    assert_eq!(ended.count(), 3, "{}", run["attempts"]);
     let audit = project.run(&["audit", "verify"]);
     assert_eq!(audit.code, 0, "{}", audit.out);
 }
