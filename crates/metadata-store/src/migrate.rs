@@ -31,7 +31,7 @@ const MIGRATIONS: &[Migration] = migrations! {
     7 "0007_access"
     8 "0008_webhooks_and_datasets"
     9 "0009_wandb"
-    12 "0012_indexes"
+    10 "0010_indexes"
 };
 
 /// Refuses a database whose schema is not the newest that is known.
