@@ -175,8 +175,14 @@ fn otlp_link(link: &SpanLink) -> Value {
 
 /// A span as it stands in the file `traces.json`.
 pub(super) fn file_span(span: &Span) -> Value {
-    let event = |event: &SpanEvent| json!({ "name": event.name, "time_unix_nano": event.time, "attributes": event.attributes });
-    let link = |link: &SpanLink| json!({ "trace_id": format!("tr-{}", link.trace), "span_id": link.span, "attributes": link.attributes });
+    let event = |event: &SpanEvent| {
+        let SpanEvent { name, time, attributes } = event;
+        json!({ "name": name, "time_unix_nano": time, "attributes": attributes })
+    };
+    let link = |link: &SpanLink| {
+        let trace = format!("tr-{}", link.trace);
+        json!({ "trace_id": trace, "span_id": link.span, "attributes": link.attributes })
+    };
     json!({
         "trace_id": base64_of_hex(&span.trace),
         "span_id": base64_of_hex(&span.id),
