@@ -117,9 +117,8 @@ impl Reactions {
                     .write(actor, move |tx| {
                         if tell {
                             webhooks::enqueue(tx, &event)?;
-                        } else {
-                            this.react(tx, &event)?;
                         }
+                        this.react(tx, &event)?;
                         tx.set_cursor(READER, event.seq)?;
                         Ok::<_, AutomationError>(())
                     })
@@ -136,7 +135,8 @@ impl Reactions {
     fn react(&self, tx: &mut dyn WriteTx, event: &Event) -> Result<(), AutomationError> {
         match event.action.as_str() {
             "model_version.stage_changed" => self.stage_changed(tx, event),
-            _ => self.alerted(tx, event),
+            "alert.raised" | "alert.continues" => self.alerted(tx, event),
+            _ => Ok(()),
         }
     }
 

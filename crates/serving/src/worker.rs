@@ -100,6 +100,8 @@ impl Worker {
             .kill_on_drop(true)
             .spawn()
             .map_err(|error| StartError::Spawn(format!("`{}`: {error}", settings.python.display())))?;
+        // It holds the worker's end of the socket: while that is open here, nobody sees the worker go.
+        drop(command);
         let stream = UnixStream::from_std(ours).map_err(spawn_error)?;
         let (mut reader, writer) = stream.into_split();
         let hello = tokio::time::timeout(settings.load_timeout, frames::read(&mut reader))

@@ -58,7 +58,7 @@ async fn deleted_runs_go_with_their_files_and_others_stay() {
     track(&project, move |tx| runs::delete(tx, &id)).await;
     let hour = Wanted { older_than: Duration::from_secs(1800), ..Wanted::default() };
     let preview = project.running().collector.preview(hour.clone()).await.unwrap();
-    assert_eq!(preview.runs, [old.clone()]);
+    assert_eq!(preview.runs, std::slice::from_ref(&old));
     assert!(project.has_artifact(&format!("{one}/{old}")), "a preview removes nothing");
     let collected = collect(&project, hour.clone()).await;
     assert_eq!((&collected.runs, collected.kept.len()), (&vec![old.clone()], 0));
@@ -70,7 +70,7 @@ async fn deleted_runs_go_with_their_files_and_others_stay() {
         let refused = project.running().collector.collect(&Actor::user("ada"), wanted).await;
         assert!(refused.unwrap_err().to_string().contains(why));
     }
-    assert_eq!(collect(&project, Wanted::default()).await.runs, [gone.clone()]);
+    assert_eq!(collect(&project, Wanted::default()).await.runs, std::slice::from_ref(&gone));
     let (id, other) = (gone.clone(), kept.clone());
     let left = project.read(move |tx| Ok((tx.run(&id)?, tx.run(&other)?))).await;
     assert!(left.0.is_none() && left.1.is_some_and(|run| run.metrics.len() == 1));

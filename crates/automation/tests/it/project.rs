@@ -172,13 +172,13 @@ impl Project {
 
     /// Puts a file among the artifacts.
     pub(crate) fn artifact(&self, path: &str) {
-        let path = self.path("artifacts/files").join(path);
+        let path = self.path("artifacts").join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, "content").unwrap();
     }
 
     pub(crate) fn has_artifact(&self, path: &str) -> bool {
-        self.path("artifacts/files").join(path).exists()
+        self.path("artifacts").join(path).exists()
     }
 
     pub(crate) fn store(&self) -> Store {

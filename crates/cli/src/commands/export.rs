@@ -79,7 +79,7 @@ fn shown(report: &ExportReport, data_dir: &Path) -> String {
              mlflow server --backend-store-uri sqlite:///{} --serve-artifacts --artifacts-destination {}",
             report.proxied_locations,
             report.target,
-            data_dir.join("artifacts/files").display()
+            data_dir.join("artifacts").display()
         ));
     }
     text

@@ -154,7 +154,7 @@ fn called_mlflow_it_works_on_the_server_that_the_environment_names() {
     assert!(err.contains("not older than the required age"), "{err}");
     assert_eq!(ok(&["gc", "--artifacts-destination", "x"]), line.replace("would be", "has been"));
     assert_eq!(run(&["runs", "describe", "--run-id", id]).0, 1);
-    assert!(!project.path().join(format!(".mainspring/artifacts/files/1/{id}")).exists());
+    assert!(!project.path().join(format!(".mainspring/artifacts/1/{id}")).exists());
 }
 
 #[test]

@@ -101,8 +101,8 @@ async fn a_run_is_kept_with_all_that_is_logged_to_it(world: TempStore) {
         info.status = RunStatus::Killed;
         info.end = Some(at(2000));
         tx.update_run(&info)?;
-        let changed = tx.set_lifecycle_of_runs(0, Lifecycle::Deleted)?;
-        let again = tx.set_lifecycle_of_runs(0, Lifecycle::Deleted)?;
+        let changed = tx.set_lifecycle_with_experiment(0, Lifecycle::Deleted)?;
+        let again = tx.set_lifecycle_with_experiment(0, Lifecycle::Deleted)?;
         Ok((changed, again, tx.delete_run_tag("r", "z")?))
     })
     .await;

@@ -72,7 +72,7 @@ impl Home {
     }
 
     pub(crate) fn artifact(&self, path: &str) -> Vec<u8> {
-        std::fs::read(self.path().join("artifacts/files").join(path)).unwrap()
+        std::fs::read(self.path().join("artifacts").join(path)).unwrap()
     }
 }
 
