@@ -2,6 +2,7 @@
 //! or value out. Nothing here does I/O.
 #![warn(missing_docs)]
 
+pub mod condition;
 pub mod cron;
 pub mod duration;
 pub mod gate;
