@@ -64,3 +64,54 @@ pub struct Rollout {
     /// The state machine's state.
     pub state: Value,
 }
+
+/// How a text of a request is compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TextMatch {
+    /// It is this text.
+    Exact(String),
+    /// It begins with this text.
+    Prefix(String),
+    /// The expression matches somewhere in it.
+    Regex(String),
+}
+
+/// Requests that all go to the version on trial.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeaderRoute {
+    /// Its name.
+    pub name: String,
+    /// Headers with what they must be; one of them is enough.
+    pub headers: Vec<(String, TextMatch)>,
+}
+
+/// Requests that are also sent to the version on trial, whose answers nobody gets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MirrorRoute {
+    /// Its name.
+    pub name: String,
+    /// Conditions, one of which is enough; all requests when there are none.
+    pub matches: Vec<MirrorMatch>,
+    /// How many of these, in percent.
+    pub percentage: u8,
+}
+
+/// What a mirrored request looks like: all of it must hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MirrorMatch {
+    /// The HTTP method.
+    pub method: Option<TextMatch>,
+    /// The path.
+    pub path: Option<TextMatch>,
+    /// Headers.
+    pub headers: Vec<(String, TextMatch)>,
+}
+
+/// Which requests go where while a version is on trial, beside the share by weight.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Routing {
+    /// In the order in which they are asked.
+    pub headers: Vec<HeaderRoute>,
+    /// In the order in which they are asked.
+    pub mirrors: Vec<MirrorRoute>,
+}

@@ -1,10 +1,9 @@
-//! CEL gates, MLflow search filters, cron, durations and YAML with positions: text in, syntax tree
+//! Conditions, MLflow search filters, cron, durations and YAML with positions: text in, syntax tree
 //! or value out. Nothing here does I/O.
 #![warn(missing_docs)]
 
 pub mod condition;
 pub mod cron;
 pub mod duration;
-pub mod gate;
 pub mod search;
 pub mod yaml;

@@ -1,15 +1,16 @@
 //! Analysis runs: measurements judged by conditions, limits and counts as Argo Rollouts does
 //! (`utils/analysis`, `analysis/analysis.go`).
 
-use crate::spec::AnalysisMetric;
+use crate::spec::{Analysis, AnalysisMetric};
 use mainspring_domain::Timestamp;
-use mainspring_expressions::gate::{Gate, Verdict};
+use mainspring_expressions::condition::{Condition, ConditionError, Value};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 use std::time::Duration;
 
 /// How long after an error the next measurement is taken, whatever the interval.
 const RETRY_AFTER_ERROR: Duration = Duration::from_secs(10);
+/// Measurements of a metric that are kept for people; the counts know all of them.
+const KEPT: usize = 50;
 
 /// How a measurement, a metric or a whole run is judged. The order is the one in which the worst
 /// of several metrics is found.
@@ -31,7 +32,7 @@ pub enum Assessment {
 pub struct Measurement {
     /// When.
     pub time: Timestamp,
-    /// The value, when there was one.
+    /// The value, or the first of several, when there was a finite one.
     pub value: Option<f64>,
     /// Its judgement.
     pub assessment: Assessment,
@@ -39,34 +40,63 @@ pub struct Measurement {
     pub message: String,
 }
 
+/// How often each judgement was given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Good ones.
+    pub successful: i64,
+    /// Bad ones.
+    pub failed: i64,
+    /// Those between.
+    pub inconclusive: i64,
+    /// Those that could not be taken.
+    pub error: i64,
+    /// Errors since the last number.
+    pub consecutive_error: i64,
+    /// Good ones since the last other.
+    pub consecutive_success: i64,
+}
+
 /// One metric's measurements so far.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MetricRun {
     /// The metric's name.
     pub name: String,
+    /// What must hold, for people.
+    #[serde(default)]
+    pub limit: String,
+    /// Whether it has no say.
+    #[serde(default)]
+    pub dry_run: bool,
     /// When the next measurement is due; `None` once the metric is decided.
     pub next: Option<Timestamp>,
-    /// The measurements, oldest first.
+    /// The newest measurements, oldest first.
     pub measurements: Vec<Measurement>,
+    /// All of them, counted.
+    #[serde(default)]
+    pub counts: Counts,
     /// The decision, once there is one.
     pub assessment: Option<Assessment>,
 }
 
-/// One analysis step at work.
+/// One analysis at work.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AnalysisRun {
     /// When it began.
     pub started: Timestamp,
-    /// Its metrics, in the order of the step.
+    /// Its metrics, in the order of the analysis.
     pub metrics: Vec<MetricRun>,
 }
 
 impl AnalysisRun {
-    pub(crate) fn start(metrics: &[AnalysisMetric], now: Timestamp) -> Self {
-        let metrics = metrics.iter().map(|metric| MetricRun {
+    pub(crate) fn start(analysis: &Analysis, now: Timestamp) -> Self {
+        let metrics = analysis.metrics.iter().map(|metric| MetricRun {
             name: metric.name.clone(),
+            limit: limit(metric),
+            dry_run: metric.dry_run,
             next: Some(now + metric.initial_delay),
             measurements: Vec::new(),
+            counts: Counts::default(),
             assessment: None,
         });
         Self { started: now, metrics: metrics.collect() }
@@ -77,22 +107,56 @@ impl AnalysisRun {
         self.metrics.iter().enumerate().filter(move |(_, metric)| metric.is_due(now)).map(|(index, _)| index)
     }
 
+    /// The first bad end of a metric that has a say, the worst of several, with its reason.
+    pub(crate) fn bad_end(&self) -> Option<(Assessment, String)> {
+        let (assessment, metric) = self
+            .metrics
+            .iter()
+            .filter(|metric| !metric.dry_run)
+            .filter_map(|metric| metric.assessment.map(|assessment| (assessment, metric)))
+            .filter(|(assessment, _)| *assessment != Assessment::Successful)
+            .max_by_key(|(assessment, _)| *assessment)?;
+        let last = metric.measurements.last().map_or("", |measurement| measurement.message.as_str());
+        Some((assessment, format!("metric `{}`: {last}", metric.name)))
+    }
+
+    /// Whether every metric with a say has ended well. Those without are not waited for.
+    pub(crate) fn is_successful(&self) -> bool {
+        self.metrics.iter().all(|metric| metric.dry_run || metric.assessment == Some(Assessment::Successful))
+    }
+
     /// The run's decision and its reason. A metric that ends badly decides at once; otherwise all
     /// must have ended.
     pub(crate) fn decision(&self) -> Option<(Assessment, String)> {
-        let worst = self
-            .metrics
-            .iter()
-            .filter_map(|metric| metric.assessment.map(|assessment| (assessment, metric)))
-            .max_by_key(|(assessment, _)| *assessment);
-        let (assessment, metric) = worst?;
-        if assessment == Assessment::Successful
-            && self.metrics.iter().any(|metric| metric.assessment.is_none())
-        {
-            return None;
+        self.bad_end().or_else(|| self.is_successful().then(|| (Assessment::Successful, String::new())))
+    }
+
+    /// Whether a metric with a say was asked and has given no number yet: its run must not be ended
+    /// as if it had gone well.
+    pub(crate) fn knows_nothing(&self) -> bool {
+        self.metrics.iter().any(|metric| {
+            let counts = &metric.counts;
+            !metric.dry_run
+                && metric.assessment.is_none()
+                && counts.error > 0
+                && counts.successful + counts.failed + counts.inconclusive == 0
+        })
+    }
+
+    /// Takes in a measurement that is due; others would use up the count.
+    pub(crate) fn measured(
+        &mut self,
+        analysis: &Analysis,
+        index: usize,
+        value: Result<Value, String>,
+        now: Timestamp,
+    ) {
+        let (Some(spec), Some(metric)) = (analysis.metrics.get(index), self.metrics.get_mut(index)) else {
+            return;
+        };
+        if metric.is_due(now) {
+            metric.measured(spec, value, now);
         }
-        let last = metric.measurements.last().map_or("", |measurement| measurement.message.as_str());
-        Some((assessment, format!("metric `{}`: {last}", metric.name)))
     }
 }
 
@@ -102,90 +166,117 @@ impl MetricRun {
         self.assessment.is_none() && self.next.is_some_and(|at| at <= now)
     }
 
-    /// Takes in one measurement and decides, if it can.
-    pub(crate) fn measured(&mut self, spec: &AnalysisMetric, value: Result<f64, String>, now: Timestamp) {
+    fn measured(&mut self, spec: &AnalysisMetric, value: Result<Value, String>, now: Timestamp) {
         let measurement = judge(spec, value, now);
-        let was_error = measurement.assessment == Assessment::Error;
+        let assessment = measurement.assessment;
+        self.counts.add(assessment);
         self.measurements.push(measurement);
-        self.assessment = self.assess(spec);
-        let wait = if was_error { RETRY_AFTER_ERROR } else { spec.interval.unwrap_or(RETRY_AFTER_ERROR) };
+        if self.measurements.len() > KEPT {
+            self.measurements.remove(0);
+        }
+        self.assessment = self.counts.assess(spec);
+        let wait = match assessment {
+            Assessment::Error => RETRY_AFTER_ERROR,
+            _ => spec.interval.unwrap_or(RETRY_AFTER_ERROR),
+        };
         self.next = self.assessment.is_none().then(|| now + wait);
     }
+}
 
-    fn count_of(&self, assessment: Assessment) -> i64 {
-        let count = self.measurements.iter().filter(|m| m.assessment == assessment).count();
-        i64::try_from(count).unwrap_or(i64::MAX)
+impl Counts {
+    fn add(&mut self, assessment: Assessment) {
+        let is_error = assessment == Assessment::Error;
+        let is_success = assessment == Assessment::Successful;
+        self.consecutive_error = if is_error { self.consecutive_error + 1 } else { 0 };
+        // An error says nothing of the canary, but it interrupts the row, as in Argo Rollouts.
+        self.consecutive_success = if is_success { self.consecutive_success + 1 } else { 0 };
+        match assessment {
+            Assessment::Successful => self.successful += 1,
+            Assessment::Inconclusive => self.inconclusive += 1,
+            Assessment::Error => self.error += 1,
+            Assessment::Failed => self.failed += 1,
+        }
     }
 
     fn assess(&self, spec: &AnalysisMetric) -> Option<Assessment> {
-        let errors_in_a_row =
-            self.measurements.iter().rev().take_while(|m| m.assessment == Assessment::Error).count();
-        let failed = self.count_of(Assessment::Failed);
-        let inconclusive = self.count_of(Assessment::Inconclusive);
         // When several limits are exceeded the last check wins: error over inconclusive over failed.
-        if i64::try_from(errors_in_a_row).unwrap_or(i64::MAX) > spec.consecutive_error_limit {
+        if self.consecutive_error > spec.consecutive_error_limit {
             return Some(Assessment::Error);
         }
-        if inconclusive > spec.inconclusive_limit {
+        if self.inconclusive > spec.inconclusive_limit {
             return Some(Assessment::Inconclusive);
         }
-        if spec.failure_limit >= 0 && failed > spec.failure_limit {
+        let limited = spec.failure_limit >= 0;
+        if limited && self.failed > spec.failure_limit {
             return Some(Assessment::Failed);
         }
-        let counted = failed + inconclusive + self.count_of(Assessment::Successful);
-        (counted >= i64::from(spec.count.unwrap_or(1))).then_some(Assessment::Successful)
+        let wanted = spec.consecutive_success_limit;
+        if wanted > 0 && self.consecutive_success >= wanted {
+            return Some(Assessment::Successful);
+        }
+        let counted = self.failed + self.inconclusive + self.successful;
+        if spec.count.is_none_or(|count| counted < i64::from(count)) {
+            return None;
+        }
+        Some(match (wanted > 0, limited) {
+            (false, _) => Assessment::Successful,
+            (true, true) => Assessment::Inconclusive,
+            (true, false) => Assessment::Failed,
+        })
     }
 }
 
-fn judge(spec: &AnalysisMetric, value: Result<f64, String>, now: Timestamp) -> Measurement {
+/// The conditions of a metric in words.
+fn limit(spec: &AnalysisMetric) -> String {
+    match (&spec.success_condition, &spec.failure_condition) {
+        (Some(success), None) => success.clone(),
+        (None, Some(failure)) => format!("not {failure}"),
+        (Some(success), Some(failure)) => format!("{success}, not {failure}"),
+        (None, None) => String::new(),
+    }
+}
+
+fn judge(spec: &AnalysisMetric, value: Result<Value, String>, now: Timestamp) -> Measurement {
+    let error =
+        |message: String| Measurement { time: now, value: None, assessment: Assessment::Error, message };
     let value = match value {
-        Ok(value) if value.is_finite() => value,
-        Ok(_) => {
-            return Measurement {
-                time: now,
-                value: None,
-                assessment: Assessment::Error,
-                message: "the value is not a finite number".to_owned(),
-            };
-        }
-        Err(message) => {
-            return Measurement { time: now, value: None, assessment: Assessment::Error, message };
-        }
+        Ok(value) => value,
+        Err(message) => return error(message),
     };
-    let failed = spec.failure_condition.as_deref().map(|text| holds(text, value));
-    let succeeded = spec.success_condition.as_deref().map(|text| holds(text, value));
-    let (assessment, message) = match (failed, succeeded) {
-        (Some(Err(reason)), _) | (_, Some(Err(reason))) => (Assessment::Error, reason),
-        (Some(Ok(true)), _) => (
-            Assessment::Failed,
-            format!("{value:.4} meets the failure condition {}", text(spec.failure_condition.as_deref())),
-        ),
-        (_, Some(Ok(true))) => {
-            (Assessment::Successful, format!("{value:.4} meets {}", text(spec.success_condition.as_deref())))
-        }
-        (None, Some(Ok(false))) => (
-            Assessment::Failed,
-            format!("{value:.4} does not meet {}", text(spec.success_condition.as_deref())),
-        ),
-        (Some(Ok(false)), Some(Ok(false))) => {
-            (Assessment::Inconclusive, format!("{value:.4} meets neither condition"))
-        }
-        (Some(Ok(false)), None) | (None, None) => (Assessment::Successful, format!("{value:.4}")),
+    let (assessment, message) = match verdict(spec, &value) {
+        Ok(verdict) => verdict,
+        Err(reason) => return error(reason.to_string()),
     };
-    Measurement { time: now, value: Some(value), assessment, message }
-}
-
-fn text(condition: Option<&str>) -> String {
-    format!("`{}`", condition.unwrap_or_default())
-}
-
-fn holds(condition: &str, value: f64) -> Result<bool, String> {
-    let gate = Gate::compile(condition).map_err(|error| error.to_string())?;
-    let mut variables = Map::new();
-    variables.insert("result".to_owned(), Value::from(value));
-    match gate.evaluate(&variables) {
-        Verdict::Pass => Ok(true),
-        Verdict::Fail => Ok(false),
-        Verdict::Undecided(reason) => Err(reason),
+    if assessment == Assessment::Successful && !value.is_measured() {
+        // A condition may let it through; a gate that measured nothing does not.
+        return error(match &value {
+            Value::Float(_) => "the value is not a finite number".to_owned(),
+            other => format!("{other} is no measurement: a value is missing or not a finite number"),
+        });
     }
+    Measurement {
+        time: now,
+        value: value.first_number().filter(|number| number.is_finite()),
+        assessment,
+        message,
+    }
+}
+
+fn verdict(spec: &AnalysisMetric, value: &Value) -> Result<(Assessment, String), ConditionError> {
+    let holds = |text: &Option<String>| {
+        text.as_deref().map(|text| Condition::compile(text)?.holds(value)).transpose()
+    };
+    let failed = holds(&spec.failure_condition)?;
+    let succeeded = holds(&spec.success_condition)?;
+    let success = spec.success_condition.as_deref().unwrap_or_default();
+    Ok(match (failed, succeeded) {
+        (Some(true), _) => {
+            let failure = spec.failure_condition.as_deref().unwrap_or_default();
+            (Assessment::Failed, format!("{value} meets the failure condition `{failure}`"))
+        }
+        (_, Some(true)) => (Assessment::Successful, format!("{value} meets `{success}`")),
+        (None, Some(false)) => (Assessment::Failed, format!("{value} does not meet `{success}`")),
+        (Some(false), Some(false)) => (Assessment::Inconclusive, format!("{value} meets neither condition")),
+        (Some(false) | None, None) => (Assessment::Successful, format!("{value}")),
+    })
 }

@@ -1,4 +1,4 @@
-//! Progressive delivery: the canary strategy of Argo Rollouts as a pure state machine.
+//! Progressive delivery: the strategies of Argo Rollouts as a pure state machine.
 //!
 //! [`RolloutSpec::parse`] reads a manifest, [`advance`] moves a [`RolloutState`] by one event and
 //! says what has to be done, [`arm_of`] assigns requests to arms. Nothing here does I/O; a driver
@@ -8,8 +8,14 @@ mod analysis;
 mod assignment;
 mod machine;
 mod spec;
+mod state;
 
-pub use analysis::{AnalysisRun, Assessment, Measurement, MetricRun};
+pub use analysis::{AnalysisRun, Assessment, Counts, Measurement, MetricRun};
 pub use assignment::arm_of;
-pub use machine::{Command, Event, HistoryEntry, Pause, Phase, RolloutState, advance};
-pub use spec::{AnalysisMetric, Quantity, Query, RolloutSpec, SpecError, Step};
+pub use machine::{Command, Event, Run, advance};
+pub use mainspring_expressions::condition::Value;
+pub use spec::{
+    Analysis, AnalysisMetric, Background, Experiment, Provider, Quantity, Query, RolloutSpec,
+    RuntimeArgument, SpecError, Step, Strategy, Warning, field_path,
+};
+pub use state::{Completion, Entry, HistoryEntry, Pause, PauseReason, Phase, RolloutState};

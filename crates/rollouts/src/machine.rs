@@ -1,68 +1,21 @@
-//! The rollout's state machine. The table it follows is Argo Rollouts' canary controller with an
-//! in-process traffic router.
+//! The rollout's state machine. The table it follows is Argo Rollouts' controller with an in-process
+//! traffic router; blue-green is a list of steps like any other.
 
 use crate::analysis::{AnalysisRun, Assessment};
-use crate::spec::{AnalysisMetric, RolloutSpec, Step};
+use crate::spec::{Analysis, Experiment, RolloutSpec, Step, Strategy};
+use crate::state::{Completion, Entry, Pause, PauseReason, Phase, RolloutState};
 use mainspring_domain::Timestamp;
-use serde::{Deserialize, Serialize};
+use mainspring_domain::delivery::Routing;
+use mainspring_expressions::condition::Value;
+use std::time::Duration;
 
-/// How a rollout shows itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Phase {
-    /// On its way.
-    Progressing,
-    /// Waiting for time or for a person.
-    Paused,
-    /// Given up; stable answers everything.
-    Degraded,
-    /// Done; the new version is stable.
-    Healthy,
-}
-
-/// Why and since when a rollout waits.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Pause {
-    /// `CanaryPauseStep` or `InconclusiveAnalysisRun`.
-    pub reason: String,
-    /// Since when.
-    pub since: Timestamp,
-}
-
-/// One line of a rollout's story.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HistoryEntry {
-    /// When.
-    pub time: Timestamp,
-    /// The step it belongs to.
-    pub step: usize,
-    /// What happened.
-    pub what: String,
-}
-
-/// Where a rollout stands. Serialised as it is between events, so that a restart goes on here.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct RolloutState {
-    /// How it shows itself.
-    pub phase: Phase,
-    /// Why, for people.
-    pub message: String,
-    /// Whether the new version's workers answer.
-    pub ready: bool,
-    /// The step at work; the number of steps when all are done.
-    pub step: usize,
-    /// The canary's share of the traffic in percent.
-    pub weight: u8,
-    /// The pause condition.
-    pub pause: Option<Pause>,
-    /// Set while the controller itself pauses: set without a pause condition means that somebody
-    /// resumed it.
-    pub controller_pause: bool,
-    /// The analysis at work or last done.
-    pub analysis: Option<AnalysisRun>,
-    /// When it was given up.
-    pub aborted: Option<Timestamp>,
-    /// What happened so far, oldest first.
-    pub history: Vec<HistoryEntry>,
+/// Which analysis a measurement belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Run {
+    /// That of the step.
+    Step,
+    /// The one beside the steps.
+    Background,
 }
 
 /// What can happen to a rollout.
@@ -70,23 +23,35 @@ pub struct RolloutState {
 pub enum Event {
     /// The new version's workers answer.
     Ready,
+    /// They do not for the moment.
+    Unready,
     /// They could not be started, or died for good.
     Unavailable(String),
     /// Time has passed.
     Tick,
-    /// A measurement of the present analysis, or why there is none.
+    /// A measurement, or why there is none.
     Measured {
-        /// The metric's position in the step.
+        /// Of which analysis.
+        run: Run,
+        /// The metric's position in it.
         metric: usize,
         /// The value, or why there is none.
-        value: Result<f64, String>,
+        value: Result<Value, String>,
     },
     /// Somebody resumes: ends a pause, or steps over an analysis.
     Promote,
     /// Somebody skips all that is left.
     PromoteFull,
+    /// Somebody stops it where it is.
+    Pause,
     /// Somebody gives it up.
     Abort(String),
+    /// Somebody begins anew what was given up.
+    Retry,
+    /// Another version takes its place.
+    Supersede(String),
+    /// The version in charge was asked for again.
+    GoBack,
 }
 
 /// What the driver has to do.
@@ -94,9 +59,13 @@ pub enum Event {
 pub enum Command {
     /// Give the canary this share of the traffic.
     SetWeight(u8),
+    /// Direct and mirror requests like this from now on.
+    SetRouting(Routing),
     /// Take a measurement and report it as [`Event::Measured`].
     Measure {
-        /// The metric's position in the step.
+        /// Of which analysis.
+        run: Run,
+        /// The metric's position in it.
         metric: usize,
     },
     /// Make the new version the stable one.
@@ -108,36 +77,8 @@ pub enum Command {
     },
 }
 
-impl RolloutState {
-    /// The beginning: waiting for the new version's workers.
-    #[must_use]
-    pub fn new(now: Timestamp) -> Self {
-        Self {
-            phase: Phase::Progressing,
-            message: "waiting for the new version to be ready".to_owned(),
-            ready: false,
-            step: 0,
-            weight: 0,
-            pause: None,
-            controller_pause: false,
-            analysis: None,
-            aborted: None,
-            history: vec![HistoryEntry { time: now, step: 0, what: "rollout created".to_owned() }],
-        }
-    }
-
-    /// Whether nothing more happens by itself.
-    #[must_use]
-    pub const fn is_final(&self) -> bool {
-        matches!(self.phase, Phase::Degraded | Phase::Healthy)
-    }
-
-    fn note(&mut self, now: Timestamp, what: impl Into<String>) {
-        self.history.push(HistoryEntry { time: now, step: self.step, what: what.into() });
-    }
-}
-
-/// Moves a rollout by one event. A final state stays as it is.
+/// Moves a rollout by one event. What has ended stays as it is, except that a person may try again
+/// what was given up.
 #[must_use]
 pub fn advance(
     spec: &RolloutSpec,
@@ -146,8 +87,20 @@ pub fn advance(
     now: Timestamp,
 ) -> (RolloutState, Vec<Command>) {
     let mut machine = Machine { spec, state: state.clone(), commands: Vec::new(), now };
-    if !state.is_final() {
-        machine.handle(event);
+    let again = state.completion == Some(Completion::Aborted);
+    match event {
+        Event::Retry if again => machine.begin_again("tried again by hand"),
+        Event::PromoteFull if again => {
+            machine.begin_again("promoted in full after it was given up");
+            machine.state.promote_full = true;
+        }
+        event if !state.is_final() => machine.handle(event),
+        _ => return (machine.state, machine.commands),
+    }
+    machine.settle();
+    let routing = machine.state.routing(spec);
+    if !machine.state.is_final() && routing != state.routing(spec) {
+        machine.commands.insert(0, Command::SetRouting(routing));
     }
     (machine.state, machine.commands)
 }
@@ -166,14 +119,21 @@ impl Machine<'_> {
                 if !self.state.ready {
                     self.state.ready = true;
                     self.state.note(self.now, "new version is ready");
+                    self.moved();
                     self.catch_up_weight();
                 }
                 self.progress();
             }
-            Event::Unavailable(reason) => self.abort(format!("the new version is not available: {reason}")),
-            Event::Tick => self.progress(),
-            Event::Measured { metric, value } => {
-                self.measured(metric, value);
+            Event::Unready => self.unready(),
+            Event::Unavailable(reason) => {
+                self.give_up(Completion::Aborted, format!("the new version is not available: {reason}"));
+            }
+            Event::Tick => {
+                self.progress();
+                self.look_at_deadline();
+            }
+            Event::Measured { run, metric, value } => {
+                self.measured(run, metric, value);
                 self.progress();
                 // The answer to one measurement asks for no other: those that are due were asked
                 // for together, and what comes next is asked for by time.
@@ -182,28 +142,62 @@ impl Machine<'_> {
             Event::Promote => self.promote(),
             Event::PromoteFull => {
                 self.state.note(self.now, "promoted in full");
-                self.state.step = self.spec.steps.len();
-                self.clear_pause();
+                self.state.promote_full = true;
+                self.state.paused = false;
+                self.clear_pauses();
+                self.moved();
                 self.progress();
             }
-            Event::Abort(reason) => self.abort(reason),
+            Event::Pause => {
+                if !self.state.paused {
+                    self.state.paused = true;
+                    self.state.note(self.now, "paused by hand");
+                }
+            }
+            Event::Abort(reason) => self.give_up(Completion::Aborted, reason),
+            Event::Supersede(reason) => self.give_up(Completion::Superseded, reason),
+            Event::GoBack => {
+                let reason = "the version in charge was asked for again".to_owned();
+                self.give_up(Completion::FastRolledBack, reason);
+            }
+            Event::Retry => {}
         }
     }
 
     /// Works through steps until one has to wait.
     fn progress(&mut self) {
-        while self.state.ready && !self.state.is_final() {
+        loop {
+            self.look_at_background();
+            let held = self.state.paused || self.is_inconclusive();
+            if self.state.is_final() || !self.state.ready || held {
+                return;
+            }
+            if self.state.is_fast() {
+                self.state.step = self.spec.steps.len();
+            }
             let Some(step) = self.spec.steps.get(self.state.step) else {
                 self.complete();
                 return;
             };
+            if self.state.step_started.is_none() {
+                self.state.step_started = Some(self.now);
+            }
             let done = match step {
                 Step::SetWeight(weight) => {
                     self.set_weight(*weight);
                     true
                 }
+                Step::Switch => {
+                    self.set_weight(100);
+                    true
+                }
                 Step::Pause(duration) => self.pause_is_over(*duration),
-                Step::Analysis { metrics, .. } => self.analysis_is_over(metrics),
+                Step::Analysis(analysis) => self.analysis_is_over(analysis),
+                Step::Experiment(experiment) => self.experiment_is_over(experiment),
+                Step::SetCanaryScale(_) | Step::SetHeaderRoute(_) | Step::SetMirrorRoute(..) => {
+                    self.state.note(self.now, step.label());
+                    true
+                }
             };
             if !done {
                 return;
@@ -214,20 +208,39 @@ impl Machine<'_> {
 
     fn next_step(&mut self) {
         self.state.step += 1;
-        self.clear_pause();
-        self.state.phase = Phase::Progressing;
-        "waiting for all steps to complete".clone_into(&mut self.state.message);
+        self.state.step_started = self.state.ready.then_some(self.now);
+        self.state.analysis = None;
+        self.clear_pauses();
+        self.moved();
+        if self.state.ready {
+            self.catch_up_weight();
+        }
     }
 
-    fn clear_pause(&mut self) {
-        self.state.pause = None;
+    fn moved(&mut self) {
+        self.state.progressed = self.now;
+        self.state.timed_out = false;
+    }
+
+    fn clear_pauses(&mut self) {
+        self.state.pauses.clear();
         self.state.controller_pause = false;
     }
 
-    /// Gives the weight of steps that a person stepped over before anything could answer.
+    /// Whether something could not decide and a person has to.
+    fn is_inconclusive(&self) -> bool {
+        self.state.pause(PauseReason::InconclusiveAnalysisRun).is_some()
+            || self.state.pause(PauseReason::InconclusiveExperiment).is_some()
+    }
+
+    /// Sets the weight that holds at this step where no step sets it: after an experiment, and
+    /// for steps that a person stepped over before anything could answer.
     fn catch_up_weight(&mut self) {
-        let weight = self.spec.weight_at(self.state.step.saturating_sub(1));
-        if (1..self.spec.steps.len()).contains(&self.state.step) && weight != self.state.weight {
+        let weight = match self.spec.steps.get(self.state.step) {
+            None | Some(Step::SetWeight(_) | Step::Switch) => self.spec.weight_before(self.state.step),
+            Some(_) => self.spec.weight_at(self.state.step),
+        };
+        if weight != self.state.weight && !self.state.is_fast() {
             self.set_weight(weight);
         }
     }
@@ -238,12 +251,32 @@ impl Machine<'_> {
         self.commands.push(Command::SetWeight(weight));
     }
 
-    fn pause_is_over(&mut self, duration: Option<std::time::Duration>) -> bool {
-        match (&self.state.pause, self.state.controller_pause) {
+    fn unready(&mut self) {
+        if !self.state.ready {
+            return;
+        }
+        self.state.ready = false;
+        self.state.note(self.now, "new version does not answer");
+        self.moved();
+        if self.state.weight > 0 {
+            self.set_weight(0);
+        }
+    }
+
+    const fn step_pause(&self) -> PauseReason {
+        match self.spec.strategy {
+            Strategy::Canary => PauseReason::CanaryPauseStep,
+            Strategy::BlueGreen => PauseReason::BlueGreenPause,
+        }
+    }
+
+    fn pause_is_over(&mut self, duration: Option<Duration>) -> bool {
+        let reason = self.step_pause();
+        match (self.state.pause(reason), self.state.controller_pause) {
             // Somebody took the condition away: resumed.
             (None, true) => true,
             (None, false) => {
-                self.wait("CanaryPauseStep");
+                self.wait(reason);
                 false
             }
             // Strictly later, as the controller this follows has it.
@@ -251,84 +284,279 @@ impl Machine<'_> {
         }
     }
 
-    fn wait(&mut self, reason: &str) {
-        self.state.pause = Some(Pause { reason: reason.to_owned(), since: self.now });
-        self.state.controller_pause = true;
-        self.state.phase = Phase::Paused;
-        reason.clone_into(&mut self.state.message);
-        self.state.note(self.now, format!("paused: {reason}"));
+    fn wait(&mut self, reason: PauseReason) {
+        if self.state.pause(reason).is_none() {
+            self.state.pauses.push(Pause { reason, since: self.now });
+            self.state.controller_pause = true;
+            self.state.note(self.now, format!("paused: {}", reason.as_str()));
+        }
     }
 
-    fn analysis_is_over(&mut self, metrics: &[AnalysisMetric]) -> bool {
-        if self.state.pause.is_some() {
-            return false;
-        }
-        if self.state.analysis.is_none() {
-            self.state.analysis = Some(AnalysisRun::start(metrics, self.now));
-            "waiting for analysis to complete".clone_into(&mut self.state.message);
-            self.state.note(self.now, "analysis started");
-        }
-        let Some(run) = &self.state.analysis else { return false };
+    fn analysis_is_over(&mut self, analysis: &Analysis) -> bool {
+        let run = self.step_run(analysis, "analysis");
         match run.decision() {
             None => {
-                self.commands.extend(run.due(self.now).map(|metric| Command::Measure { metric }));
+                self.ask(Run::Step);
                 false
             }
             Some((Assessment::Successful, _)) => {
                 self.state.note(self.now, "analysis successful");
-                self.state.analysis = None;
                 true
             }
             Some((Assessment::Inconclusive, _)) => {
-                self.wait("InconclusiveAnalysisRun");
+                self.wait(PauseReason::InconclusiveAnalysisRun);
                 false
             }
             Some((Assessment::Failed | Assessment::Error, reason)) => {
-                self.abort(format!("analysis failed: {reason}"));
+                self.give_up(Completion::Aborted, format!("analysis failed: {reason}"));
                 false
             }
         }
     }
 
-    fn measured(&mut self, index: usize, value: Result<f64, String>) {
-        let Some(Step::Analysis { metrics, .. }) = self.spec.steps.get(self.state.step) else { return };
-        let (Some(spec), Some(run)) = (metrics.get(index), &mut self.state.analysis) else { return };
-        let Some(metric) = run.metrics.get_mut(index) else { return };
-        // An answer that comes twice, or before its time, must not use up the count.
-        if metric.is_due(self.now) {
-            metric.measured(spec, value, self.now);
+    /// The step's analysis, begun if it was not.
+    fn step_run(&mut self, analysis: &Analysis, what: &str) -> &AnalysisRun {
+        if self.state.analysis.is_none() {
+            self.state.note(self.now, format!("{what} started"));
+        }
+        let now = self.now;
+        self.state.analysis.get_or_insert_with(|| AnalysisRun::start(analysis, now))
+    }
+
+    /// Asks for the measurements that are due.
+    fn ask(&mut self, which: Run) {
+        let run = match which {
+            Run::Step => &self.state.analysis,
+            Run::Background => &self.state.background,
+        };
+        let due: Vec<usize> = run.iter().flat_map(|run| run.due(self.now)).collect();
+        for metric in due {
+            let command = Command::Measure { run: which, metric };
+            if !self.commands.contains(&command) {
+                self.commands.push(command);
+            }
+        }
+    }
+
+    fn experiment_is_over(&mut self, experiment: &Experiment) -> bool {
+        let now = self.now;
+        let run = self.step_run(&experiment.analysis, "experiment");
+        let over = experiment.duration.is_none_or(|duration| now > run.started + duration);
+        let waits = run
+            .metrics
+            .iter()
+            .zip(&experiment.required)
+            .any(|(metric, required)| *required && !metric.dry_run && metric.assessment.is_none());
+        let knows_nothing = run.knows_nothing();
+        match run.bad_end() {
+            Some((Assessment::Inconclusive, _)) => {
+                self.wait(PauseReason::InconclusiveExperiment);
+                false
+            }
+            Some((_, reason)) => {
+                self.give_up(Completion::Aborted, format!("experiment failed: {reason}"));
+                false
+            }
+            None if over && !waits && !knows_nothing => {
+                self.state.note(self.now, "experiment successful");
+                true
+            }
+            None => {
+                self.ask(Run::Step);
+                false
+            }
+        }
+    }
+
+    /// Begins, asks and judges the analysis beside the steps.
+    fn look_at_background(&mut self) {
+        let Some(background) = &self.spec.background else { return };
+        let begun = self.state.step >= background.starting_step && self.state.step < self.spec.steps.len();
+        if self.state.is_final() || self.state.is_fast() || !self.state.ready {
+            return;
+        }
+        if self.state.background.is_none() {
+            if !begun || self.is_inconclusive() {
+                return;
+            }
+            self.state.note(self.now, "background analysis started");
+            self.state.background = Some(AnalysisRun::start(&background.analysis, self.now));
+        }
+        match self.state.background.as_ref().and_then(AnalysisRun::bad_end) {
+            Some((Assessment::Inconclusive, _)) => self.wait(PauseReason::InconclusiveAnalysisRun),
+            Some((_, reason)) => {
+                self.give_up(Completion::Aborted, format!("background analysis failed: {reason}"));
+            }
+            None => self.ask(Run::Background),
+        }
+    }
+
+    fn measured(&mut self, run: Run, metric: usize, value: Result<Value, String>) {
+        let spec = match run {
+            Run::Step => self.spec.steps.get(self.state.step).and_then(Step::analysis),
+            Run::Background => self.spec.background.as_ref().map(|background| &background.analysis),
+        };
+        let at_work = match run {
+            Run::Step => &mut self.state.analysis,
+            Run::Background => &mut self.state.background,
+        };
+        if let (Some(spec), Some(at_work)) = (spec, at_work) {
+            at_work.measured(spec, metric, value, self.now);
         }
     }
 
     fn promote(&mut self) {
         self.state.note(self.now, "promoted by hand");
-        let in_analysis = matches!(self.spec.steps.get(self.state.step), Some(Step::Analysis { .. }));
-        if in_analysis || self.state.pause.is_none() {
-            self.state.analysis = None;
-            if self.state.step < self.spec.steps.len() {
-                self.next_step();
-            }
-        } else {
-            self.state.pause = None;
+        self.moved();
+        let by_hand = std::mem::replace(&mut self.state.paused, false);
+        let undecided = |run: &Option<AnalysisRun>| {
+            run.as_ref()
+                .and_then(AnalysisRun::bad_end)
+                .is_some_and(|(end, _)| end == Assessment::Inconclusive)
+        };
+        if undecided(&self.state.background) {
+            // A new one is begun: who resumes does not say that all is well from now on.
+            self.state.background = None;
+        }
+        if undecided(&self.state.analysis) {
+            self.next_step();
+        } else if !self.state.pauses.is_empty() {
+            // Only the pause step that was really waited for is over by that.
+            let waited = self.state.pause(self.step_pause()).is_some();
+            self.state.pauses.clear();
+            self.state.controller_pause = waited;
+        } else if !by_hand
+            && self.spec.strategy == Strategy::Canary
+            && self.state.step < self.spec.steps.len()
+        {
+            self.next_step();
         }
         self.progress();
     }
 
-    fn abort(&mut self, reason: String) {
-        self.state.note(self.now, format!("aborted: {reason}"));
-        self.clear_pause();
-        self.state.phase = Phase::Degraded;
-        self.state.aborted = Some(self.now);
+    fn begin_again(&mut self, what: &str) {
+        let fresh = RolloutState::new(self.now, self.state.entry, false);
+        let history = std::mem::take(&mut self.state.history);
+        self.state = RolloutState { history, ..fresh };
+        self.state.note(self.now, what);
+    }
+
+    fn give_up(&mut self, completion: Completion, reason: String) {
+        let what = if completion == Completion::Aborted { "aborted" } else { "ended" };
+        self.state.note(self.now, format!("{what}: {reason}"));
+        // The controller's own pause goes too: a retry whose first step is a pause must pause.
+        self.clear_pauses();
+        self.state.paused = false;
+        self.state.promote_full = false;
+        self.state.step = 0;
+        self.state.step_started = None;
         self.state.weight = 0;
+        self.state.completion = Some(completion);
+        if completion != Completion::FastRolledBack {
+            self.state.aborted = Some(self.now);
+        }
         self.state.message.clone_from(&reason);
+        self.commands.clear();
         self.commands.push(Command::RollBack { reason });
     }
 
     fn complete(&mut self) {
+        let unknown = self.state.background.as_ref().is_some_and(AnalysisRun::knows_nothing);
+        if unknown && !self.state.is_fast() {
+            return;
+        }
         self.state.note(self.now, "completed: the new version is stable");
-        self.state.phase = Phase::Healthy;
+        self.state.completion = Some(match self.state.entry {
+            Entry::FastRollBack => Completion::FastRolledBack,
+            Entry::RollBack => Completion::RolledBack,
+            _ if self.state.promote_full => Completion::FastPromoted,
+            Entry::Steps | Entry::Initial => Completion::Promoted,
+        });
         self.state.weight = 0;
         "the new version is stable".clone_into(&mut self.state.message);
+        self.commands.retain(|command| !matches!(command, Command::Measure { .. }));
         self.commands.push(Command::Complete);
+    }
+
+    /// A rollout that waits for time or measurements is not stuck.
+    fn look_at_deadline(&mut self) {
+        let waits = match self.spec.steps.get(self.state.step) {
+            Some(Step::Pause(_) | Step::Analysis(_) | Step::Experiment(_)) => self.state.ready,
+            _ => false,
+        };
+        let late = self.now > self.state.progressed + self.spec.progress_deadline;
+        if self.state.is_final() || self.state.paused || !self.state.pauses.is_empty() || waits || !late {
+            return;
+        }
+        if self.spec.progress_deadline_abort {
+            let reason = "ProgressDeadlineExceeded: the rollout has timed out progressing".to_owned();
+            self.give_up(Completion::Aborted, reason);
+        } else if !self.state.timed_out {
+            self.state.timed_out = true;
+            self.state.note(self.now, "timed out progressing");
+        }
+    }
+
+    /// Brings what is shown in line with what is.
+    fn settle(&mut self) {
+        if self.state.pauses.is_empty() {
+            self.state.controller_pause = false;
+        }
+        self.count_manual_pauses();
+        let (phase, message) = self.shown();
+        self.state.phase = phase;
+        if let Some(message) = message {
+            message.clone_into(&mut self.state.message);
+        }
+        if self.state.is_final() && self.state.finished.is_none() {
+            self.state.finished = Some(self.now);
+        }
+    }
+
+    /// The phase by precedence; the message of an end was set with it.
+    fn shown(&self) -> (Phase, Option<&'static str>) {
+        match self.state.completion {
+            Some(Completion::Aborted | Completion::Superseded) => return (Phase::Degraded, None),
+            Some(_) => return (Phase::Healthy, None),
+            None => {}
+        }
+        if self.state.timed_out {
+            let message = "ProgressDeadlineExceeded: the rollout has timed out progressing";
+            return (Phase::Degraded, Some(message));
+        }
+        if self.state.paused {
+            return (Phase::Paused, Some("manually paused"));
+        }
+        if let Some(pause) = self.state.pauses.first() {
+            return (Phase::Paused, Some(pause.reason.as_str()));
+        }
+        let message = if !self.state.ready {
+            "waiting for the new version to be ready"
+        } else {
+            match (self.spec.strategy, self.spec.steps.get(self.state.step)) {
+                (_, Some(Step::Analysis(_))) => "waiting for analysis to complete",
+                (_, Some(Step::Experiment(_))) => "waiting for experiment to complete",
+                (_, None) => "waiting for the background analysis to measure something",
+                (Strategy::Canary, Some(_)) => "waiting for all steps to complete",
+                (Strategy::BlueGreen, Some(_)) => "active service cutover pending",
+            }
+        };
+        (Phase::Progressing, Some(message))
+    }
+
+    fn count_manual_pauses(&mut self) {
+        let endless = matches!(self.spec.steps.get(self.state.step), Some(Step::Pause(None)));
+        let waits = self.state.paused
+            || self.is_inconclusive()
+            || (endless && self.state.pause(self.step_pause()).is_some());
+        match (waits, self.state.manual_pause_since) {
+            (true, None) => self.state.manual_pause_since = Some(self.now),
+            (false, Some(since)) => {
+                let waited = self.now.as_millis().saturating_sub(since.as_millis());
+                self.state.manual_pause_millis = self.state.manual_pause_millis.saturating_add(waited);
+                self.state.manual_pause_since = None;
+            }
+            (true, Some(_)) | (false, None) => {}
+        }
     }
 }

@@ -335,9 +335,8 @@ impl Parser<'_> {
     fn map(&mut self) -> Result<Expression, ConditionError> {
         let mut fields = Vec::new();
         while !self.takes("}") {
-            let name = match self.peek().cloned() {
-                Some(Token::Name(name) | Token::Text(name)) => name,
-                _ => return Err(self.unexpected()),
+            let Some(Token::Name(name) | Token::Text(name)) = self.peek().cloned() else {
+                return Err(self.unexpected());
             };
             self.position += 1;
             self.expect(":")?;

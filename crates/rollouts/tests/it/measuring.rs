@@ -1,7 +1,7 @@
 //! How measurements are judged.
 
-use crate::driver::{Driver, spec_with};
-use mainspring_rollouts::{Assessment, Command, Event, Phase, RolloutSpec};
+use crate::driver::{Driver, measure, measured, spec_with};
+use mainspring_rollouts::{Assessment, Command, Event, Phase, RolloutSpec, Run, Value};
 use std::path::Path;
 
 /// A rollout in its analysis with this metric.
@@ -15,7 +15,7 @@ fn analysing(metric: &str) -> Driver {
 fn outcome(metric: &str, values: &[Result<f64, &str>]) -> String {
     let mut driver = analysing(metric);
     for value in values {
-        driver.send(Event::Measured { metric: 0, value: value.map_err(str::to_owned) });
+        driver.send(measured(0, value.map_err(str::to_owned)));
         driver.tick(10);
     }
     match (driver.state.phase, driver.state.message.as_str()) {
@@ -31,7 +31,7 @@ fn judged(conditions: &str, value: Result<f64, &str>) -> Assessment {
     // Limits that decide nothing after one measurement.
     let limits = "interval: 10s\ncount: 9\nfailureLimit: -1\ninconclusiveLimit: 9";
     let mut driver = analysing(&format!("{limits}\n{conditions}"));
-    driver.send(Event::Measured { metric: 0, value: value.map_err(str::to_owned) });
+    driver.send(measured(0, value.map_err(str::to_owned)));
     driver.state.analysis.unwrap().metrics[0].measurements[0].assessment
 }
 
@@ -55,9 +55,8 @@ fn one_measurement_follows_the_table() {
         (overlapping, 2.5, Failed),
         (overlapping, 1.0, Successful),
         ("successCondition: result", 0.5, Error),
-        ("successCondition: nothing < 1", 0.5, Error),
         ("successCondition: result[0] < 1", 0.5, Error),
-        ("successCondition: result < 9\nfailureCondition: nothing > 1", 0.5, Error),
+        ("successCondition: result < 9\nfailureCondition: result[0] > 1", 0.5, Error),
     ];
     for (conditions, value, expected) in cases {
         assert_eq!(judged(conditions, Ok(value)), expected, "{conditions} of {value}");
@@ -65,10 +64,10 @@ fn one_measurement_follows_the_table() {
 }
 
 #[test]
-fn what_is_no_number_is_an_error_whatever_the_condition_says() {
+fn what_is_no_number_never_passes_whatever_the_condition_says() {
     let generous = [
         "successCondition: 'true'",
-        "successCondition: default(result, 0.0) < 1.0",
+        "successCondition: isNaN(result) || isInf(result)",
         "failureCondition: 'false'",
     ];
     for conditions in generous {
@@ -76,6 +75,56 @@ fn what_is_no_number_is_an_error_whatever_the_condition_says() {
             assert_eq!(judged(conditions, value), Assessment::Error, "{conditions} of {value:?}");
         }
     }
+    assert_eq!(judged("successCondition: result < 1", Ok(f64::NAN)), Assessment::Failed);
+}
+
+/// How a value that is no single number is judged.
+fn judged_value(conditions: &str, value: Value) -> Assessment {
+    let limits = "interval: 10s\ncount: 9\nfailureLimit: -1\ninconclusiveLimit: 9";
+    let mut driver = analysing(&format!("{limits}\n{conditions}"));
+    driver.send(Event::Measured { run: Run::Step, metric: 0, value: Ok(value) });
+    driver.state.analysis.unwrap().metrics[0].measurements[0].assessment
+}
+
+#[test]
+fn a_vector_is_a_list_and_an_empty_one_is_an_error() {
+    let vector = |numbers: &[f64]| Value::List(numbers.iter().copied().map(Value::Float).collect());
+    let condition = "successCondition: result[0] >= 0.95";
+    assert_eq!(judged_value(condition, vector(&[0.96, 0.1])), Assessment::Successful);
+    assert_eq!(judged_value(condition, vector(&[0.9])), Assessment::Failed);
+    assert_eq!(judged_value(condition, vector(&[])), Assessment::Error);
+    assert_eq!(judged_value("successCondition: len(result) == 0", vector(&[])), Assessment::Error);
+    assert_eq!(
+        judged_value("successCondition: all(result, {# < 1})", vector(&[0.5, f64::NAN])),
+        Assessment::Failed
+    );
+    assert_eq!(judged_value("successCondition: default(result, 1) == 1", Value::Nil), Assessment::Error);
+}
+
+#[test]
+fn successes_in_a_row_decide() {
+    let metric = |more: &str| {
+        format!("interval: 10s\nconsecutiveSuccessLimit: 2\nsuccessCondition: result < 1\n{more}")
+    };
+    assert_eq!(
+        outcome(&metric("failureLimit: -1"), &[Ok(5.0), Ok(0.0), Ok(5.0), Ok(0.0), Ok(0.0)]),
+        "successful"
+    );
+    assert_eq!(outcome(&metric("failureLimit: -1"), &[Ok(0.0), Err("nobody came"), Ok(0.0)]), WAITING);
+    assert_eq!(outcome(&metric("count: 3\nfailureLimit: 1"), &[Ok(0.0), Ok(5.0), Ok(0.0)]), "inconclusive");
+    assert_eq!(outcome(&metric("count: 3\nfailureLimit: -1"), &[Ok(0.0), Ok(5.0), Ok(0.0)]), "aborted");
+}
+
+#[test]
+fn a_dry_run_has_no_say() {
+    let text = crate::driver::manifest(&crate::driver::steps("a p"), "      successCondition: result < 1")
+        .replace(
+            "templates: [{templateName: t}]",
+            "templates: [{templateName: t}], dryRun: [{metricName: .*}]",
+        );
+    let mut driver = Driver::new(RolloutSpec::parse(&text, Path::new("r")).unwrap());
+    driver.send(Event::Ready);
+    assert_eq!(driver.state.step, 1, "nothing is waited for");
 }
 
 #[test]
@@ -126,19 +175,19 @@ fn without_count_and_interval_one_measurement_decides() {
 #[test]
 fn after_an_error_the_next_measurement_comes_after_ten_seconds() {
     let mut driver = analysing("interval: 60s\ncount: 2\nsuccessCondition: result < 1");
-    driver.send(Event::Measured { metric: 0, value: Err("nobody came".into()) });
+    driver.send(measured(0, Err("nobody came".into())));
     assert!(driver.tick(9).is_empty());
-    assert_eq!(driver.tick(1), [Command::Measure { metric: 0 }], "ten seconds, not sixty");
+    assert_eq!(driver.tick(1), [measure(0)], "ten seconds, not sixty");
     driver.measure(0.0);
     assert!(driver.tick(59).is_empty());
-    assert_eq!(driver.tick(1), [Command::Measure { metric: 0 }], "after a number the interval holds");
+    assert_eq!(driver.tick(1), [measure(0)], "after a number the interval holds");
 }
 
 #[test]
 fn the_first_measurement_waits_for_the_initial_delay() {
     let mut driver = analysing("initialDelay: 30s\nsuccessCondition: result < 1");
     assert!(driver.tick(29).is_empty());
-    assert_eq!(driver.tick(1), [Command::Measure { metric: 0 }]);
+    assert_eq!(driver.tick(1), [measure(0)]);
 }
 
 #[test]
@@ -172,10 +221,10 @@ fn two_metrics() -> Driver {
 #[test]
 fn the_answer_to_one_measurement_asks_for_no_other() {
     let mut driver = two_metrics();
-    let both = [Command::Measure { metric: 0 }, Command::Measure { metric: 1 }];
+    let both = [measure(0), measure(1)];
     assert_eq!(driver.commands[1..], both);
     for metric in [0, 1] {
-        let commands = driver.send(Event::Measured { metric, value: Ok(0.0) });
+        let commands = driver.send(measured(metric, Ok(0.0)));
         assert!(commands.is_empty(), "{commands:?}");
     }
     assert_eq!(driver.tick(10), both);
@@ -187,7 +236,7 @@ fn every_metric_must_succeed() {
     for round in 0..4 {
         assert_eq!(driver.state.step, 1, "round {round}");
         for metric in [0, 1] {
-            driver.send(Event::Measured { metric, value: Ok(0.0) });
+            driver.send(measured(metric, Ok(0.0)));
         }
         driver.tick(10);
     }
@@ -197,8 +246,8 @@ fn every_metric_must_succeed() {
 #[test]
 fn one_bad_metric_decides_at_once() {
     let mut driver = two_metrics();
-    driver.send(Event::Measured { metric: 0, value: Ok(0.0) });
-    let commands = driver.send(Event::Measured { metric: 1, value: Ok(7.0) });
+    driver.send(measured(0, Ok(0.0)));
+    let commands = driver.send(measured(1, Ok(7.0)));
     assert!(
         matches!(&commands[..], [Command::RollBack { reason }] if reason.contains("`two`")),
         "{commands:?}"
@@ -209,6 +258,6 @@ fn one_bad_metric_decides_at_once() {
 fn a_measurement_of_a_metric_that_does_not_exist_changes_nothing() {
     let mut driver = two_metrics();
     let before = driver.state.clone();
-    driver.send(Event::Measured { metric: 7, value: Ok(0.0) });
+    driver.send(measured(7, Ok(0.0)));
     assert_eq!(driver.state, before);
 }

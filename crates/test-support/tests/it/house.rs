@@ -33,7 +33,7 @@ const FLOORS: [(u8, &[&str]); 5] = [
 
 /// Heavy dependencies and the rooms that may name them. One room each, except where the reason is
 /// given.
-const HOMES: [(&str, &[&str]); 13] = [
+const HOMES: [(&str, &[&str]); 12] = [
     // The data gate runs a contract's SQL rules on an in-memory database of its own.
     ("rusqlite", &["metadata-store", "data-quality"]),
     ("tokio-postgres", &["metadata-store"]),
@@ -41,7 +41,6 @@ const HOMES: [(&str, &[&str]); 13] = [
     ("arrow-array", &["tables"]),
     ("arrow-csv", &["tables"]),
     ("arrow-schema", &["tables"]),
-    ("cel", &["expressions"]),
     ("croner", &["expressions"]),
     ("async-graphql", &["http-api"]),
     // The binary sets the server up that the routers belong to.

@@ -1,0 +1,211 @@
+//! Where a rollout stands.
+
+use crate::analysis::AnalysisRun;
+use mainspring_domain::Timestamp;
+use mainspring_domain::delivery::Routing;
+use serde::{Deserialize, Serialize};
+
+/// Lines of a rollout's story; what is beyond only changes the state.
+const MAX_HISTORY: usize = 1000;
+
+/// How a rollout shows itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Phase {
+    /// On its way.
+    Progressing,
+    /// Waiting for time or for a person.
+    Paused,
+    /// Given up, or stuck; stable answers everything once it is given up.
+    Degraded,
+    /// Done; the new version is stable, or the old one stayed.
+    Healthy,
+}
+
+/// Why a rollout waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PauseReason {
+    /// A pause step.
+    CanaryPauseStep,
+    /// Blue-green waits before its switch.
+    BlueGreenPause,
+    /// An analysis could not decide.
+    InconclusiveAnalysisRun,
+    /// An experiment could not decide.
+    InconclusiveExperiment,
+}
+
+impl PauseReason {
+    /// The name that Argo Rollouts gives it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::CanaryPauseStep => "CanaryPauseStep",
+            Self::BlueGreenPause => "BlueGreenPause",
+            Self::InconclusiveAnalysisRun => "InconclusiveAnalysisRun",
+            Self::InconclusiveExperiment => "InconclusiveExperiment",
+        }
+    }
+}
+
+/// Why and since when a rollout waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    /// Why.
+    pub reason: PauseReason,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// One line of a rollout's story.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HistoryEntry {
+    /// When.
+    pub time: Timestamp,
+    /// The step it belongs to.
+    pub step: usize,
+    /// What happened.
+    pub what: String,
+}
+
+/// How a rollout ended, in the words of Argo Rollouts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Completion {
+    /// Every step was done.
+    Promoted,
+    /// The rest was skipped by a person.
+    FastPromoted,
+    /// An older version was put back, by all steps.
+    RolledBack,
+    /// An older version was put back at once, or the version in charge was asked for again.
+    FastRolledBack,
+    /// Given up.
+    Aborted,
+    /// Another version took its place.
+    Superseded,
+}
+
+/// How a rollout begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Entry {
+    /// By its steps.
+    #[default]
+    Steps,
+    /// At once: there is no version in charge that it could be compared with.
+    Initial,
+    /// An older version, by its steps.
+    RollBack,
+    /// An older version, at once: it is within the rollback window or still loaded.
+    FastRollBack,
+}
+
+/// Where a rollout stands. Serialised as it is between events, so that a restart goes on here.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RolloutState {
+    /// How it shows itself.
+    pub phase: Phase,
+    /// Why, for people.
+    pub message: String,
+    /// How it began.
+    pub entry: Entry,
+    /// Whether the new version's workers answer.
+    pub ready: bool,
+    /// The step at work; the number of steps when all are done, 0 after an abort.
+    pub step: usize,
+    /// When that step began.
+    pub step_started: Option<Timestamp>,
+    /// The canary's share of the traffic in percent.
+    pub weight: u8,
+    /// The pause conditions.
+    pub pauses: Vec<Pause>,
+    /// Set while the controller itself pauses: set without a pause condition means that somebody
+    /// resumed it.
+    pub controller_pause: bool,
+    /// Paused by a person.
+    pub paused: bool,
+    /// A person asked to skip the rest.
+    pub promote_full: bool,
+    /// The step's analysis at work or last done.
+    pub analysis: Option<AnalysisRun>,
+    /// The analysis beside the steps.
+    pub background: Option<AnalysisRun>,
+    /// When it was given up.
+    pub aborted: Option<Timestamp>,
+    /// Whether nothing has moved for longer than the deadline.
+    pub timed_out: bool,
+    /// When something last moved.
+    pub progressed: Timestamp,
+    /// When this try began.
+    pub started: Timestamp,
+    /// When it ended.
+    pub finished: Option<Timestamp>,
+    /// How it ended.
+    pub completion: Option<Completion>,
+    /// Since when a person is waited for.
+    pub manual_pause_since: Option<Timestamp>,
+    /// Milliseconds that a person was waited for before.
+    pub manual_pause_millis: i64,
+    /// What happened so far, oldest first.
+    pub history: Vec<HistoryEntry>,
+}
+
+impl RolloutState {
+    /// The beginning: waiting for the new version's workers.
+    #[must_use]
+    pub fn new(now: Timestamp, entry: Entry, paused: bool) -> Self {
+        Self {
+            phase: if paused { Phase::Paused } else { Phase::Progressing },
+            message: if paused { "manually paused" } else { "waiting for the new version to be ready" }
+                .to_owned(),
+            entry,
+            ready: false,
+            step: 0,
+            step_started: None,
+            weight: 0,
+            pauses: Vec::new(),
+            controller_pause: false,
+            paused,
+            promote_full: false,
+            analysis: None,
+            background: None,
+            aborted: None,
+            timed_out: false,
+            progressed: now,
+            started: now,
+            finished: None,
+            completion: None,
+            manual_pause_since: paused.then_some(now),
+            manual_pause_millis: 0,
+            history: vec![HistoryEntry { time: now, step: 0, what: "rollout created".to_owned() }],
+        }
+    }
+
+    /// Whether nothing more happens by itself.
+    #[must_use]
+    pub const fn is_final(&self) -> bool {
+        self.completion.is_some()
+    }
+
+    /// Whether steps, pauses and analyses are skipped.
+    #[must_use]
+    pub const fn is_fast(&self) -> bool {
+        self.promote_full || matches!(self.entry, Entry::Initial | Entry::FastRollBack)
+    }
+
+    /// The pause of that reason.
+    #[must_use]
+    pub fn pause(&self, reason: PauseReason) -> Option<&Pause> {
+        self.pauses.iter().find(|pause| pause.reason == reason)
+    }
+
+    /// The routes in force: none before the version answers and after the end.
+    #[must_use]
+    pub fn routing(&self, spec: &crate::RolloutSpec) -> Routing {
+        if self.ready && !self.is_final() { spec.routing_at(self.step) } else { Routing::default() }
+    }
+
+    pub(crate) fn note(&mut self, now: Timestamp, what: impl Into<String>) {
+        if self.history.len() < MAX_HISTORY {
+            self.history.push(HistoryEntry { time: now, step: self.step, what: what.into() });
+        }
+    }
+}
