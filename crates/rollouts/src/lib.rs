@@ -7,6 +7,7 @@
 mod analysis;
 mod assignment;
 mod machine;
+mod release;
 mod spec;
 mod state;
 
@@ -14,6 +15,7 @@ pub use analysis::{AnalysisRun, Assessment, Counts, Measurement, MetricRun};
 pub use assignment::arm_of;
 pub use machine::{Command, Event, Run, advance};
 pub use mainspring_expressions::condition::Value;
+pub use release::entry;
 pub use spec::{
     Analysis, AnalysisMetric, Background, Experiment, Provider, Quantity, Query, RolloutSpec,
     RuntimeArgument, SpecError, Step, Strategy, Warning, field_path,
