@@ -117,7 +117,7 @@ pub(super) fn is_acceptable(id: &str) -> bool {
 /// The status of each failure. What the client did wrong is 400; what may go away is 503.
 fn refusal(error: &ServeError) -> Refusal {
     let status = match error {
-        ServeError::NotDeployed(_) => StatusCode::NOT_FOUND,
+        ServeError::NotDeployed(_) | ServeError::NotLoaded { .. } => StatusCode::NOT_FOUND,
         ServeError::Signature(_) | ServeError::Input(_) => StatusCode::BAD_REQUEST,
         ServeError::Model(_) => StatusCode::INTERNAL_SERVER_ERROR,
         ServeError::WorkerDied | ServeError::NotReady => StatusCode::SERVICE_UNAVAILABLE,
