@@ -107,6 +107,7 @@ impl Loop {
                 python_path: python_path.clone(),
                 workers: 1,
                 queue: 1024,
+                concurrency: None,
                 load_timeout: Duration::from_secs(120),
                 request_timeout: Duration::from_secs(30),
                 logs: data_dir.join("logs"),

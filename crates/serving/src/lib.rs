@@ -5,15 +5,20 @@
 //! model and assigns each request to a version. What was served comes back as a
 //! [`Prediction`](mainspring_domain::monitoring::Prediction) for the caller to store.
 
+mod engine;
 mod frames;
 mod gateway;
+mod python;
 mod server;
 mod signature;
+mod statistics;
 mod worker;
 
+pub use engine::Description;
 pub use gateway::{Assign, Gateway, RouteView, Served, ServedVersion, score};
 pub use server::{ModelServer, ServerSettings};
 pub use signature::{ColumnSpec, SignatureError};
+pub use statistics::{BUCKETS_US, Counts};
 
 use thiserror::Error;
 
