@@ -3,6 +3,7 @@
 The server has the models of serving_models.py, each as version 1, and asks for no login.
 """
 
+import base64
 import json
 import queue
 import sys
@@ -106,7 +107,7 @@ def common(client, module):
     client.get_system_shared_memory_status()
     client.get_cuda_shared_memory_status()
     refused("not offered", client.register_system_shared_memory, "r", "/r", 64)
-    refused("not offered", client.register_cuda_shared_memory, "r", b"handle", 0, 64)
+    refused("not offered", client.register_cuda_shared_memory, "r", base64.b64encode(b"handle"), 0, 64)
     for unregister in (client.unregister_system_shared_memory, client.unregister_cuda_shared_memory):
         unregister()
         unregister("r")
