@@ -156,8 +156,8 @@ def load(stream: FrameStream, folder: str) -> Any:
             "type": "ready",
             "pid": os.getpid(),
             "load_seconds": round(time.monotonic() - started, 3),
-            "inputs": describe_schema(signature.inputs) if signature else None,
-            "outputs": describe_schema(signature.outputs) if signature else None,
+            "inputs": describe_schema(signature.inputs, "input") if signature else None,
+            "outputs": describe_schema(signature.outputs, "predictions") if signature else None,
             "flavors": sorted(model.metadata.flavors),
         }
     except (Exception, SystemExit) as error:

@@ -17,16 +17,24 @@ class InputError(Exception):
     """The caller's data does not fit the model's signature."""
 
 
-def describe_schema(schema: Any) -> list[dict[str, Any]] | None:
-    """A signature's inputs or outputs, one entry a column or tensor."""
+def describe_schema(schema: Any, word: str) -> list[dict[str, Any]] | None:
+    """A signature's inputs or outputs, one entry a column or tensor; `word` names what has no name."""
     if schema is None:
         return None
     if schema.is_tensor_spec():
         return [
-            {"name": spec.name, "type": "tensor", "required": True, "dtype": str(spec.type), "shape": list(spec.shape)}
-            for spec in schema.inputs
+            {"name": name, "type": "tensor", "required": True, "dtype": str(spec.type), "shape": list(spec.shape)}
+            for name, spec in zip(_names(schema, word), schema.inputs)
         ]
-    return [{"name": spec.name, "type": _type_name(spec), "required": spec.required} for spec in schema.inputs]
+    return [
+        {"name": name, "type": _type_name(spec), "required": spec.required}
+        for name, spec in zip(_names(schema, word), schema.inputs)
+    ]
+
+
+def _names(schema: Any, word: str) -> list[str]:
+    made = [word] if len(schema.inputs) == 1 else [f"{word}-{number}" for number in range(len(schema.inputs))]
+    return [made[i] if spec.name is None else str(spec.name) for i, spec in enumerate(schema.inputs)]
 
 
 def model_input(columns: list[str] | None, rows: list[Any], schema: Any) -> Any:

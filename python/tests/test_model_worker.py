@@ -114,7 +114,7 @@ def test_it_introduces_itself(client):
             {"name": "y", "type": "double", "required": True},
             {"name": "name", "type": "string", "required": False},
         ],
-        "outputs": [{"name": None, "type": "double", "required": True}],
+        "outputs": [{"name": "predictions", "type": "double", "required": True}],
         "flavors": ["python_function"],
     }
 
@@ -206,7 +206,7 @@ def test_arrays(tmp_path, spec, message, answer):
     )
     client = Client(tmp_path / "saved")
     assert client.hello["inputs"] == [
-        {"name": None, "type": "tensor", "required": True, "dtype": "float64", "shape": [-1, 2]}
+        {"name": "input", "type": "tensor", "required": True, "dtype": "float64", "shape": [-1, 2]}
     ]
     reply = client.ask(spec)[1]
     if message:

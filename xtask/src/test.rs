@@ -62,6 +62,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let mlflow_2 = environment::venv(&environments.join("mlflow-2"), MLFLOW_2)?;
     let dvc = environment::venv(&environments.join("dvc"), DVC)?.with_file_name("dvc");
     let moto = environment::venv(&environments.join("moto"), MOTO)?.with_file_name("moto_server");
+    let serving = std::fs::read_to_string(root.join("tests/clients/serving-requirements.txt"))?;
+    let serving = environment::venv(&environments.join("serving"), &serving)?;
     let wandb = environment::venv(&environments.join("wandb"), WANDB)?;
 
     step("unit, property, snapshot and client tests");
@@ -75,6 +77,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             .env("MAINSPRING_TEST_DVC", &dvc)
             .env("MAINSPRING_TEST_MLFLOW", &mlflow)
             .env("MAINSPRING_TEST_MLFLOW_2", &mlflow_2)
+            .env("MAINSPRING_TEST_SERVING", &serving)
             .env("MAINSPRING_TEST_WANDB", &wandb)
             .env("MAINSPRING_TEST_POSTGRES", &postgres.uri)
             .env("MAINSPRING_TEST_POSTGRES_CA", &postgres.authority)

@@ -6,6 +6,7 @@ use crate::delivery::{Delivery, manifest};
 use crate::models::ModelFiles;
 use crate::monitors::Monitors;
 use crate::reactions::Reactions;
+use crate::repository::Repository;
 use crate::runner::PythonTasks;
 use crate::watch::Watcher;
 use crate::webhooks::{Dispatch, Sender};
@@ -55,6 +56,8 @@ pub struct LoopSettings {
 pub struct Loop {
     /// The gateway.
     pub gateway: Arc<Gateway>,
+    /// Loads and unloads models.
+    pub repository: Arc<Repository>,
     /// The rollouts' driver.
     pub delivery: Delivery,
     /// The gates that production asks for.
@@ -107,6 +110,7 @@ impl Loop {
                 python_path: python_path.clone(),
                 workers: 1,
                 queue: 1024,
+                concurrency: None,
                 load_timeout: Duration::from_secs(120),
                 request_timeout: Duration::from_secs(30),
                 logs: data_dir.join("logs"),
@@ -121,6 +125,13 @@ impl Loop {
             Arc::clone(&clock),
             leads.clone(),
         );
+        let repository = Repository {
+            store: store.clone(),
+            gateway: Arc::clone(&gateway),
+            models: Arc::clone(&models),
+            config: Arc::clone(&config),
+            leads: leads.clone(),
+        };
         let (passes, passed) = watch::channel(0);
         let import = Importer { wake: Arc::new(Notify::new()), passed, leads: leads.clone() };
         let work = Work {
@@ -154,7 +165,16 @@ impl Loop {
         };
         let at_work = work.begin_if_leading(&leads).await?;
         let task = tokio::spawn(work.follow(leads, at_work));
-        Ok(Self { gateway, delivery, policy, executor, import, collector, task })
+        Ok(Self {
+            gateway,
+            repository: Arc::new(repository),
+            delivery,
+            policy,
+            executor,
+            import,
+            collector,
+            task,
+        })
     }
 }
 

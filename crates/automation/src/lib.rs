@@ -13,6 +13,7 @@ mod measure;
 mod models;
 mod monitors;
 mod reactions;
+mod repository;
 mod runner;
 mod triggers;
 mod watch;
@@ -21,6 +22,7 @@ pub mod webhooks;
 pub use config::{Access, Config, ConfigError};
 pub use delivery::{Delivery, request_rollout};
 pub use engine::{Importer, Loop, LoopSettings};
+pub use repository::Repository;
 
 use mainspring_metadata_store::StoreError;
 use mainspring_pipelines::PipelineError;
@@ -73,6 +75,22 @@ pub enum AutomationError {
     /// Another server with the same database runs what was asked of this one.
     #[error("this server does not run pipelines and rollouts: another one with the same database does")]
     NotLeading,
+    /// Nothing is in charge of a model.
+    #[error("no version of model `{0}` is deployed; deploy one with `mainspring deploy models:/{0}/VERSION`")]
+    NotDeployed(String),
+    /// A model cannot be unloaded while a rollout needs it.
+    #[error("a rollout of `{0}` is under way; promote or abort it first")]
+    RolloutUnderWay(String),
+    /// A deployed version cannot be loaded.
+    #[error("version {version} of model `{model}` cannot be loaded: {reason}")]
+    Unloadable {
+        /// The registered model.
+        model: String,
+        /// The version in charge.
+        version: u32,
+        /// What stands in the way.
+        reason: String,
+    },
     /// The executor or the Python package.
     #[error(transparent)]
     Executor(#[from] mainspring_executors::ExecutorError),

@@ -105,6 +105,11 @@ impl Gateway {
         self.change(model, |route| Route { canary: None, weight: 0, ..route });
     }
 
+    /// Takes a model's route away; its workers end when the requests that they have are answered.
+    pub fn remove(&self, model: &str) {
+        self.routes.write().unwrap_or_else(PoisonError::into_inner).remove(model);
+    }
+
     /// Takes all routes away; their workers end.
     pub fn clear(&self) {
         self.routes.write().unwrap_or_else(PoisonError::into_inner).clear();
@@ -120,6 +125,13 @@ impl Gateway {
     #[must_use]
     pub fn stable(&self, model: &str) -> Option<ServedVersion> {
         self.route(model).and_then(|route| route.stable.clone())
+    }
+
+    /// The versions of a model that are loaded, the one in charge first.
+    #[must_use]
+    pub fn versions(&self, model: &str) -> Vec<ServedVersion> {
+        let Some(route) = self.route(model) else { return Vec::new() };
+        route.stable.iter().chain(&route.canary).cloned().collect()
     }
 
     /// All routes, by model.
@@ -170,6 +182,46 @@ impl Gateway {
             (Some(canary), Arm::Canary) => (Arm::Canary, canary),
             _ => (Arm::Stable, stable),
         };
+        let weight = if route.canary.is_some() { route.weight } else { 0 };
+        self.ask(model, chosen, (arm, weight), request_id, event_time, rows, params).await
+    }
+
+    /// Serves one request by a loaded version that the client names. It counts for no rollout: the
+    /// client chose the side.
+    ///
+    /// # Errors
+    /// As [`Gateway::predict`]; also when the version is not loaded.
+    pub async fn predict_version(
+        &self,
+        model: &str,
+        version: u32,
+        request_id: &str,
+        event_time: Option<Timestamp>,
+        rows: Rows,
+        params: &Value,
+    ) -> Result<Served, ServeError> {
+        let loaded = self.versions(model);
+        let chosen = loaded.iter().find(|loaded| loaded.version == version);
+        let chosen = chosen.ok_or_else(|| ServeError::NotLoaded {
+            model: model.to_owned(),
+            version,
+            loaded: loaded.iter().map(|loaded| loaded.version).collect(),
+        })?;
+        let chosen = ServedVersion { rollout: None, ..chosen.clone() };
+        self.ask(model, &chosen, (Arm::Stable, 0), request_id, event_time, rows, params).await
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "all of it goes into the record")]
+    async fn ask(
+        &self,
+        model: &str,
+        chosen: &ServedVersion,
+        (arm, canary_weight): (Arm, u8),
+        request_id: &str,
+        event_time: Option<Timestamp>,
+        rows: Rows,
+        params: &Value,
+    ) -> Result<Served, ServeError> {
         let rows = chosen.server.fit(rows)?;
         let began = Instant::now();
         let outcome = chosen.server.predict(&rows, params).await;
@@ -188,7 +240,7 @@ impl Gateway {
                 version: chosen.version,
                 arm,
                 rollout: chosen.rollout.clone(),
-                canary_weight: if route.canary.is_some() { route.weight } else { 0 },
+                canary_weight,
                 features: named(&rows, row),
                 score: outcome.as_ref().ok().and_then(|outputs| outputs.get(index)).and_then(score),
                 error: outcome.as_ref().err().map(ToString::to_string),

@@ -5,15 +5,20 @@
 //! model and assigns each request to a version. What was served comes back as a
 //! [`Prediction`](mainspring_domain::monitoring::Prediction) for the caller to store.
 
+mod engine;
 mod frames;
 mod gateway;
+mod python;
 mod server;
 mod signature;
+mod statistics;
 mod worker;
 
+pub use engine::Description;
 pub use gateway::{Assign, Gateway, RouteView, Served, ServedVersion, score};
 pub use server::{ModelServer, ServerSettings};
 pub use signature::{ColumnSpec, SignatureError};
+pub use statistics::{BUCKETS_US, Counts};
 
 use thiserror::Error;
 
@@ -32,6 +37,16 @@ pub enum ServeError {
     /// Nothing serves this model.
     #[error("no version of model `{0}` is deployed; deploy one with `mainspring deploy models:/{0}/VERSION`")]
     NotDeployed(String),
+    /// The version that the client names is not loaded.
+    #[error("version {version} of model `{model}` is not loaded{}", loaded_versions(.loaded))]
+    NotLoaded {
+        /// The registered model.
+        model: String,
+        /// The version asked for.
+        version: u32,
+        /// What is loaded.
+        loaded: Vec<u32>,
+    },
     /// The request does not fit the model's signature.
     #[error(transparent)]
     Signature(#[from] SignatureError),
@@ -67,4 +82,14 @@ pub enum StartError {
     /// It said nothing for too long.
     #[error("the model was not loaded within {0} s")]
     Timeout(u64),
+}
+
+fn loaded_versions(loaded: &[u32]) -> String {
+    match loaded {
+        [] => String::new(),
+        several => {
+            let several: Vec<String> = several.iter().map(ToString::to_string).collect();
+            format!("; loaded are {}", several.join(", "))
+        }
+    }
 }

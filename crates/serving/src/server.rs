@@ -1,21 +1,16 @@
-//! The workers of one model version.
+//! One version of a model at work: its engine, who gets in, and what is counted.
 
+use crate::engine::{Answer, Description, Engine};
+use crate::python::PythonWorkers;
 use crate::signature::{ColumnSpec, enforce};
-use crate::worker::Worker;
+use crate::statistics::{Counts, Statistics};
 use crate::{Rows, ServeError, StartError};
 use serde_json::Value;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
-use tokio::task::JoinHandle;
+use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
 
-/// How often dead workers are looked for.
-const WATCH: Duration = Duration::from_millis(100);
-/// The longest pause between two attempts to restart a worker.
-const MAX_BACKOFF: Duration = Duration::from_secs(30);
-
-/// How workers are run.
+/// How a version is run.
 #[derive(Clone, Debug)]
 pub struct ServerSettings {
     /// The Python interpreter.
@@ -24,8 +19,10 @@ pub struct ServerSettings {
     pub python_path: PathBuf,
     /// Workers per version.
     pub workers: usize,
-    /// Requests that may wait at one worker.
+    /// Requests of a version that may wait or be at work; more are turned away.
     pub queue: usize,
+    /// Requests that may be with the engine at once; none for as many as the queue has.
+    pub concurrency: Option<usize>,
     /// How long a model may take to load.
     pub load_timeout: Duration,
     /// How long a request may take.
@@ -40,43 +37,25 @@ pub struct ServerSettings {
 pub struct ModelServer {
     name: String,
     settings: ServerSettings,
-    workers: Arc<RwLock<Vec<Arc<Worker>>>>,
-    inputs: Option<Vec<ColumnSpec>>,
-    restarts: Arc<AtomicU64>,
-    watch: JoinHandle<()>,
-}
-
-impl Drop for ModelServer {
-    fn drop(&mut self) {
-        self.watch.abort();
-    }
+    engine: Box<dyn Engine>,
+    turns: Option<Semaphore>,
+    statistics: Statistics,
 }
 
 impl ModelServer {
-    /// Starts the workers and waits until all have loaded the model. `name` is used for logs.
+    /// Loads the model. `name` is used for logs.
     ///
     /// # Errors
-    /// When a worker cannot be started or cannot load the model.
+    /// When the engine cannot be started or cannot load the model.
     pub async fn start(name: &str, model: PathBuf, settings: ServerSettings) -> Result<Self, StartError> {
-        std::fs::create_dir_all(&settings.logs).map_err(|error| StartError::Spawn(error.to_string()))?;
-        let file: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
-        let log = settings.logs.join(format!("{file}.log"));
-        let mut workers = Vec::new();
-        for _ in 0..settings.workers.max(1) {
-            workers.push(Arc::new(Worker::start(&settings, &model, &log).await?));
-        }
-        let inputs = workers.first().and_then(|worker| worker.inputs.clone());
-        let workers = Arc::new(RwLock::new(workers));
-        let restarts = Arc::new(AtomicU64::new(0));
-        let watch = tokio::spawn(replace_dead(
-            name.to_owned(),
-            Arc::clone(&workers),
-            Arc::clone(&restarts),
-            settings.clone(),
-            model,
-            log,
-        ));
-        Ok(Self { name: name.to_owned(), settings, workers, inputs, restarts, watch })
+        let engine = PythonWorkers::start(name, &model, settings.clone()).await?;
+        Ok(Self {
+            name: name.to_owned(),
+            turns: settings.concurrency.map(Semaphore::new),
+            settings,
+            engine: Box::new(engine),
+            statistics: Statistics::default(),
+        })
     }
 
     /// The name it was started with.
@@ -85,22 +64,34 @@ impl ModelServer {
         &self.name
     }
 
+    /// What is known of the model.
+    #[must_use]
+    pub fn description(&self) -> &Description {
+        self.engine.description()
+    }
+
     /// The model's input columns, when its signature names them.
     #[must_use]
     pub fn inputs(&self) -> Option<&[ColumnSpec]> {
-        self.inputs.as_deref()
+        self.description().inputs.as_deref()
+    }
+
+    /// What it has done so far.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.statistics.counts()
     }
 
     /// Workers that had to be replaced so far.
     #[must_use]
     pub fn restarts(&self) -> u64 {
-        self.restarts.load(Ordering::Relaxed)
+        self.engine.restarts()
     }
 
-    /// Whether a worker is ready.
+    /// Whether a request would be taken.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.workers.read().unwrap_or_else(PoisonError::into_inner).iter().any(|worker| worker.is_alive())
+        self.engine.is_ready()
     }
 
     /// Brings rows into the form that the model takes.
@@ -116,56 +107,26 @@ impl ModelServer {
     /// # Errors
     /// See [`ServeError`].
     pub async fn predict(&self, rows: &Rows, params: &Value) -> Result<Vec<Value>, ServeError> {
-        let worker = {
-            let workers = self.workers.read().unwrap_or_else(PoisonError::into_inner);
-            workers.iter().filter(|worker| worker.is_alive()).min_by_key(|worker| worker.load()).cloned()
-        };
-        let worker = worker.ok_or(ServeError::NotReady)?;
-        let limit = self.settings.request_timeout;
-        match tokio::time::timeout(limit, worker.predict(rows, params)).await {
-            Ok(answer) => answer,
-            Err(_) => {
-                // A worker that hangs would make everybody after this request wait as well.
-                worker.abandon();
-                Err(ServeError::Timeout(limit.as_secs()))
-            }
+        let _present = self.statistics.enter(self.settings.queue).ok_or(ServeError::Overloaded)?;
+        let began = Instant::now();
+        let answer = self.in_turn(rows, params, began).await;
+        match &answer {
+            Ok(_) => self.statistics.answered(rows.data.len(), began.elapsed()),
+            Err(ServeError::Overloaded) => self.statistics.turned_away(),
+            Err(_) => self.statistics.failed(began.elapsed()),
         }
+        answer
     }
-}
 
-async fn replace_dead(
-    name: String,
-    workers: Arc<RwLock<Vec<Arc<Worker>>>>,
-    restarts: Arc<AtomicU64>,
-    settings: ServerSettings,
-    model: PathBuf,
-    log: PathBuf,
-) {
-    let mut backoff = WATCH;
-    loop {
-        tokio::time::sleep(backoff).await;
-        let dead = {
-            let workers = workers.read().unwrap_or_else(PoisonError::into_inner);
-            workers.iter().position(|worker| !worker.is_alive())
+    async fn in_turn(&self, rows: &Rows, params: &Value, began: Instant) -> Answer {
+        let Some(turns) = &self.turns else { return self.engine.predict(rows, params).await };
+        let limit = self.settings.request_timeout;
+        let Ok(turn) = tokio::time::timeout(limit, turns.acquire()).await else {
+            return Err(ServeError::Timeout(limit.as_secs()));
         };
-        let Some(dead) = dead else {
-            backoff = WATCH;
-            continue;
-        };
-        tracing::warn!(model = %name, "a worker died; starting another");
-        match Worker::start(&settings, &model, &log).await {
-            Ok(worker) => {
-                let mut workers = workers.write().unwrap_or_else(PoisonError::into_inner);
-                if let Some(place) = workers.get_mut(dead) {
-                    *place = Arc::new(worker);
-                }
-                restarts.fetch_add(1, Ordering::Relaxed);
-                backoff = WATCH;
-            }
-            Err(error) => {
-                tracing::error!(model = %name, %error, "the worker cannot be restarted");
-                backoff = (backoff * 2).min(MAX_BACKOFF);
-            }
-        }
+        // Nobody closes the semaphore; if somebody did, nothing would serve.
+        let _turn = turn.map_err(|_| ServeError::NotReady)?;
+        self.statistics.queued(began.elapsed());
+        self.engine.predict(rows, params).await
     }
 }

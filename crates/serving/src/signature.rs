@@ -4,17 +4,34 @@ use crate::Rows;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// One input column of a model.
+/// One input or output of a model: a column, or a tensor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ColumnSpec {
     /// Its name.
     pub name: String,
-    /// Its MLflow type: `double`, `long`, `string` ...
+    /// Its MLflow type: `double`, `long`, `string` ...; `tensor` for a tensor.
     #[serde(rename = "type")]
     pub kind: String,
     /// Whether it must be given.
     pub required: bool,
+    /// A tensor's element type in the words of NumPy: `float32`, `int64`, `object` ...
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dtype: Option<String>,
+    /// A tensor's shape, rows first; -1 for a side of any length.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shape: Option<Vec<i64>>,
 }
+
+impl ColumnSpec {
+    /// Whether it is a tensor and not a column.
+    #[must_use]
+    pub fn is_tensor(&self) -> bool {
+        self.kind == TENSOR
+    }
+}
+
+/// The type of a tensor in [`ColumnSpec::kind`].
+pub(crate) const TENSOR: &str = "tensor";
 
 /// What does not fit.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -61,6 +78,11 @@ pub(crate) fn enforce(inputs: Option<&[ColumnSpec]>, rows: Rows) -> Result<Rows,
         return Err(SignatureError::Empty);
     }
     let Some(inputs) = inputs.filter(|inputs| !inputs.is_empty()) else { return Ok(rows) };
+    if let [only] = inputs
+        && only.is_tensor()
+    {
+        return one_tensor(only, rows);
+    }
     let ordered = match &rows.columns {
         Some(columns) => select(inputs, columns, &rows.data)?,
         None => positional(inputs, rows.data)?,
@@ -78,6 +100,28 @@ pub(crate) fn enforce(inputs: Option<&[ColumnSpec]>, rows: Rows) -> Result<Rows,
         }
     }
     Ok(ordered)
+}
+
+/// What a model with one tensor takes: rows without names. Names that come with them are those of
+/// its columns, or the tensor's own with a row in its only cell.
+fn one_tensor(input: &ColumnSpec, rows: Rows) -> Result<Rows, SignatureError> {
+    let own = rows.columns.as_deref().is_some_and(|names| matches!(names, [name] if *name == input.name));
+    let unwrap = |mut row: Vec<serde_json::Value>| match (own, row.pop()) {
+        (true, Some(serde_json::Value::Array(values))) => values,
+        (_, last) => {
+            row.extend(last);
+            row
+        }
+    };
+    let data: Vec<_> = rows.data.into_iter().map(unwrap).collect();
+    if let Some([_, width]) = input.shape.as_deref()
+        && let Ok(expected) = usize::try_from(*width)
+        && let Some((row, found)) =
+            data.iter().map(Vec::len).enumerate().find(|(_, found)| *found != expected)
+    {
+        return Err(SignatureError::Width { row, found, expected });
+    }
+    Ok(Rows { columns: None, data })
 }
 
 fn select(
@@ -141,8 +185,13 @@ mod tests {
     use serde_json::json;
 
     fn inputs() -> Vec<ColumnSpec> {
-        let column =
-            |name: &str, kind: &str| ColumnSpec { name: name.into(), kind: kind.into(), required: true };
+        let column = |name: &str, kind: &str| ColumnSpec {
+            name: name.into(),
+            kind: kind.into(),
+            required: true,
+            dtype: None,
+            shape: None,
+        };
         vec![column("carrier", "string"), column("hour", "long"), column("temp", "double")]
     }
 
@@ -169,5 +218,27 @@ mod tests {
         assert_eq!(wrong.unwrap_err().to_string(), "column `hour`, row 0: expected long, found \"nine\"");
         let nothing = enforce(Some(&inputs()), Rows { columns: None, data: Vec::new() });
         assert_eq!(nothing, Err(SignatureError::Empty));
+    }
+
+    #[test]
+    fn a_tensor_takes_rows_with_and_without_names() {
+        let tensor = ColumnSpec {
+            name: "X".into(),
+            kind: "tensor".into(),
+            required: true,
+            dtype: Some("float32".into()),
+            shape: Some(vec![-1, 2]),
+        };
+        let expected = Rows { columns: None, data: vec![vec![json!(1), json!(2)]] };
+        let given = [
+            expected.clone(),
+            rows(&["a", "b"], &json!([1, 2])),
+            Rows { columns: Some(vec!["X".into()]), data: vec![vec![json!([1, 2])]] },
+        ];
+        for given in given {
+            assert_eq!(enforce(Some(std::slice::from_ref(&tensor)), given), Ok(expected.clone()));
+        }
+        let wide = enforce(Some(&[tensor]), rows(&["a"], &json!([1])));
+        assert_eq!(wide, Err(SignatureError::Width { row: 0, found: 1, expected: 2 }));
     }
 }

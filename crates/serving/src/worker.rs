@@ -1,5 +1,6 @@
 //! One worker process.
 
+use crate::engine::Answer;
 use crate::signature::ColumnSpec;
 use crate::{Rows, ServeError, ServerSettings, StartError, frames};
 use mainspring_domain::secrets::VARIABLES;
@@ -12,12 +13,12 @@ use std::path::Path;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::net::UnixStream;
 use tokio::net::unix::OwnedReadHalf;
 use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, oneshot};
 
-type Answer = Result<Vec<Value>, ServeError>;
 type Waiting = Arc<Mutex<HashMap<u64, oneshot::Sender<Answer>>>>;
 
 /// A worker that has loaded its model.
@@ -29,6 +30,11 @@ pub(crate) struct Worker {
     alive: Arc<AtomicBool>,
     /// The model's input columns, when its signature names them.
     pub(crate) inputs: Option<Vec<ColumnSpec>>,
+    /// Its outputs, when its signature names them.
+    pub(crate) outputs: Option<Vec<ColumnSpec>>,
+    /// Milliseconds from `began` to the last sign that the worker is at work.
+    progress: Arc<AtomicU64>,
+    began: Instant,
     /// Killed when the worker is dropped.
     _process: Child,
 }
@@ -39,6 +45,8 @@ enum Hello {
     Ready {
         #[serde(default)]
         inputs: Option<Vec<ColumnSpec>>,
+        #[serde(default)]
+        outputs: Option<Vec<ColumnSpec>>,
     },
     Failed {
         error: WorkerError,
@@ -115,8 +123,8 @@ impl Worker {
                 return Err(StartError::Load(format!("the worker ended; see `{}`", log.display())));
             }
         };
-        let inputs = match hello {
-            Hello::Ready { inputs } => inputs,
+        let (inputs, outputs) = match hello {
+            Hello::Ready { inputs, outputs } => (inputs, outputs),
             Hello::Failed { error } => {
                 return Err(StartError::Load(format!("{}: {}", error.kind, error.message)));
             }
@@ -125,7 +133,12 @@ impl Worker {
         let waiting = Waiting::default();
         let alive = Arc::new(AtomicBool::new(true));
         tokio::spawn(send(outgoing, writer));
-        tokio::spawn(receive(reader, Arc::clone(&waiting), Arc::clone(&alive)));
+        let (began, progress) = (Instant::now(), Arc::new(AtomicU64::new(0)));
+        let heard = {
+            let progress = Arc::clone(&progress);
+            move || note(&progress, began)
+        };
+        tokio::spawn(receive(reader, Arc::clone(&waiting), Arc::clone(&alive), heard));
         Ok(Self {
             requests,
             waiting,
@@ -133,6 +146,9 @@ impl Worker {
             in_flight: AtomicUsize::new(0),
             alive,
             inputs,
+            outputs,
+            progress,
+            began,
             _process: process,
         })
     }
@@ -147,6 +163,11 @@ impl Worker {
         for (_, send) in lock(&self.waiting).drain() {
             let _ = send.send(Err(ServeError::WorkerDied));
         }
+    }
+
+    /// How long it has said nothing although it had something to do.
+    pub(crate) fn silence(&self) -> Duration {
+        self.began.elapsed().saturating_sub(Duration::from_millis(self.progress.load(Ordering::Relaxed)))
     }
 
     /// Requests that this worker has not answered yet.
@@ -164,6 +185,9 @@ impl Worker {
         }
         let (send, receive) = oneshot::channel();
         lock(&self.waiting).insert(id, send);
+        if self.load() == 0 {
+            note(&self.progress, self.began);
+        }
         let guard = InFlight::enter(&self.in_flight, &self.waiting, id);
         // The receiving side marks the worker dead before it empties the list, so a request that
         // comes after that finds it dead here.
@@ -220,8 +244,13 @@ async fn send(mut outgoing: mpsc::Receiver<Vec<u8>>, mut writer: tokio::net::uni
     }
 }
 
-async fn receive(mut reader: OwnedReadHalf, waiting: Waiting, alive: Arc<AtomicBool>) {
+fn note(progress: &AtomicU64, began: Instant) {
+    progress.store(u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+}
+
+async fn receive(mut reader: OwnedReadHalf, waiting: Waiting, alive: Arc<AtomicBool>, heard: impl Fn()) {
     while let Ok(Some(body)) = frames::read(&mut reader).await {
+        heard();
         let Ok(reply) = serde_json::from_slice::<Reply>(&body) else {
             tracing::warn!("a model worker sent a frame that cannot be read");
             break;

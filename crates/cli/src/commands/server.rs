@@ -190,6 +190,7 @@ async fn assemble(
         InferenceState {
             store: store.clone(),
             gateway: Arc::clone(&parts.gateway),
+            repository: Arc::clone(&parts.repository),
             config: Arc::clone(&config),
         },
         NativeState {

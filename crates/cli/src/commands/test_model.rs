@@ -122,6 +122,7 @@ impl TestModel {
             python_path,
             workers: 1,
             queue: 64,
+            concurrency: None,
             load_timeout: Duration::from_secs(120),
             request_timeout: Duration::from_secs(120),
             logs: scratch.join("logs"),

@@ -7,7 +7,8 @@ use super::target;
 use axum::body::{Body, to_bytes};
 use axum::extract::{MatchedPath, RawPathParams, Request, State};
 use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
-use axum::http::{HeaderMap, Method};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, Method, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::{RequestPartsExt as _, Router};
@@ -66,9 +67,10 @@ impl Gate {
     }
 
     /// Refuses requests that a foreign page or name smuggles in.
-    fn check_origin(&self, method: &Method, headers: &HeaderMap) -> Result<(), Refusal> {
+    fn check_origin(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-        let host = text(HOST).unwrap_or_default();
+        // HTTP/2 says it in the address.
+        let host = text(HOST).or_else(|| uri.authority().map(Authority::as_str)).unwrap_or_default();
         let name = without_port(host);
         if !self.policy.hosts.is_empty()
             && !self.policy.hosts.iter().any(|own| own.eq_ignore_ascii_case(name))
@@ -85,7 +87,7 @@ impl Gate {
     }
 
     async fn admit(&self, mut request: Request) -> Result<Request, Refusal> {
-        self.check_origin(request.method(), request.headers())?;
+        self.check_origin(request.method(), request.uri(), request.headers())?;
         let needs = match request.extensions().get::<MatchedPath>() {
             Some(pattern) => permissions::of(request.method(), pattern.as_str()),
             // No route: the answer says so, to whoever may ask at all.

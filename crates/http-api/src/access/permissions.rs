@@ -269,10 +269,20 @@ fn other(method: &str, pattern: &str) -> Option<Needs> {
         ("GET", "/get-artifact") => Needs::Role(Reader, On::RunQuery),
         ("GET", "/model-versions/get-artifact") => Needs::Role(Reader, On::Model),
         ("POST", "/invocations") => Needs::Role(Reader, On::Server),
-        ("GET", "/v2/models/{model}" | "/v2/models/{model}/ready") | ("POST", "/v2/models/{model}/infer") => {
-            Needs::Role(Reader, On::ModelPath)
+        ("POST", "/v2/repository/index") | ("GET", "/v2/models/stats") => Needs::Role(Reader, On::Visible),
+        ("POST", "/v2/repository/models/{model}/load" | "/v2/repository/models/{model}/unload") => {
+            Needs::Role(Manager, On::ModelPath)
         }
         ("POST", "/v2/models/{model}/feedback") => Needs::Role(Editor, On::ModelPath),
+        (_, pattern) if pattern.starts_with("/v2/models/{model}") => of_model(method, pattern)?,
+        (_, pattern) if pattern.starts_with("/v2/") => of_inference_server(method, pattern)?,
+        ("POST", pattern) if pattern.starts_with("/inference.GRPCInferenceService/") => {
+            match pattern.rsplit('/').next() {
+                Some("ServerLive" | "ServerReady" | "ServerMetadata") => Needs::Nothing,
+                // The message names the model, so each call asks for the role on it.
+                _ => Needs::Login,
+            }
+        }
         ("POST", "/v1/traces") => Needs::Role(Editor, On::ExperimentHeader),
         // The pages of the web UI: asking for them makes the browser ask for the login.
         (
@@ -289,6 +299,43 @@ fn other(method: &str, pattern: &str) -> Option<Needs> {
         ) => Needs::Login,
         _ => return None,
     })
+}
+
+/// Calls of the Open Inference Protocol on a model or a version of it.
+fn of_model(method: &str, pattern: &str) -> Option<Needs> {
+    let rest = pattern.strip_prefix("/v2/models/{model}")?;
+    let call = rest.strip_prefix("/versions/{version}").unwrap_or(rest);
+    Some(match (method, call) {
+        ("GET", "" | "/ready" | "/config" | "/stats" | "/trace/setting") | ("POST", "/infer") => {
+            Needs::Role(Reader, On::ModelPath)
+        }
+        ("POST", "/trace/setting") => Needs::Role(Manager, On::ModelPath),
+        _ => return None,
+    })
+}
+
+/// Settings of the server in Triton's words, and its shared memory, of which there is none.
+fn of_inference_server(method: &str, pattern: &str) -> Option<Needs> {
+    let known = [
+        "/v2/trace/setting",
+        "/v2/logging",
+        "/v2/systemsharedmemory/status",
+        "/v2/systemsharedmemory/unregister",
+        "/v2/systemsharedmemory/region/{region}/status",
+        "/v2/systemsharedmemory/region/{region}/register",
+        "/v2/systemsharedmemory/region/{region}/unregister",
+        "/v2/cudasharedmemory/status",
+        "/v2/cudasharedmemory/unregister",
+        "/v2/cudasharedmemory/region/{region}/status",
+        "/v2/cudasharedmemory/region/{region}/register",
+        "/v2/cudasharedmemory/region/{region}/unregister",
+    ];
+    match method {
+        _ if !known.contains(&pattern) => None,
+        "GET" => Some(Needs::Login),
+        "POST" => Some(Needs::Role(Manager, On::Server)),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

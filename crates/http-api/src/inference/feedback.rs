@@ -1,7 +1,7 @@
 //! Labels that come later.
 
 use super::InferenceState;
-use super::serve::is_acceptable;
+use super::serve::{BAD_ID, is_acceptable};
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -49,7 +49,7 @@ pub(super) async fn feedback(
         return refuse(&format!("give 1 to {MAX_LABELS} labels"));
     }
     if labels.iter().any(|label| !is_acceptable(&label.request_id)) {
-        return refuse("a request id has 1 to 128 characters of A-Z a-z 0-9 . _ : -");
+        return refuse(BAD_ID);
     }
     if labels.iter().any(|label| !label.label.is_finite()) {
         return refuse("a label must be a finite number");

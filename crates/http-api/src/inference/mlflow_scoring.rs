@@ -1,7 +1,7 @@
 //! The MLflow scoring server's `/invocations` and `/ping`.
 
 use super::InferenceState;
-use super::serve::serve;
+use super::serve::{Call, answer_headers, serve};
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -34,8 +34,13 @@ pub(super) async fn invocations(
         Ok(parsed) => parsed,
         Err(message) => return error(StatusCode::BAD_REQUEST, &message),
     };
-    match serve(&state, &model, None, &headers, rows, &params).await {
-        Ok(answer) => (answer.headers(), Json(json!({ "predictions": answer.predictions }))).into_response(),
+    let call = Call { model: &model, version: None, request_id: None, params: &params };
+    match serve(&state, call, &headers, rows).await {
+        Ok(answer) => (
+            answer_headers(&answer.request_id, answer.version),
+            Json(json!({ "predictions": answer.predictions })),
+        )
+            .into_response(),
         Err((status, message)) => error(status, &message),
     }
 }

@@ -14,6 +14,17 @@ const KEY: HeaderName = HeaderName::from_static("x-mainspring-key");
 /// When the thing predicted takes place, RFC 3339.
 const EVENT_TIME: HeaderName = HeaderName::from_static("x-mainspring-event-time");
 
+/// A request, whatever protocol brought it.
+pub(super) struct Call<'a> {
+    pub(super) model: &'a str,
+    /// The version that the client names; none for the one that the route gives it.
+    pub(super) version: Option<u32>,
+    /// The id that the client gives in the body.
+    pub(super) request_id: Option<String>,
+    /// Parameters for the model.
+    pub(super) params: &'a Value,
+}
+
 /// An answered request.
 pub(super) struct Answer {
     pub(super) request_id: String,
@@ -21,16 +32,14 @@ pub(super) struct Answer {
     pub(super) predictions: Vec<Value>,
 }
 
-impl Answer {
-    /// Headers that tell a client what answered.
-    pub(super) fn headers(&self) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        if let Ok(id) = HeaderValue::from_str(&self.request_id) {
-            headers.insert(REQUEST_ID, id);
-        }
-        headers.insert("x-mainspring-model-version", HeaderValue::from(self.version));
-        headers
+/// Headers that tell a client what answered.
+pub(super) fn answer_headers(request_id: &str, version: u32) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    if let Ok(id) = HeaderValue::from_str(request_id) {
+        headers.insert(REQUEST_ID, id);
     }
+    headers.insert("x-mainspring-model-version", HeaderValue::from(version));
+    headers
 }
 
 /// A request that has no answer: status and text.
@@ -40,20 +49,15 @@ pub(super) type Refusal = (StatusCode, String);
 /// names the request id finds it, whatever happens to the server.
 pub(super) async fn serve(
     state: &InferenceState,
-    model: &str,
-    given_id: Option<String>,
+    call: Call<'_>,
     headers: &HeaderMap,
     rows: Rows,
-    params: &Value,
 ) -> Result<Answer, Refusal> {
     let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-    let request_id = given_id.or_else(|| text(&REQUEST_ID).map(str::to_owned));
-    let request_id = match request_id {
+    let request_id = call.request_id.or_else(|| text(&REQUEST_ID).map(str::to_owned));
+    let request_id = match request_id.filter(|id| !id.is_empty()) {
         Some(id) if is_acceptable(&id) => id,
-        Some(_) => {
-            let message = "a request id has 1 to 128 characters of A-Z a-z 0-9 . _ : -";
-            return Err((StatusCode::BAD_REQUEST, message.to_owned()));
-        }
+        Some(_) => return Err((StatusCode::BAD_REQUEST, BAD_ID.to_owned())),
         None => uuid::Uuid::now_v7().to_string(),
     };
     let event_time = match text(&EVENT_TIME) {
@@ -65,30 +69,33 @@ pub(super) async fn serve(
     // A task of its own: a client that gives up must not keep a slow model out of the record.
     let work = tokio::spawn(predict_and_record(
         state.clone(),
-        model.to_owned(),
+        (call.model.to_owned(), call.version),
         request_id,
         text(&KEY).map(str::to_owned),
         event_time,
         rows,
-        params.clone(),
+        call.params.clone(),
     ));
     work.await.unwrap_or_else(|error| Err((StatusCode::INTERNAL_SERVER_ERROR, error.to_string())))
 }
 
 async fn predict_and_record(
     state: InferenceState,
-    model: String,
+    (model, version): (String, Option<u32>),
     request_id: String,
     key: Option<String>,
     event_time: Option<Timestamp>,
     rows: Rows,
     params: Value,
 ) -> Result<Answer, Refusal> {
-    let served = state
-        .gateway
-        .predict(&model, &request_id, key.as_deref(), event_time, rows, &params)
-        .await
-        .map_err(|error| refusal(&error))?;
+    let gateway = &state.gateway;
+    let served = match version {
+        None => gateway.predict(&model, &request_id, key.as_deref(), event_time, rows, &params).await,
+        Some(version) => {
+            gateway.predict_version(&model, version, &request_id, event_time, rows, &params).await
+        }
+    };
+    let served = served.map_err(|error| refusal(&error))?;
     if let Err(error @ ServeError::Input(_)) = &served.outcome {
         // The client's mistake says nothing of the model.
         return Err(refusal(error));
@@ -109,15 +116,17 @@ async fn predict_and_record(
     }
 }
 
+/// What a refused id is answered with.
+pub(super) const BAD_ID: &str = "a request id has 1 to 128 bytes and no control characters";
+
 pub(super) fn is_acceptable(id: &str) -> bool {
-    (1..=128).contains(&id.len())
-        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte))
+    (1..=128).contains(&id.len()) && !id.chars().any(char::is_control)
 }
 
 /// The status of each failure. What the client did wrong is 400; what may go away is 503.
 fn refusal(error: &ServeError) -> Refusal {
     let status = match error {
-        ServeError::NotDeployed(_) => StatusCode::NOT_FOUND,
+        ServeError::NotDeployed(_) | ServeError::NotLoaded { .. } => StatusCode::NOT_FOUND,
         ServeError::Signature(_) | ServeError::Input(_) => StatusCode::BAD_REQUEST,
         ServeError::Model(_) => StatusCode::INTERNAL_SERVER_ERROR,
         ServeError::WorkerDied | ServeError::NotReady => StatusCode::SERVICE_UNAVAILABLE,

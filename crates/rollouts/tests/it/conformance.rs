@@ -15,7 +15,7 @@ fn folder() -> Option<PathBuf> {
     if folder.is_dir() {
         return Some(folder);
     }
-    println!("skipped: the recorded cases are not present at {}", folder.display());
+    eprintln!("skipped: the recorded cases are not present at {}", folder.display());
     None
 }
 
@@ -449,7 +449,6 @@ fn end_to_end_scenarios_come_out_as_in_argo() {
             }
         }
     }
-    println!("played: {}", played.join(", "));
     let inline = [
         "TestCanaryDuration_Retry",
         "TestBlueGreenDuration_SupersededRollback",

@@ -75,7 +75,7 @@ def main():
         write(struct.pack(">I", 5) + b"hello")
         time.sleep(300)
     time.sleep(behaviour.get("load_seconds", 0))
-    send({"type": "ready", "inputs": behaviour.get("inputs")})
+    send({"type": "ready", "inputs": behaviour.get("inputs"), "outputs": behaviour.get("outputs")})
     while True:
         (length,) = struct.unpack(">I", read(4))
         request = json.loads(read(length))

@@ -237,3 +237,28 @@ async fn a_weight_without_a_version_on_trial_changes_nothing() {
     let served = ask(&gateway, "5").await.unwrap();
     assert_eq!((served.version, served.predictions[0].canary_weight), (1, 0));
 }
+
+#[tokio::test]
+async fn a_version_can_be_named_and_then_counts_for_no_rollout() {
+    let ((_a, old), (_b, new)) = (version(1).await, version(2).await);
+    let gateway = gateway();
+    gateway.set_stable("flights", old);
+    gateway.set_canary("flights", new);
+    assert_eq!(gateway.versions("flights").iter().map(|found| found.version).collect::<Vec<_>>(), [1, 2]);
+    for (number, answer) in [(1, 1.0), (2, 2.0)] {
+        let served =
+            gateway.predict_version("flights", number, "r", None, rows(1), &Value::Null).await.unwrap();
+        assert_eq!((served.version, served.outcome), (number, Ok(vec![json!(answer)])));
+        assert_eq!(
+            (served.predictions[0].rollout.as_deref(), served.predictions[0].canary_weight),
+            (None, 0)
+        );
+    }
+    let absent = gateway.predict_version("flights", 3, "r", None, rows(1), &Value::Null).await;
+    assert_eq!(
+        absent.unwrap_err().to_string(),
+        "version 3 of model `flights` is not loaded; loaded are 1, 2"
+    );
+    gateway.remove("flights");
+    assert!(gateway.versions("flights").is_empty() && gateway.views().is_empty());
+}

@@ -23,6 +23,7 @@ impl Model {
             python_path: directory.path().to_path_buf(),
             workers: 1,
             queue: 256,
+            concurrency: None,
             load_timeout: Duration::from_secs(20),
             request_timeout: Duration::from_secs(20),
             role: "serving",

@@ -33,7 +33,7 @@ const FLOORS: [(u8, &[&str]); 5] = [
 
 /// Heavy dependencies and the rooms that may name them. One room each, except where the reason is
 /// given.
-const HOMES: [(&str, &[&str]); 12] = [
+const HOMES: [(&str, &[&str]); 13] = [
     // The data gate runs a contract's SQL rules on an in-memory database of its own.
     ("rusqlite", &["metadata-store", "data-quality"]),
     ("tokio-postgres", &["metadata-store"]),
@@ -47,6 +47,7 @@ const HOMES: [(&str, &[&str]); 12] = [
     ("axum", &["http-api", "cli"]),
     ("tower-http", &["http-api"]),
     ("prost", &["http-api"]),
+    ("tonic", &["http-api"]),
     ("clap", &["cli", "xtask"]),
 ];
 

@@ -1,0 +1,102 @@
+//! What the protocol tells of a server and its models.
+
+use super::datatype::Datatype;
+use super::failure::Failure;
+use super::incoming::Target;
+use crate::inference::InferenceState;
+use axum::http::StatusCode;
+use mainspring_serving::{ColumnSpec, ServedVersion};
+use serde_json::{Value, json};
+
+/// The extensions of the protocol that are spoken.
+pub(crate) const EXTENSIONS: [&str; 6] = [
+    "binary_tensor_data",
+    "classification",
+    "model_configuration",
+    "model_repository",
+    "statistics",
+    "parameters",
+];
+
+/// The loaded version that a path means; without a version, the one in charge.
+///
+/// # Errors
+/// When nothing of the kind is loaded.
+pub(crate) fn loaded(state: &InferenceState, target: &Target) -> Result<ServedVersion, Failure> {
+    let Target { model, version } = target;
+    let missing = |what: String| Failure::new(StatusCode::NOT_FOUND, what);
+    match version {
+        None => {
+            state.gateway.stable(model).ok_or_else(|| missing(format!("model `{model}` is not deployed")))
+        }
+        Some(version) => {
+            let mut loaded = state.gateway.versions(model).into_iter();
+            let found = loaded.find(|loaded| loaded.version == *version);
+            found.ok_or_else(|| missing(format!("version {version} of model `{model}` is not loaded")))
+        }
+    }
+}
+
+/// Whether a model answers.
+///
+/// # Errors
+/// When it is not loaded.
+pub(crate) fn is_ready(state: &InferenceState, target: &Target) -> Result<bool, Failure> {
+    Ok(loaded(state, target)?.server.is_ready())
+}
+
+/// Whether every deployed model answers.
+pub(crate) fn all_ready(state: &InferenceState) -> bool {
+    state.gateway.views().iter().all(|view| view.ready)
+}
+
+/// A model's metadata.
+pub(crate) struct Metadata {
+    pub(crate) versions: Vec<String>,
+    pub(crate) platform: &'static str,
+    pub(crate) inputs: Vec<Port>,
+    pub(crate) outputs: Vec<Port>,
+}
+
+/// An input or output: its name, type and shape.
+pub(crate) struct Port {
+    pub(crate) name: String,
+    pub(crate) datatype: Datatype,
+    pub(crate) shape: Vec<i64>,
+}
+
+impl Port {
+    fn of(spec: &ColumnSpec, column: &[i64]) -> Self {
+        let shape = spec.shape.clone().unwrap_or_else(|| column.to_vec());
+        Self { name: spec.name.clone(), datatype: Datatype::of(spec), shape }
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        json!({ "name": self.name, "datatype": self.datatype.as_str(), "shape": self.shape })
+    }
+}
+
+pub(crate) fn metadata(state: &InferenceState, target: &Target) -> Result<Metadata, Failure> {
+    let found = loaded(state, target)?;
+    let description = found.server.description();
+    let versions = state.gateway.versions(&target.model);
+    let ports = |specs: &Option<Vec<ColumnSpec>>, column: &[i64]| -> Vec<Port> {
+        specs.iter().flatten().map(|spec| Port::of(spec, column)).collect()
+    };
+    Ok(Metadata {
+        versions: versions.iter().map(|loaded| loaded.version.to_string()).collect(),
+        platform: description.platform,
+        inputs: ports(&description.inputs, &[-1, 1]),
+        outputs: ports(&description.outputs, &[-1]),
+    })
+}
+
+impl Metadata {
+    pub(crate) fn json(&self, model: &str) -> Value {
+        let ports = |ports: &[Port]| -> Vec<Value> { ports.iter().map(Port::json).collect() };
+        json!({
+            "name": model, "versions": self.versions, "platform": self.platform,
+            "inputs": ports(&self.inputs), "outputs": ports(&self.outputs),
+        })
+    }
+}

@@ -1,0 +1,40 @@
+//! What every way to run a model offers.
+
+use crate::signature::ColumnSpec;
+use crate::{Rows, ServeError};
+use serde_json::Value;
+use std::pin::Pin;
+
+/// One prediction per row, or why there is none.
+pub(crate) type Answer = Result<Vec<Value>, ServeError>;
+
+/// What is known of a loaded model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Description {
+    /// The kind of model, as the Open Inference Protocol names it: `<project>_<format>`.
+    pub platform: &'static str,
+    /// Its inputs, when they are known.
+    pub inputs: Option<Vec<ColumnSpec>>,
+    /// Its outputs, when they are known.
+    pub outputs: Option<Vec<ColumnSpec>>,
+}
+
+/// A loaded model.
+pub(crate) trait Engine: Send + Sync {
+    /// What is known of the model.
+    fn description(&self) -> &Description;
+
+    /// Whether a request would be taken.
+    fn is_ready(&self) -> bool;
+
+    /// Processes that had to be replaced so far.
+    fn restarts(&self) -> u64;
+
+    /// Predicts rows that fit the inputs: one prediction per row. A model with one output gives its
+    /// values; one with several gives an object per row, by name.
+    fn predict<'a>(
+        &'a self,
+        rows: &'a Rows,
+        params: &'a Value,
+    ) -> Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
+}

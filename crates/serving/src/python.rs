@@ -1,0 +1,142 @@
+//! The engine of MLflow's Python models: worker processes, kept alive.
+
+use crate::engine::{Answer, Description, Engine};
+use crate::worker::Worker;
+use crate::{Rows, ServeError, ServerSettings, StartError};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+use tokio::task::JoinHandle;
+
+/// How often dead workers are looked for.
+const WATCH: Duration = Duration::from_millis(100);
+/// The longest pause between two attempts to restart a worker.
+const MAX_BACKOFF: Duration = Duration::from_secs(30);
+
+/// The workers of one model. Their processes end when it is dropped.
+pub(crate) struct PythonWorkers {
+    settings: ServerSettings,
+    workers: Arc<RwLock<Vec<Arc<Worker>>>>,
+    description: Description,
+    restarts: Arc<AtomicU64>,
+    watch: JoinHandle<()>,
+}
+
+impl Drop for PythonWorkers {
+    fn drop(&mut self) {
+        self.watch.abort();
+    }
+}
+
+impl PythonWorkers {
+    /// Starts the workers and waits until all have loaded the model.
+    pub(crate) async fn start(
+        name: &str,
+        model: &Path,
+        settings: ServerSettings,
+    ) -> Result<Self, StartError> {
+        std::fs::create_dir_all(&settings.logs).map_err(|error| StartError::Spawn(error.to_string()))?;
+        let file: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+        let log = settings.logs.join(format!("{file}.log"));
+        let mut workers = Vec::new();
+        for _ in 0..settings.workers.max(1) {
+            workers.push(Arc::new(Worker::start(&settings, model, &log).await?));
+        }
+        let (inputs, outputs) =
+            workers.first().map(|worker| (worker.inputs.clone(), worker.outputs.clone())).unwrap_or_default();
+        let workers = Arc::new(RwLock::new(workers));
+        let restarts = Arc::new(AtomicU64::new(0));
+        let watch = tokio::spawn(replace_dead(
+            name.to_owned(),
+            Arc::clone(&workers),
+            Arc::clone(&restarts),
+            settings.clone(),
+            model.to_owned(),
+            log,
+        ));
+        let description = Description { platform: "mlflow_pyfunc", inputs, outputs };
+        Ok(Self { settings, workers, description, restarts, watch })
+    }
+
+    async fn ask(&self, rows: &Rows, params: &Value) -> Answer {
+        let worker = {
+            let workers = self.workers.read().unwrap_or_else(PoisonError::into_inner);
+            workers.iter().filter(|worker| worker.is_alive()).min_by_key(|worker| worker.load()).cloned()
+        };
+        let worker = worker.ok_or(ServeError::NotReady)?;
+        let limit = self.settings.request_timeout;
+        match tokio::time::timeout(limit, worker.predict(rows, params)).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                // A worker that hangs would make everybody after this request wait as well; one that
+                // is only behind goes on.
+                if worker.silence() >= limit {
+                    worker.abandon();
+                }
+                Err(ServeError::Timeout(limit.as_secs()))
+            }
+        }
+    }
+}
+
+impl Engine for PythonWorkers {
+    fn description(&self) -> &Description {
+        &self.description
+    }
+
+    fn is_ready(&self) -> bool {
+        self.workers.read().unwrap_or_else(PoisonError::into_inner).iter().any(|worker| worker.is_alive())
+    }
+
+    fn restarts(&self) -> u64 {
+        self.restarts.load(Ordering::Relaxed)
+    }
+
+    fn predict<'a>(
+        &'a self,
+        rows: &'a Rows,
+        params: &'a Value,
+    ) -> Pin<Box<dyn Future<Output = Answer> + Send + 'a>> {
+        Box::pin(self.ask(rows, params))
+    }
+}
+
+async fn replace_dead(
+    name: String,
+    workers: Arc<RwLock<Vec<Arc<Worker>>>>,
+    restarts: Arc<AtomicU64>,
+    settings: ServerSettings,
+    model: PathBuf,
+    log: PathBuf,
+) {
+    let mut backoff = WATCH;
+    loop {
+        tokio::time::sleep(backoff).await;
+        let dead = {
+            let workers = workers.read().unwrap_or_else(PoisonError::into_inner);
+            workers.iter().position(|worker| !worker.is_alive())
+        };
+        let Some(dead) = dead else {
+            backoff = WATCH;
+            continue;
+        };
+        tracing::warn!(model = %name, "a worker died; starting another");
+        match Worker::start(&settings, &model, &log).await {
+            Ok(worker) => {
+                let mut workers = workers.write().unwrap_or_else(PoisonError::into_inner);
+                if let Some(place) = workers.get_mut(dead) {
+                    *place = Arc::new(worker);
+                }
+                restarts.fetch_add(1, Ordering::Relaxed);
+                backoff = WATCH;
+            }
+            Err(error) => {
+                tracing::error!(model = %name, %error, "the worker cannot be restarted");
+                backoff = (backoff * 2).min(MAX_BACKOFF);
+            }
+        }
+    }
+}
