@@ -1,14 +1,19 @@
 //! The routes of all models.
 
+use crate::mirror::{Live, Mirrored, Mirrors};
+use crate::routing::{Caller, Rules};
 use crate::server::ModelServer;
 use crate::{Rows, ServeError};
-use mainspring_domain::delivery::Arm;
+use mainspring_domain::delivery::{Arm, Routing};
 use mainspring_domain::monitoring::Prediction;
 use mainspring_domain::{Clock, Timestamp};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
+
+/// What is added to a model's name to reach the version on trial directly.
+pub const PREVIEW: &str = "@preview";
 
 /// Assigns a request to an arm: salt, key, the canary's weight in percent.
 pub type Assign = fn(&str, &str, u8) -> Arm;
@@ -29,6 +34,8 @@ struct Route {
     stable: Option<ServedVersion>,
     canary: Option<ServedVersion>,
     weight: u8,
+    /// Which requests are directed or mirrored to the version on trial.
+    rules: Arc<Rules>,
     /// A version in charge is known, but its workers are still loading.
     loading: bool,
 }
@@ -64,13 +71,14 @@ pub struct Gateway {
     routes: RwLock<HashMap<String, Arc<Route>>>,
     assign: Assign,
     clock: Arc<dyn Clock>,
+    mirrors: Mirrors,
 }
 
 impl Gateway {
     /// A gateway without routes.
     #[must_use]
     pub fn new(assign: Assign, clock: Arc<dyn Clock>) -> Self {
-        Self { routes: RwLock::default(), assign, clock }
+        Self { routes: RwLock::default(), assign, clock, mirrors: Mirrors::default() }
     }
 
     /// Makes a version the one in charge and ends the trial of any other. The switch is atomic:
@@ -90,9 +98,20 @@ impl Gateway {
         self.change(model, |route| Route { stable: Some(version), loading: false, ..route });
     }
 
-    /// Adds a version on trial, without traffic.
+    /// Adds a version on trial, without traffic and rules.
     pub fn set_canary(&self, model: &str, version: ServedVersion) {
-        self.change(model, |route| Route { canary: Some(version), weight: 0, ..route });
+        let rules = Arc::default();
+        self.change(model, |route| Route { canary: Some(version), weight: 0, rules, ..route });
+    }
+
+    /// Directs and mirrors requests to the version on trial by these rules from now on.
+    ///
+    /// # Errors
+    /// When a regular expression among them cannot be read; nothing is changed then.
+    pub fn set_routing(&self, model: &str, routing: &Routing) -> Result<(), String> {
+        let rules = Arc::new(Rules::new(routing)?);
+        self.change(model, |route| Route { rules, ..route });
+        Ok(())
     }
 
     /// Gives the version on trial this share of the traffic.
@@ -102,7 +121,20 @@ impl Gateway {
 
     /// Ends the trial: the version in charge answers everything.
     pub fn drop_canary(&self, model: &str) {
-        self.change(model, |route| Route { canary: None, weight: 0, ..route });
+        let rules = Arc::default();
+        self.change(model, |route| Route { canary: None, weight: 0, rules, ..route });
+    }
+
+    /// The headers, in lower case, that decide where a request for this model goes.
+    #[must_use]
+    pub fn watched_headers(&self, model: &str) -> Vec<String> {
+        self.route(model).map(|route| route.rules.headers()).unwrap_or_default()
+    }
+
+    /// Copies of requests for versions on trial, to be asked and compared by whoever takes them.
+    #[must_use]
+    pub const fn mirrors(&self) -> &Mirrors {
+        &self.mirrors
     }
 
     /// Takes a model's route away; its workers end when the requests that they have are answered.
@@ -152,8 +184,9 @@ impl Gateway {
         views
     }
 
-    /// Serves one request. `key` decides the arm, so that a client that sends the same key stays on
-    /// the same version; without one the request id does.
+    /// Serves one request. The caller's key decides the arm, so that a client that sends the same key
+    /// stays on the same version; without one the request id does. A version on trial that does not
+    /// answer is not asked. `MODEL@preview` asks the version on trial alone.
     ///
     /// # Errors
     /// When nothing is deployed or the rows do not fit; failures of the model come in
@@ -162,28 +195,54 @@ impl Gateway {
         &self,
         model: &str,
         request_id: &str,
-        key: Option<&str>,
+        caller: &Caller,
         event_time: Option<Timestamp>,
         rows: Rows,
         params: &Value,
     ) -> Result<Served, ServeError> {
         let not_deployed = || ServeError::NotDeployed(model.to_owned());
-        let route = self.route(model).ok_or_else(not_deployed)?;
+        let Some(route) = self.route(model) else {
+            let base = model.strip_suffix(PREVIEW).ok_or_else(not_deployed)?;
+            let route = self.route(base).ok_or_else(not_deployed)?;
+            let canary = route.canary.as_ref().ok_or_else(not_deployed)?;
+            let arm = (Arm::Canary, route.weight);
+            return self.ask(base, canary, arm, request_id, event_time, rows, params).await;
+        };
         let absent = || if route.loading { ServeError::NotReady } else { not_deployed() };
         let stable = route.stable.as_ref().ok_or_else(absent)?;
-        let assigned = match &route.canary {
-            Some(canary) => {
-                let salt = canary.rollout.as_deref().unwrap_or(model);
-                (self.assign)(salt, key.unwrap_or(request_id), route.weight)
-            }
-            None => Arm::Stable,
+        let Some(canary) = &route.canary else {
+            return self.ask(model, stable, (Arm::Stable, 0), request_id, event_time, rows, params).await;
         };
-        let (arm, chosen) = match (&route.canary, assigned) {
-            (Some(canary), Arm::Canary) => (Arm::Canary, canary),
-            _ => (Arm::Stable, stable),
-        };
-        let weight = if route.canary.is_some() { route.weight } else { 0 };
-        self.ask(model, chosen, (arm, weight), request_id, event_time, rows, params).await
+        let salt = canary.rollout.as_deref().unwrap_or(model);
+        let directed = route.rules.directs(caller)
+            || (self.assign)(salt, caller.key.as_deref().unwrap_or(request_id), route.weight) == Arm::Canary;
+        let ready = canary.server.is_ready();
+        if directed && ready {
+            let arm = (Arm::Canary, route.weight);
+            return self.ask(model, canary, arm, request_id, event_time, rows, params).await;
+        }
+        let mirrors = ready
+            && route.rules.mirrors(model, caller, |name, percentage| {
+                (self.assign)(&format!("{salt}/{name}"), request_id, percentage) == Arm::Canary
+            });
+        let copy = mirrors.then(|| rows.clone());
+        let arm = (Arm::Stable, route.weight);
+        let served = self.ask(model, stable, arm, request_id, event_time, rows, params).await?;
+        if let (Some(rows), Ok(answers)) = (copy, &served.outcome) {
+            self.mirrors.send(Mirrored {
+                model: model.to_owned(),
+                request_id: request_id.to_owned(),
+                rows,
+                params: params.clone(),
+                live: Live {
+                    version: served.version,
+                    answers: answers.clone(),
+                    latency_us: served.predictions.first().map_or(0, |prediction| prediction.latency_us),
+                },
+                shadow: canary.clone(),
+            });
+        }
+        Ok(served)
     }
 
     /// Serves one request by a loaded version that the client names. It counts for no rollout: the
@@ -241,7 +300,7 @@ impl Gateway {
                 arm,
                 rollout: chosen.rollout.clone(),
                 canary_weight,
-                features: named(&rows, row),
+                features: rows.named(row),
                 score: outcome.as_ref().ok().and_then(|outputs| outputs.get(index)).and_then(score),
                 error: outcome.as_ref().err().map(ToString::to_string),
                 latency_us,
@@ -260,13 +319,6 @@ impl Gateway {
         let mut routes = self.routes.write().unwrap_or_else(PoisonError::into_inner);
         let before = routes.get(model).map(|route| Route::clone(route)).unwrap_or_default();
         routes.insert(model.to_owned(), Arc::new(change(before)));
-    }
-}
-
-fn named(rows: &Rows, row: &[Value]) -> Map<String, Value> {
-    match &rows.columns {
-        Some(columns) => columns.iter().cloned().zip(row.iter().cloned()).collect(),
-        None => row.iter().enumerate().map(|(index, value)| (index.to_string(), value.clone())).collect(),
     }
 }
 

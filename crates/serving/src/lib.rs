@@ -8,14 +8,18 @@
 mod engine;
 mod frames;
 mod gateway;
+mod mirror;
 mod python;
+mod routing;
 mod server;
 mod signature;
 mod statistics;
 mod worker;
 
 pub use engine::Description;
-pub use gateway::{Assign, Gateway, RouteView, Served, ServedVersion, score};
+pub use gateway::{Assign, Gateway, PREVIEW, RouteView, Served, ServedVersion, score};
+pub use mirror::{Live, Mirrored, Mirrors};
+pub use routing::Caller;
 pub use server::{ModelServer, ServerSettings};
 pub use signature::{ColumnSpec, SignatureError};
 pub use statistics::{BUCKETS_US, Counts};
@@ -29,6 +33,17 @@ pub struct Rows {
     pub columns: Option<Vec<String>>,
     /// One list of values per row.
     pub data: Vec<Vec<serde_json::Value>>,
+}
+
+impl Rows {
+    /// A row's values by column.
+    #[must_use]
+    pub fn named(&self, row: &[serde_json::Value]) -> serde_json::Map<String, serde_json::Value> {
+        match &self.columns {
+            Some(columns) => columns.iter().cloned().zip(row.iter().cloned()).collect(),
+            None => row.iter().enumerate().map(|(index, value)| (index.to_string(), value.clone())).collect(),
+        }
+    }
 }
 
 /// Why a request has no answer.

@@ -13,7 +13,7 @@ use mainspring_domain::webhooks::SealedSecret;
 use mainspring_domain::{Actor, Clock as _};
 use mainspring_metadata_store::{ReadTx, Store, StoreError, WriteTx};
 use mainspring_registry::{RegistryError, transition_stage};
-use mainspring_serving::Rows;
+use mainspring_serving::{Caller, Rows};
 use mainspring_test_support::{FakeClock, TempStore};
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
@@ -311,7 +311,7 @@ impl Project {
     /// One request through the gateway; the version that answered.
     pub(crate) async fn ask(&self, id: &str) -> Option<u32> {
         let rows = Rows { columns: None, data: vec![vec![json!(1)]] };
-        let served = self.running().gateway.predict(MODEL, id, None, None, rows, &Value::Null).await.ok()?;
+        let served = self.running().gateway.predict(MODEL, id, &Caller::default(), None, rows, &Value::Null).await.ok()?;
         let answer = served.outcome.ok()?;
         assert_eq!(answer, [json!(served.version)], "what is recorded is what answered");
         Some(served.version)

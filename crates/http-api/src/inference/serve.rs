@@ -4,7 +4,7 @@ use super::InferenceState;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use mainspring_domain::{Actor, Timestamp};
 use mainspring_metadata_store::StoreError;
-use mainspring_serving::{Rows, ServeError};
+use mainspring_serving::{Caller, Rows, ServeError};
 use serde_json::Value;
 
 /// The request's id: taken from the client, or made here; the answer carries it.
@@ -66,12 +66,18 @@ pub(super) async fn serve(
             (StatusCode::BAD_REQUEST, format!("`{time}` in {EVENT_TIME} is not an RFC 3339 time"))
         })?),
     };
+    let watched = state.gateway.watched_headers(call.model);
+    let headers = watched.into_iter().filter_map(|name| {
+        let value = headers.get(name.as_str())?.to_str().ok()?.to_owned();
+        Some((name, value))
+    });
+    let caller = Caller { key: text(&KEY).map(str::to_owned), headers: headers.collect() };
     // A task of its own: a client that gives up must not keep a slow model out of the record.
     let work = tokio::spawn(predict_and_record(
         state.clone(),
         (call.model.to_owned(), call.version),
         request_id,
-        text(&KEY).map(str::to_owned),
+        caller,
         event_time,
         rows,
         call.params.clone(),
@@ -83,14 +89,14 @@ async fn predict_and_record(
     state: InferenceState,
     (model, version): (String, Option<u32>),
     request_id: String,
-    key: Option<String>,
+    caller: Caller,
     event_time: Option<Timestamp>,
     rows: Rows,
     params: Value,
 ) -> Result<Answer, Refusal> {
     let gateway = &state.gateway;
     let served = match version {
-        None => gateway.predict(&model, &request_id, key.as_deref(), event_time, rows, &params).await,
+        None => gateway.predict(&model, &request_id, &caller, event_time, rows, &params).await,
         Some(version) => {
             gateway.predict_version(&model, version, &request_id, event_time, rows, &params).await
         }

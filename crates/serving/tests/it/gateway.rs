@@ -2,8 +2,8 @@
 
 use crate::model::{Model, answering, rows};
 use mainspring_domain::Timestamp;
-use mainspring_domain::delivery::Arm;
-use mainspring_serving::{Gateway, RouteView, ServeError, Served, ServedVersion};
+use mainspring_domain::delivery::{Arm, HeaderRoute, MirrorMatch, MirrorRoute, Routing, TextMatch};
+use mainspring_serving::{Caller, Gateway, RouteView, ServeError, Served, ServedVersion};
 use mainspring_test_support::FakeClock;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -29,7 +29,7 @@ async fn version(number: u32) -> (Model, ServedVersion) {
 }
 
 async fn ask(gateway: &Gateway, id: &str) -> Result<Served, ServeError> {
-    gateway.predict(MODEL, id, None, None, rows(1), &Value::Null).await
+    gateway.predict(MODEL, id, &Caller::default(), None, rows(1), &Value::Null).await
 }
 
 /// The version that answered, checked against the answer itself.
@@ -108,8 +108,17 @@ async fn a_client_with_a_key_stays_on_its_version() {
     gateway.set_canary(MODEL, canary);
     gateway.set_weight(MODEL, 10);
     for n in 0..30 {
-        let served =
-            gateway.predict(MODEL, &n.to_string(), Some("5"), None, rows(1), &Value::Null).await.unwrap();
+        let served = gateway
+            .predict(
+                MODEL,
+                &n.to_string(),
+                &Caller { key: Some("5".to_owned()), ..Caller::default() },
+                None,
+                rows(1),
+                &Value::Null,
+            )
+            .await
+            .unwrap();
         assert_eq!(served.version, 2);
     }
 }
@@ -123,7 +132,7 @@ async fn the_record_of_a_request_names_all_that_lineage_needs() {
     gateway.set_canary(MODEL, canary);
     gateway.set_weight(MODEL, 10);
     let at = Timestamp::parse("2013-04-01T10:00:00Z");
-    let served = gateway.predict(MODEL, "105", None, at, rows(2), &Value::Null).await.unwrap();
+    let served = gateway.predict(MODEL, "105", &Caller::default(), at, rows(2), &Value::Null).await.unwrap();
     let [first, second] = served.predictions.as_slice() else { panic!("{:?}", served.predictions) };
     assert_eq!((first.id.as_str(), second.id.as_str()), ("105", "105.1"));
     assert_eq!((first.version, first.arm, first.canary_weight), (2, Arm::Canary, 10));
@@ -138,7 +147,10 @@ async fn a_failed_request_is_part_of_the_record() {
     let gateway = gateway();
     let (_one, stable) = version(1).await;
     gateway.set_stable(MODEL, stable);
-    let served = gateway.predict(MODEL, "7", None, None, rows(1), &json!({ "raise": "no" })).await.unwrap();
+    let served = gateway
+        .predict(MODEL, "7", &Caller::default(), None, rows(1), &json!({ "raise": "no" }))
+        .await
+        .unwrap();
     assert_eq!(served.outcome, Err(ServeError::Model("ValueError: no".into())));
     let prediction = &served.predictions[0];
     assert_eq!(
@@ -153,7 +165,7 @@ async fn a_request_that_does_not_fit_reaches_no_model_and_no_record() {
     let (_one, stable) = version(1).await;
     gateway.set_stable(MODEL, stable);
     let wrong = mainspring_serving::Rows { columns: Some(vec!["y".into()]), data: vec![vec![json!(1)]] };
-    let refused = gateway.predict(MODEL, "7", None, None, wrong, &Value::Null).await;
+    let refused = gateway.predict(MODEL, "7", &Caller::default(), None, wrong, &Value::Null).await;
     assert!(matches!(refused, Err(ServeError::Signature(_))), "{refused:?}");
 }
 
@@ -176,7 +188,8 @@ async fn a_switch_under_load_loses_no_request() {
                     count.fetch_add(1, Ordering::Relaxed);
                     // A key that is never on the canary: it sees the versions in charge only.
                     let id = number.to_string();
-                    let asked = gateway.predict(MODEL, &id, Some("99"), None, rows(1), &Value::Null);
+                    let caller = Caller { key: Some("99".to_owned()), ..Caller::default() };
+                    let asked = gateway.predict(MODEL, &id, &caller, None, rows(1), &Value::Null);
                     match asked.await {
                         Ok(served) if served.outcome.is_ok() => {
                             assert!(
@@ -261,4 +274,112 @@ async fn a_version_can_be_named_and_then_counts_for_no_rollout() {
     );
     gateway.remove("flights");
     assert!(gateway.versions("flights").is_empty() && gateway.views().is_empty());
+}
+
+/// Rules of one header route and one mirror.
+fn routing() -> Routing {
+    let exact = |text: &str| TextMatch::Exact(text.to_owned());
+    Routing {
+        headers: vec![HeaderRoute { name: "beta".into(), headers: vec![("x-beta".into(), exact("1"))] }],
+        mirrors: vec![MirrorRoute {
+            name: "shadow".into(),
+            percentage: 50,
+            matches: vec![MirrorMatch {
+                method: Some(exact("POST")),
+                path: Some(TextMatch::Prefix("/v2/".into())),
+                headers: vec![("x-tier".into(), TextMatch::Regex("^(gold|silver)$".into()))],
+            }],
+        }],
+    }
+}
+
+fn caller(name: &str, value: &str) -> Caller {
+    Caller { key: None, headers: vec![(name.to_owned(), value.to_owned())] }
+}
+
+async fn by(gateway: &Gateway, id: &str, caller: &Caller) -> u32 {
+    gateway.predict(MODEL, id, caller, None, rows(1), &Value::Null).await.unwrap().version
+}
+
+#[tokio::test]
+async fn headers_send_requests_to_the_version_on_trial() {
+    let gateway = gateway();
+    let (_one, stable) = version(1).await;
+    let (_two, canary) = version(2).await;
+    gateway.set_stable(MODEL, stable);
+    gateway.set_canary(MODEL, canary.clone());
+    gateway.set_routing(MODEL, &routing()).unwrap();
+    assert_eq!(gateway.watched_headers(MODEL), ["x-beta", "x-tier"]);
+    assert_eq!(by(&gateway, "1", &caller("x-beta", "1")).await, 2);
+    assert_eq!(by(&gateway, "1", &caller("x-beta", "2")).await, 1);
+    gateway.drop_canary(MODEL);
+    gateway.set_canary(MODEL, canary);
+    assert_eq!(by(&gateway, "1", &caller("x-beta", "1")).await, 1, "another trial has rules of its own");
+}
+
+#[tokio::test]
+async fn a_share_of_requests_that_match_is_mirrored() {
+    let gateway = gateway();
+    let (_one, stable) = version(1).await;
+    let (_two, canary) = version(2).await;
+    gateway.set_stable(MODEL, stable);
+    gateway.set_canary(MODEL, canary);
+    gateway.set_routing(MODEL, &routing()).unwrap();
+    for n in 0..100 {
+        assert_eq!(
+            by(&gateway, &n.to_string(), &caller("x-tier", "gold")).await,
+            1,
+            "the live answer is stable's"
+        );
+        by(&gateway, &n.to_string(), &caller("x-tier", "wood")).await;
+    }
+    let copies = gateway.mirrors().take(1000).await;
+    assert_eq!((copies.len(), gateway.mirrors().sent(), gateway.mirrors().dropped()), (50, 50, 0));
+    assert_eq!((copies[0].live.version, copies[0].shadow.version), (1, 2));
+    assert_eq!(copies[0].live.answers, [json!(1.0)]);
+}
+
+#[tokio::test]
+async fn copies_that_find_no_room_are_dropped_and_counted() {
+    let gateway = gateway();
+    let (_one, stable) = version(1).await;
+    let (_two, canary) = version(2).await;
+    gateway.set_stable(MODEL, stable);
+    gateway.set_canary(MODEL, canary);
+    let all = MirrorRoute { name: "all".into(), percentage: 100, matches: Vec::new() };
+    gateway.set_routing(MODEL, &Routing { headers: Vec::new(), mirrors: vec![all] }).unwrap();
+    for n in 0..1100 {
+        answered_by(&gateway, &n.to_string()).await;
+    }
+    assert_eq!((gateway.mirrors().sent(), gateway.mirrors().dropped()), (1024, 76));
+}
+
+#[tokio::test]
+async fn a_bad_expression_changes_nothing() {
+    let gateway = gateway();
+    let (_one, stable) = version(1).await;
+    gateway.set_stable(MODEL, stable);
+    let bad = HeaderRoute { name: "x".into(), headers: vec![("x".into(), TextMatch::Regex("(".into()))] };
+    assert!(gateway.set_routing(MODEL, &Routing { headers: vec![bad], mirrors: Vec::new() }).is_err());
+    assert!(gateway.watched_headers(MODEL).is_empty());
+}
+
+#[tokio::test]
+async fn the_preview_reaches_the_version_on_trial_alone() {
+    let gateway = gateway();
+    let (_one, stable) = version(1).await;
+    let (_two, canary) = version(2).await;
+    gateway.set_stable(MODEL, stable);
+    let preview = async |id: &str| {
+        gateway.predict("flights@preview", id, &Caller::default(), None, rows(1), &Value::Null).await
+    };
+    assert!(matches!(preview("1").await, Err(ServeError::NotDeployed(_))));
+    gateway.set_canary(MODEL, canary);
+    let served = preview("1").await.unwrap();
+    let record = &served.predictions[0];
+    assert_eq!(
+        (served.version, record.model.as_str(), record.arm, record.canary_weight),
+        (2, MODEL, Arm::Canary, 0)
+    );
+    assert_eq!(answered_by(&gateway, "1").await, 1);
 }
