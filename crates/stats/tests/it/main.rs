@@ -3,4 +3,5 @@
 
 mod conformance;
 mod models;
+mod moments;
 mod special;
