@@ -2,6 +2,7 @@
 //! functions they need. No I/O; what cannot be computed is `None`, never a made-up number.
 #![warn(missing_docs)]
 
+pub mod assignment;
 pub mod calibration;
 pub mod compat;
 pub mod counts;

@@ -1,6 +1,7 @@
 //! Statistics against recorded values of the tools that teams use today, and properties.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod assignment;
 mod conformance;
 mod models;
 mod moments;
