@@ -3,6 +3,8 @@
 
 mod assignment;
 mod conformance;
+mod fixed;
 mod models;
 mod moments;
+mod reference;
 mod special;
