@@ -51,7 +51,6 @@ impl<'de> Deserialize<'de> for Exact {
 /// # Errors
 ///
 /// What the serializer answers.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
 pub fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
     Exact(*value).serialize(serializer)
 }
@@ -67,14 +66,13 @@ pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D:
 
 /// For `Option<f64>`.
 pub mod maybe {
-    use super::{Deserialize, Deserializer, Exact, Serialize, Serializer};
+    use super::{Deserialize as _, Deserializer, Exact, Serialize as _, Serializer};
 
     /// Writes a number or nothing.
     ///
     /// # Errors
     ///
     /// What the serializer answers.
-    #[expect(clippy::ref_option, reason = "serde asks for a reference")]
     pub fn serialize<S: Serializer>(value: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
         value.map(Exact).serialize(serializer)
     }
@@ -91,7 +89,7 @@ pub mod maybe {
 
 /// For `Vec<f64>`.
 pub mod many {
-    use super::{Deserialize, Deserializer, Exact, Serializer};
+    use super::{Deserialize as _, Deserializer, Exact, Serializer};
 
     /// Writes numbers.
     ///

@@ -3,6 +3,7 @@
 #![warn(missing_docs)]
 
 pub mod assignment;
+pub mod bayes;
 pub mod calibration;
 pub mod compat;
 pub mod counts;

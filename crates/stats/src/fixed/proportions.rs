@@ -291,7 +291,7 @@ pub struct NonInferiority {
 ///
 /// [`Undecided::Parameter`] for a negative margin, [`Undecided::NoVariance`] if a variance is zero.
 pub fn non_inferiority(a: Proportion, b: Proportion, margin: f64) -> Result<NonInferiority, Undecided> {
-    if !(margin >= 0.0 && margin < 1.0) {
+    if !(0.0..1.0).contains(&margin) {
         return Err(Undecided::Parameter(Parameter::Margin));
     }
     let distance = b.share() - a.share() + margin;

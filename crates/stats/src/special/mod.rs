@@ -18,10 +18,10 @@ pub use beta::{
 };
 pub use gamma::{chi2_cdf, chi2_isf, chi2_sf, gamma_p, gamma_q, gamma_quantile, ln_gamma};
 pub use normal::{
-    ln_normal_sf, normal_cdf, normal_hazard, normal_isf, normal_pdf, normal_quantile, normal_sf,
+    ln_normal_sf, normal_cdf, normal_isf, normal_loss, normal_mean_excess, normal_pdf, normal_quantile,
+    normal_sf,
 };
 pub use student::{noncentral_t_sf, t_cdf, t_isf, t_sf};
 
-pub(crate) use elementary::ln_1p_minus;
 pub(crate) use quadrature::{integrate, nodes};
 pub(crate) use solve::root;

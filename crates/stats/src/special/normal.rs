@@ -34,11 +34,20 @@ pub fn ln_normal_sf(x: f64) -> f64 {
     -0.5 * x * x - LN_SQRT_2PI - log(x) + log(1.0 - upper_series(x))
 }
 
-/// The mean of Z given that Z > x: density over tail. Beyond 30 by the asymptotic series of the tail,
-/// so that it never becomes 0 / 0.
+/// E[Z - x | Z > x], to any `x` without cancellation.
 #[must_use]
-pub fn normal_hazard(x: f64) -> f64 {
-    if x < 30.0 { normal_pdf(x) / normal_sf(x) } else { x / (1.0 - upper_series(x)) }
+pub fn normal_mean_excess(x: f64) -> f64 {
+    if x < 30.0 {
+        return normal_pdf(x) / normal_sf(x) - x;
+    }
+    let rest = upper_series(x);
+    x * rest / (1.0 - rest)
+}
+
+/// E[max(Z - x, 0)].
+#[must_use]
+pub fn normal_loss(x: f64) -> f64 {
+    if x < 30.0 { normal_pdf(x) - x * normal_sf(x) } else { normal_pdf(x) * upper_series(x) }
 }
 
 /// 1 - x P(Z > x) / density = 1/x^2 - 3/x^4 + 15/x^6 - ..., for large x.

@@ -1,6 +1,7 @@
 //! The recorded A/B cases of SciPy, statsmodels, tea-tasting, spotify-confidence, confseq and gbstats.
 
 mod fixed;
+mod gb;
 mod sequential;
 mod tea;
 
@@ -11,7 +12,8 @@ use serde_json::{Map, Value};
 use crate::conformance::read_cases;
 
 /// What we give on purpose otherwise than the peer; docs/ab-statistics.md has the reasons.
-const OURS: [(&str, &str); 2] = [("rank_tests/", "ks_p_asymp"), ("tea_prop/1", "pvalue")];
+const OURS: [(&str, &str); 3] =
+    [("rank_tests/", "ks_p_asymp"), ("tea_prop/1", "pvalue"), ("thompson_best_arm/", "best_arm_mc")];
 
 /// A number of a case; what is not finite is text there.
 pub(crate) fn number(value: &Value) -> f64 {
@@ -87,7 +89,9 @@ fn the_recorded_cases_hold() {
         let (method, input) = (case["method"].as_str().unwrap(), &case["input"]);
         let measured = match input["data_ref"].as_str() {
             Some(name) => tea::measure(method, data[name]),
-            None => fixed::measure(method, input).or_else(|| sequential::measure(method, input)),
+            None => fixed::measure(method, input)
+                .or_else(|| sequential::measure(method, input))
+                .or_else(|| gb::measure(method, input)),
         };
         let Some(measured) = measured else {
             unknown.insert(method);
