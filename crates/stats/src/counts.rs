@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::fixed::contingency::{Statistic, independence};
 use crate::special::{chi2_isf, chi2_sf};
 
 /// The share that stands for an empty bin.
@@ -108,23 +109,9 @@ pub struct ChiSquare {
 /// in both are left out.
 #[must_use]
 pub fn chi2_contingency(reference: &[u64], current: &[u64], yates: bool) -> Option<ChiSquare> {
-    let (n, m) = totals(reference, current)?;
-    let total = n + m;
-    let used = || reference.iter().zip(current).filter(|(r, c)| **r + **c > 0);
-    let df = (used().count() as u64).checked_sub(1).filter(|df| *df > 0)?;
-    let mut statistic = 0.0;
-    for (r, c) in used() {
-        let column = (r + c) as f64;
-        for (observed, row) in [(*r as f64, n), (*c as f64, m)] {
-            let expected = column * row / total;
-            let mut difference = (observed - expected).abs();
-            if yates && df == 1 {
-                difference -= difference.min(0.5);
-            }
-            statistic += difference * difference / expected;
-        }
-    }
-    Some(ChiSquare { statistic, df, p: chi2_sf(statistic, df as f64) })
+    totals(reference, current)?;
+    let statistic = if yates { Statistic::Yates } else { Statistic::Pearson };
+    independence(&[reference, current], statistic).ok()
 }
 
 /// Whether the current histogram follows the reference's shares, taken as exact: goodness of fit. A bin

@@ -2,8 +2,13 @@
 
 use mainspring_stats::intervals::{quantile, wilson};
 use mainspring_stats::ks::kolmogorov_sf;
-use mainspring_stats::special::{chi2_isf, chi2_sf, normal_cdf, normal_quantile, normal_sf};
+use mainspring_stats::special::{
+    beta_cdf, beta_quantile, beta_sf, binomial_cdf, binomial_pmf, binomial_sf, chi2_cdf, chi2_isf, chi2_sf,
+    f_quantile, f_sf, gamma_p, gamma_q, gamma_quantile, ln_normal_sf, noncentral_t_sf, normal_cdf,
+    normal_isf, normal_quantile, normal_sf, t_isf, t_sf,
+};
 use proptest::prelude::*;
+use serde_json::Value;
 
 #[track_caller]
 fn near(actual: f64, expected: f64, relative: f64) {
@@ -97,6 +102,105 @@ fn chi_square_tails() {
     near(chi2_isf(0.05, 9.0), 16.91897760462045, 1e-12);
     assert!(chi2_sf(1.0, 0.0).is_nan());
 }
+
+/// Largest relative error against values of 60 digits, by function.
+#[test]
+fn tails_equal_values_of_60_digits() {
+    let table: Value = serde_json::from_str(include_str!("special.json")).unwrap();
+    let mut worst = std::collections::BTreeMap::<String, (f64, String)>::new();
+    for row in table["values"].as_array().unwrap() {
+        let name = row[0].as_str().unwrap();
+        let a: Vec<f64> =
+            row[1].as_array().unwrap().iter().map(|x| x.as_str().unwrap().parse().unwrap()).collect();
+        let expected: f64 = row[2].as_str().unwrap().parse().unwrap();
+        let value = match name {
+            "normal_sf" => normal_sf(a[0]),
+            "chi2_sf" => chi2_sf(a[0], a[1]),
+            "chi2_cdf" => chi2_cdf(a[0], a[1]),
+            "gamma_q" => gamma_q(a[0], a[1]),
+            "gamma_p" => gamma_p(a[0], a[1]),
+            "t_sf" => t_sf(a[0], a[1]),
+            "beta_cdf" => beta_cdf(a[0], a[1], a[2]),
+            "beta_sf" => beta_sf(a[0], a[1], a[2]),
+            "f_sf" => f_sf(a[0], a[1], a[2]),
+            "binomial_sf" => binomial_sf(a[0] as u64, a[1] as u64, a[2]),
+            "binomial_cdf" => binomial_cdf(a[0] as u64, a[1] as u64, a[2]),
+            "binomial_pmf" => binomial_pmf(a[0] as u64, a[1] as u64, a[2]),
+            other => panic!("{other} is not known"),
+        };
+        let error = ((value - expected) / expected).abs();
+        let entry = worst.entry(name.to_owned()).or_insert((0.0, String::new()));
+        if error.is_nan() || error > entry.0 {
+            *entry = (error, format!("{row}: {value:e}"));
+        }
+    }
+    println!("{worst:#?}");
+    assert_eq!(worst.len(), 12);
+    assert!(worst.values().all(|(error, _)| *error <= 1e-12), "{worst:#?}");
+}
+
+/// Whether the tail at `x` is `p`, as near as the doubles beside `x` allow.
+#[track_caller]
+fn inverts(tail: impl Fn(f64) -> f64, x: f64, p: f64) {
+    let step = x.abs() * f64::EPSILON;
+    let slack = (tail(x + step) - tail(x - step)).abs();
+    let error = (tail(x) - p).abs();
+    assert!(error <= 1e-12 * p + slack, "{:e} at {x:e} is not {p:e}", tail(x));
+}
+
+#[test]
+fn quantiles_invert_the_tails() {
+    for p in [1e-300, 1e-100, 1e-20, 1e-9, 0.001, 0.025, 0.3, 0.49, 0.5, 0.7, 0.975] {
+        inverts(normal_sf, normal_isf(p), p);
+        for df in [1.0, 2.5, 30.0, 1e4, 1e7] {
+            inverts(|x| t_sf(x, df), t_isf(p, df), p);
+            inverts(|x| chi2_sf(x, df), chi2_isf(p, df), p);
+            inverts(|x| f_sf(x, df, 50.0), f_quantile(p, df, 50.0), 1.0 - p);
+            inverts(|x| gamma_p(df, x), gamma_quantile(p, df), p);
+        }
+        for (a, b) in [(2.0, 3.0), (0.5, 0.5), (1001.0, 9001.0), (3e6, 7e6), (1.0, 1e7)] {
+            let p = p.max(1e-100);
+            inverts(|x| beta_cdf(x, a, b), beta_quantile(p, a, b), p);
+        }
+    }
+    assert!(t_isf(0.0, 3.0).is_nan() && t_isf(0.1, -1.0).is_nan() && beta_quantile(1.1, 1.0, 1.0).is_nan());
+}
+
+#[test]
+fn logarithms_of_normal_tails() {
+    // mpmath: log(erfc(x / sqrt(2)) / 2)
+    for (x, expected) in [
+        (-2.0, -0.023_012_909_328_963_49),
+        (10.0, -53.231_285_150_512_47),
+        (31.0, -484.853_963_627_179_3),
+        (100.0, -5_005.524_208_694_205),
+        (1e6, -500_000_000_014.734_4),
+    ] {
+        near(ln_normal_sf(x), expected, 1e-13);
+    }
+}
+
+#[test]
+fn noncentral_t_gives_the_power_of_t_tests() {
+    // mpmath, by quadrature at 40 digits
+    for (t, df, delta, sf) in NONCENTRAL {
+        assert!(
+            (noncentral_t_sf(t, df, delta) - sf).abs() < 1e-9,
+            "{t} {df} {delta}: {}",
+            noncentral_t_sf(t, df, delta)
+        );
+    }
+}
+
+const NONCENTRAL: [(f64, f64, f64, f64); 7] = [
+    (1.98, 98.0, 2.0, 0.5099051583569326),
+    (2.2, 10.0, 1.0, 0.1512832626683251),
+    (-2.0, 10.0, 1.0, 0.9966975142333684),
+    (3.1, 2.0, 3.0, 0.580912852307696),
+    (1.96, 100000.0, 2.8, 0.7995449188145105),
+    (2.6, 58.0, 0.3, 0.0130081732553926),
+    (4.3, 1.0, 1.0, 0.1945078563102521),
+];
 
 #[test]
 fn wilson_intervals() {

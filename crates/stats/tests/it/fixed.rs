@@ -1,0 +1,157 @@
+//! Fixed-horizon tests: exact values by enumeration, and what must be refused.
+
+use mainspring_stats::error::Undecided;
+use mainspring_stats::estimate::quantile::{quantile_of, rank_bounds};
+use mainspring_stats::estimate::ratio::ratio;
+use mainspring_stats::estimate::strata::post_stratified;
+use mainspring_stats::estimate::{Alternative, Effect, Sample, log_ratio, relative, welch};
+use mainspring_stats::fixed::contingency::sample_ratio;
+use mainspring_stats::fixed::multiple::{Adjustment, adjust};
+use mainspring_stats::fixed::paired::wilcoxon;
+use mainspring_stats::fixed::power::{plan, power_t, sample_size_paired, sample_size_t};
+use mainspring_stats::fixed::proportions::{Proportion, barnard_exact, binomial_test, fisher_exact};
+use mainspring_stats::fixed::ranks::mann_whitney;
+use mainspring_stats::moments::Bivariate;
+use mainspring_stats::special::binomial_pmf;
+use proptest::prelude::*;
+
+fn sample(n: u64, mean: f64, variance: f64) -> Sample {
+    Sample { n, mean, variance }
+}
+
+#[test]
+fn what_cannot_be_tested_says_why() {
+    let good = sample(10, 1.0, 2.0);
+    for (bad, why) in [
+        (sample(0, 0.0, 0.0), Undecided::TooFew),
+        (sample(1, 1.0, 1.0), Undecided::TooFew),
+        (sample(9, 1.0, 0.0), Undecided::NoVariance),
+        (sample(9, f64::NAN, 1.0), Undecided::NotFinite),
+        (sample(9, 1.0, f64::INFINITY), Undecided::NotFinite),
+    ] {
+        assert_eq!(welch(&good, &bad), Err(why));
+        assert_eq!(welch(&bad, &good), Err(why));
+        assert_eq!(log_ratio(&bad, &good), Err(why));
+    }
+    assert_eq!(relative(&sample(9, 0.0, 1.0), &good), Err(Undecided::ZeroBaseline));
+    assert_eq!(log_ratio(&sample(9, -1.0, 1.0), &good), Err(Undecided::ZeroBaseline));
+    let effect = welch(&good, &good).unwrap();
+    assert!(effect.test(0.0, Alternative::TwoSided, 0.0).is_err());
+    assert!(effect.test(f64::NAN, Alternative::TwoSided, 0.05).is_err());
+    assert_eq!(sample_ratio(&[5, 5], &[0.5]), Err(Undecided::Lengths));
+    assert!(sample_ratio(&[5, 5], &[0.0, 0.0]).is_err());
+    assert_eq!(sample_ratio(&[5, 1], &[1.0, 0.0]).map(|test| test.p), Ok(0.0));
+    assert!(Proportion::new(2, 1).is_err() && Proportion::new(0, 0).is_err());
+    assert_eq!(post_stratified(&[]), Err(Undecided::TooFew));
+    assert_eq!(rank_bounds(5, 0.99), Err(Undecided::TooFew));
+    assert!(adjust(&[0.1, f64::NAN], Adjustment::Holm).is_err());
+    let zero = Bivariate::from_columns([&[1.0, 2.0], &[0.0, 0.0]]).unwrap();
+    assert_eq!(ratio(&zero), Err(Undecided::ZeroBaseline));
+}
+
+#[test]
+fn sizes_of_paired_and_unpaired_tests() {
+    // reference/statistics.md, 2.5: accuracy 0.90 against 0.91 at 80 % power
+    for (discordance, pairs) in [(0.03, 2_347.0), (0.05, 3_917.0), (0.10, 7_841.0)] {
+        let size = sample_size_paired(0.01, discordance, 0.05, 0.8).unwrap();
+        assert!((size / pairs - 1.0).abs() < 3e-3, "{size}");
+    }
+    assert!(sample_size_paired(0.02, 0.01, 0.05, 0.8).is_err());
+    assert!(sample_size_t(0.0, 1.0, 0.05, 0.8).is_err());
+    let size = plan(0.2, 1.0, 2, 1.0, 0.05, 0.8).unwrap();
+    assert_eq!((size.control, size.candidate, size.total), (394, 394, 788));
+    assert!(plan(0.2, 0.0, 2, 1.0, 0.05, 0.8).is_err() && plan(0.2, 1.0, 1, 1.0, 0.05, 0.8).is_err());
+}
+
+#[test]
+fn the_variance_of_a_quantile_is_that_of_its_estimate() {
+    // For a uniform distribution n Var(median) = 1/4.
+    let values: Vec<f64> = (0..10_001).map(|i| f64::from(i) / 10_000.0).collect();
+    let median = quantile_of(&values, 0.5).unwrap();
+    assert!((median.mean - 0.5).abs() < 1e-12 && (median.variance - 0.25).abs() < 0.01);
+    assert_eq!(quantile_of(&[1.0; 50], 0.5), Err(Undecided::NoVariance));
+}
+
+#[test]
+fn strata_remove_what_differs_between_cells() {
+    let cells =
+        [(sample(100, 1.0, 1.0), sample(100, 1.5, 1.0)), (sample(300, 9.0, 1.0), sample(300, 9.5, 1.0))];
+    let effect = post_stratified(&cells).unwrap();
+    assert!((effect.estimate - 0.5).abs() < 1e-12);
+    assert!(
+        (effect.standard_error - (0.25_f64.powi(2) * 0.02 + 0.75_f64.powi(2) * 2.0 / 300.0).sqrt()).abs()
+            < 1e-12
+    );
+    // A cell that one arm lacks goes to the largest.
+    let with_empty =
+        post_stratified(&[cells[0], cells[1], (sample(5, 9.0, 1.0), sample(0, 0.0, 0.0))]).unwrap();
+    assert_eq!(with_empty.n, 805);
+}
+
+proptest! {
+    #[test]
+    fn exact_tests_equal_enumeration(a in 0_u64..12, b in 0_u64..12, na in 12_u64..15, nb in 12_u64..18) {
+        let (left, right) = (Proportion::new(a, na).unwrap(), Proportion::new(b, nb).unwrap());
+        let total = a + b;
+        let weight = |k: u64| binomial_pmf(k, na, 0.5) * binomial_pmf(total - k, nb, 0.5);
+        let ks = || total.saturating_sub(nb)..=total.min(na);
+        let all: f64 = ks().map(weight).sum();
+        let far: f64 = ks().map(weight).filter(|w| *w <= weight(a) * (1.0 + 1e-7)).sum();
+        prop_assert!((fisher_exact(left, right) - far / all).abs() < 1e-9);
+        let p = barnard_exact(left, right).unwrap();
+        prop_assert!(p <= 1.0 && p > 0.0);
+        let share = 0.3;
+        let limit = binomial_pmf(a, na, share) * (1.0 + 1e-7);
+        let expected: f64 = (0..=na).map(|k| binomial_pmf(k, na, share)).filter(|w| *w <= limit).sum();
+        prop_assert!((binomial_test(left, share).unwrap() - expected.min(1.0)).abs() < 1e-9);
+    }
+
+    #[test]
+    fn exact_rank_tests_agree_with_all_orders(a in prop::collection::vec(-1e3_f64..1e3, 1..4), b in prop::collection::vec(-1e3_f64..1e3, 1..5)) {
+        let all: Vec<f64> = a.iter().chain(&b).copied().collect();
+        let u = |chosen: u32| {
+            let group = |wanted: bool| all.iter().enumerate().filter(move |(i, _)| (chosen >> i & 1 == 1) == wanted).map(|(_, v)| *v);
+            group(true).map(|high| group(false).filter(|low| high > *low).count()).sum::<usize>() as f64
+        };
+        let orders: Vec<u32> = (0..1_u32 << all.len()).filter(|chosen| chosen.count_ones() as usize == b.len()).collect();
+        let pairs = (a.len() * b.len()) as f64;
+        let seen = u(((1 << b.len()) - 1) << a.len());
+        let larger = seen.max(pairs - seen);
+        let far = orders.iter().filter(|chosen| u(**chosen) >= larger).count();
+        let test = mann_whitney(&a, &b).unwrap();
+        prop_assert_eq!(test.u, seen);
+        prop_assert!((test.p - (2.0 * far as f64 / orders.len() as f64).min(1.0)).abs() < 1e-12);
+    }
+
+    #[test]
+    fn adjusted_p_values_are_ordered(p in prop::collection::vec(0.0_f64..1.0, 1..20)) {
+        let of = |method| adjust(&p, method).unwrap();
+        let (bonferroni, holm, hochberg, hommel) =
+            (of(Adjustment::Bonferroni), of(Adjustment::Holm), of(Adjustment::Hochberg), of(Adjustment::Hommel));
+        let bh = of(Adjustment::BenjaminiHochberg);
+        for i in 0..p.len() {
+            let order = [p[i], bh[i], hommel[i], hochberg[i], holm[i], bonferroni[i]];
+            prop_assert!(order.windows(2).all(|pair| pair[0] <= pair[1] + 1e-12), "{order:?}");
+        }
+    }
+
+    #[test]
+    fn power_rises_with_the_size(d in 0.05_f64..1.0, n in 5.0_f64..5e3) {
+        let (one, two) = (power_t(d, n, 1.0, 0.05).unwrap(), power_t(d, n * 1.3, 1.0, 0.05).unwrap());
+        prop_assert!(one >= 0.05 - 1e-9 && two >= one - 1e-9 && two <= 1.0 + 1e-9);
+    }
+
+    #[test]
+    fn no_numbers_panic(values in prop::collection::vec(any::<f64>(), 0..60), n in any::<u64>(), x in any::<f64>(), y in any::<f64>()) {
+        let _ = wilcoxon(&values);
+        let _ = mann_whitney(&values, &[x, y]);
+        let (a, b) = (sample(n, x, y), sample(7, y, x));
+        for effect in [welch(&a, &b), relative(&a, &b), log_ratio(&a, &b), Effect::of_one(&a)].into_iter().flatten() {
+            let test = effect.test(0.0, Alternative::TwoSided, 0.05).unwrap();
+            prop_assert!(test.p.is_nan() || (0.0..=1.0).contains(&test.p));
+        }
+        let _ = post_stratified(&[(a, b)]);
+        let _ = quantile_of(&values, 0.5);
+        let _ = plan(x, y, 3, 1.0, 0.05, 0.8);
+    }
+}
