@@ -2,6 +2,7 @@
 //!
 //! No I/O, no async and no wire names live here. Every other crate may depend on this one.
 
+pub mod ab;
 pub mod access;
 pub mod actor;
 pub mod data;

@@ -2,6 +2,7 @@
 //! for lists, `ON CONFLICT` and `RETURNING`. What differs is asked of the
 //! [`Dialect`](crate::driver::Dialect).
 
+mod ab;
 mod access;
 pub(crate) mod audit;
 mod comparison;

@@ -1,6 +1,7 @@
 //! What the store offers, one trait per area. Reads need `&self`, writes `&mut self`; both happen
 //! within one transaction and see one consistent state.
 
+mod ab;
 mod access;
 pub mod comparison;
 mod data;
@@ -18,6 +19,7 @@ mod tracking;
 mod wandb;
 mod webhooks;
 
+pub use ab::{AbRead, AbWrite};
 pub use access::{AccessRead, AccessWrite};
 pub use comparison::ComparisonRead;
 pub use data::{DataRead, DataWrite};
@@ -38,7 +40,8 @@ pub use webhooks::{WebhooksRead, WebhooksWrite};
 
 /// Everything that can be read.
 pub trait ReadTx:
-    AccessRead
+    AbRead
+    + AccessRead
     + GovernanceRead
     + PipelinesRead
     + DataRead
@@ -58,6 +61,7 @@ pub trait ReadTx:
 /// Everything that can be written.
 pub trait WriteTx:
     ReadTx
+    + AbWrite
     + AccessWrite
     + GovernanceWrite
     + PipelinesWrite
@@ -75,7 +79,8 @@ pub trait WriteTx:
 }
 
 impl<T> ReadTx for T where
-    T: AccessRead
+    T: AbRead
+        + AccessRead
         + GovernanceRead
         + PipelinesRead
         + DataRead
@@ -94,6 +99,7 @@ impl<T> ReadTx for T where
 
 impl<T> WriteTx for T where
     T: ReadTx
+        + AbWrite
         + AccessWrite
         + GovernanceWrite
         + PipelinesWrite

@@ -1,6 +1,7 @@
 //! What the store promises, whatever is stored.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod ab;
 mod audit;
 mod comparison;
 mod crash;

@@ -1,0 +1,155 @@
+//! A/B tests: units (users, requests) are split among arms, and what happens to them is compared.
+
+use crate::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// How far a test is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AbStatus {
+    /// Described, not started.
+    Draft,
+    /// Units are assigned and watched.
+    Running,
+    /// Ended; its last decision says how.
+    Ended,
+}
+
+impl AbStatus {
+    /// The shown form.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Draft => "draft",
+            Self::Running => "running",
+            Self::Ended => "ended",
+        }
+    }
+}
+
+/// A test as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AbTest {
+    /// Its id.
+    pub id: String,
+    /// Its name, unique among tests.
+    pub name: String,
+    /// The registered model whose route it splits; none when arms are only names for programs
+    /// elsewhere.
+    pub model: Option<String>,
+    /// How far it is.
+    pub status: AbStatus,
+    /// The phase at work, from 1.
+    pub phase: u32,
+    /// Who described it.
+    pub created_by: String,
+    /// When it was described.
+    pub created: Timestamp,
+    /// When its first phase began.
+    pub started: Option<Timestamp>,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+    /// How it ended, for people.
+    pub outcome: Option<String>,
+    /// The rollout of the winner.
+    pub rollout: Option<String>,
+}
+
+/// A stretch of a test in which neither its weights nor its metrics change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AbPhase {
+    /// The test.
+    pub test: String,
+    /// Its number, from 1.
+    pub number: u32,
+    /// What the split hashes units with. Another seed for each phase, so that nobody is carried over.
+    pub seed: String,
+    /// The description of the test as it was then, in its file's words.
+    pub spec_text: String,
+    /// When it began.
+    pub started: Timestamp,
+    /// Why it began.
+    pub reason: String,
+}
+
+/// A request of a unit, answered by an arm.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AbRequest {
+    /// The id of the prediction.
+    pub request: String,
+    /// The test.
+    pub test: String,
+    /// Its phase.
+    pub phase: u32,
+    /// Who asked.
+    pub unit: String,
+    /// The arm, from 0: the control.
+    pub arm: u16,
+    /// When.
+    pub time: Timestamp,
+}
+
+/// A unit that was shown an arm.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AbExposure {
+    /// Who.
+    pub unit: String,
+    /// The arm that it saw first.
+    pub arm: u16,
+    /// When it saw it first.
+    pub first: Timestamp,
+    /// How often it saw it.
+    pub times: u64,
+    /// Whether it was shown another arm as well.
+    pub crossed: bool,
+}
+
+/// Something that happened to a unit and counts for metrics by its name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MetricEvent {
+    /// Its id, by which a repeated one is known.
+    pub id: String,
+    /// Its name, such as `booked`.
+    pub name: String,
+    /// To whom it happened.
+    pub unit: String,
+    /// How much.
+    pub value: f64,
+    /// When it happened.
+    pub time: Timestamp,
+}
+
+/// A prediction that was made for a unit of a test.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AbServed {
+    /// Who asked.
+    pub unit: String,
+    /// When it was answered.
+    pub time: Timestamp,
+    /// Time in the model, in microseconds.
+    pub latency_us: i64,
+    /// Whether the model failed.
+    pub failed: bool,
+    /// The score.
+    pub score: Option<f64>,
+    /// The label or reward that came later, and when.
+    pub label: Option<(f64, Timestamp)>,
+}
+
+/// A decision on a test, with all that it was made from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AbDecision {
+    /// The test.
+    pub test: String,
+    /// The phase.
+    pub phase: u32,
+    /// Its number within the test, from 1.
+    pub number: u32,
+    /// When.
+    pub time: Timestamp,
+    /// What it was made from, to the last bit.
+    pub inputs: Value,
+    /// What was decided.
+    pub decision: Value,
+}

@@ -1,0 +1,163 @@
+//! A/B tests and what is collected for them.
+
+use super::tx::{SqlTx, to_text, to_u64};
+use crate::Result;
+use crate::driver::params;
+use crate::traits::{AbRead, AbWrite};
+use mainspring_domain::Timestamp;
+use mainspring_domain::ab::{AbDecision, AbExposure, AbPhase, AbRequest, AbServed, AbTest, MetricEvent};
+
+const EXPOSURE: &str =
+    "SELECT unit, arm, first, times, crossed FROM ab_exposures WHERE test = ?1 AND phase = ?2";
+
+fn exposure(row: &crate::driver::Row<'_>) -> Result<AbExposure> {
+    Ok(AbExposure {
+        unit: row.get(0)?,
+        arm: row.get(1)?,
+        first: Timestamp::from_millis(row.get(2)?),
+        times: to_u64(row.get(3)?),
+        crossed: row.get(4)?,
+    })
+}
+
+impl AbRead for SqlTx<'_> {
+    fn ab_tests(&self, limit: u32) -> Result<Vec<AbTest>> {
+        self.documents("SELECT doc FROM ab_tests ORDER BY num DESC LIMIT ?1", params![limit])
+    }
+
+    fn running_ab_tests(&self) -> Result<Vec<AbTest>> {
+        self.documents("SELECT doc FROM ab_tests WHERE status = 'running' ORDER BY num", [])
+    }
+
+    fn ab_test(&self, id_or_name: &str) -> Result<Option<AbTest>> {
+        self.document(
+            "SELECT doc FROM ab_tests WHERE id = ?1 OR name = ?1 ORDER BY id = ?1 DESC",
+            [id_or_name],
+        )
+    }
+
+    fn ab_phases(&self, test: &str) -> Result<Vec<AbPhase>> {
+        self.documents("SELECT doc FROM ab_phases WHERE test = ?1 ORDER BY number", [test])
+    }
+
+    fn ab_exposures(&self, test: &str, phase: u32) -> Result<Vec<AbExposure>> {
+        self.rows(&format!("{EXPOSURE} ORDER BY unit"), params![test, phase], exposure)
+    }
+
+    fn ab_exposure(&self, test: &str, phase: u32, unit: &str) -> Result<Option<AbExposure>> {
+        self.row(&format!("{EXPOSURE} AND unit = ?3"), params![test, phase, unit], exposure)
+    }
+
+    fn ab_served(&self, test: &str, phase: u32) -> Result<Vec<AbServed>> {
+        self.rows(
+            "SELECT r.unit, p.time, p.latency_us, p.error IS NOT NULL, p.score, p.label, p.label_time
+             FROM ab_requests r JOIN predictions p ON p.id = r.request
+             WHERE r.test = ?1 AND r.phase = ?2 ORDER BY r.unit, r.request",
+            params![test, phase],
+            |row| {
+                let label: Option<f64> = row.get(5)?;
+                let time: Option<i64> = row.get(6)?;
+                Ok(AbServed {
+                    unit: row.get(0)?,
+                    time: Timestamp::from_millis(row.get(1)?),
+                    latency_us: row.get(2)?,
+                    failed: row.get(3)?,
+                    score: row.get(4)?,
+                    label: label.zip(time.map(Timestamp::from_millis)),
+                })
+            },
+        )
+    }
+
+    fn metric_events(&self, name: &str, from: Timestamp, until: Timestamp) -> Result<Vec<MetricEvent>> {
+        self.rows(
+            "SELECT id, unit, value, time FROM metric_events
+             WHERE name = ?1 AND time >= ?2 AND time <= ?3 ORDER BY unit, time, id",
+            params![name, from.as_millis(), until.as_millis()],
+            |row| {
+                Ok(MetricEvent {
+                    id: row.get(0)?,
+                    name: name.to_owned(),
+                    unit: row.get(1)?,
+                    value: row.get(2)?,
+                    time: Timestamp::from_millis(row.get(3)?),
+                })
+            },
+        )
+    }
+
+    fn ab_decisions(&self, test: &str, limit: u32) -> Result<Vec<AbDecision>> {
+        self.documents(
+            "SELECT doc FROM ab_decisions WHERE test = ?1 ORDER BY number DESC LIMIT ?2",
+            params![test, limit],
+        )
+    }
+
+    fn ab_decision(&self, test: &str, number: u32) -> Result<Option<AbDecision>> {
+        self.document("SELECT doc FROM ab_decisions WHERE test = ?1 AND number = ?2", params![test, number])
+    }
+}
+
+impl AbWrite for SqlTx<'_> {
+    fn put_ab_test(&mut self, test: &AbTest) -> Result<()> {
+        self.execute(
+            "INSERT INTO ab_tests (id, name, status, doc) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (id) DO UPDATE SET name = excluded.name, status = excluded.status, doc = excluded.doc",
+            params![test.id, test.name, test.status.as_str(), to_text(test)?],
+        )?;
+        Ok(())
+    }
+
+    fn add_ab_phase(&mut self, phase: &AbPhase) -> Result<()> {
+        self.execute(
+            "INSERT INTO ab_phases (test, number, doc) VALUES (?1, ?2, ?3)",
+            params![phase.test, phase.number, to_text(phase)?],
+        )?;
+        Ok(())
+    }
+
+    fn add_ab_request(&mut self, request: &AbRequest) -> Result<()> {
+        let added = self.execute(
+            "INSERT INTO ab_requests (test, phase, unit, request) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (test, phase, unit, request) DO NOTHING",
+            params![request.test, request.phase, request.unit, request.request],
+        )?;
+        if added > 0 {
+            self.expose(&request.test, request.phase, &request.unit, request.arm, request.time)?;
+        }
+        Ok(())
+    }
+
+    fn expose(&mut self, test: &str, phase: u32, unit: &str, arm: u16, time: Timestamp) -> Result<()> {
+        self.execute(
+            "INSERT INTO ab_exposures (test, phase, unit, arm, first, times, crossed)
+             VALUES (?1, ?2, ?3, ?4, ?5, 1, false)
+             ON CONFLICT (test, phase, unit) DO UPDATE SET times = ab_exposures.times + 1,
+                 crossed = ab_exposures.crossed OR ab_exposures.arm <> excluded.arm",
+            params![test, phase, unit, arm, time.as_millis()],
+        )?;
+        Ok(())
+    }
+
+    fn add_metric_event(&mut self, event: &MetricEvent) -> Result<bool> {
+        let added = self.execute(
+            "INSERT INTO metric_events (id, name, unit, value, time) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (id) DO NOTHING",
+            params![event.id, event.name, event.unit, event.value, event.time.as_millis()],
+        )?;
+        Ok(added > 0)
+    }
+
+    fn add_ab_decision(&mut self, decision: &AbDecision) -> Result<u32> {
+        let number: u32 = self.scalar(
+            "SELECT COALESCE(MAX(number), 0) + 1 FROM ab_decisions WHERE test = ?1",
+            [&decision.test],
+        )?;
+        let decision = AbDecision { number, ..decision.clone() };
+        self.execute(
+            "INSERT INTO ab_decisions (test, number, doc) VALUES (?1, ?2, ?3)",
+            params![decision.test, number, to_text(&decision)?],
+        )?;
+        Ok(number)
+    }
+}

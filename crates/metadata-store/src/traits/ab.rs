@@ -1,0 +1,45 @@
+//! A/B tests and what is collected for them.
+
+use crate::Result;
+use mainspring_domain::Timestamp;
+use mainspring_domain::ab::{AbDecision, AbExposure, AbPhase, AbRequest, AbServed, AbTest, MetricEvent};
+
+/// Reading tests.
+pub trait AbRead {
+    /// The newest tests, newest first.
+    fn ab_tests(&self, limit: u32) -> Result<Vec<AbTest>>;
+    /// Tests that run.
+    fn running_ab_tests(&self) -> Result<Vec<AbTest>>;
+    /// One test, by its id or its name.
+    fn ab_test(&self, id_or_name: &str) -> Result<Option<AbTest>>;
+    /// The phases of a test, in their order.
+    fn ab_phases(&self, test: &str) -> Result<Vec<AbPhase>>;
+    /// The units of a phase, in the order of their names.
+    fn ab_exposures(&self, test: &str, phase: u32) -> Result<Vec<AbExposure>>;
+    /// One unit of a phase.
+    fn ab_exposure(&self, test: &str, phase: u32, unit: &str) -> Result<Option<AbExposure>>;
+    /// The predictions of a phase, by unit and then by id.
+    fn ab_served(&self, test: &str, phase: u32) -> Result<Vec<AbServed>>;
+    /// What happened under a name within a stretch of time, by unit, then time, then id.
+    fn metric_events(&self, name: &str, from: Timestamp, until: Timestamp) -> Result<Vec<MetricEvent>>;
+    /// The newest decisions on a test, newest first.
+    fn ab_decisions(&self, test: &str, limit: u32) -> Result<Vec<AbDecision>>;
+    /// One decision.
+    fn ab_decision(&self, test: &str, number: u32) -> Result<Option<AbDecision>>;
+}
+
+/// Writing tests.
+pub trait AbWrite {
+    /// Inserts or replaces a test.
+    fn put_ab_test(&mut self, test: &AbTest) -> Result<()>;
+    /// Adds a phase.
+    fn add_ab_phase(&mut self, phase: &AbPhase) -> Result<()>;
+    /// Adds a request; its unit counts as exposed. One that is there stays as it is.
+    fn add_ab_request(&mut self, request: &AbRequest) -> Result<()>;
+    /// Notes that a unit was shown an arm.
+    fn expose(&mut self, test: &str, phase: u32, unit: &str, arm: u16, time: Timestamp) -> Result<()>;
+    /// Adds an event; `false` when its id is there already, whatever else it says.
+    fn add_metric_event(&mut self, event: &MetricEvent) -> Result<bool>;
+    /// Adds a decision; its `number` is ignored and the new one given back.
+    fn add_ab_decision(&mut self, decision: &AbDecision) -> Result<u32>;
+}

@@ -1,0 +1,168 @@
+//! A/B tests and what is collected for them.
+
+use crate::{at, change, on_both, read};
+use mainspring_domain::ab::{AbDecision, AbPhase, AbRequest, AbStatus, AbTest, MetricEvent};
+use mainspring_domain::delivery::Arm;
+use mainspring_domain::monitoring::Prediction;
+use mainspring_test_support::TempStore;
+use serde_json::{Map, json};
+
+on_both! {
+    tests_and_phases_are_found
+    a_request_exposes_its_unit_once
+    an_event_counts_once_and_comes_in_order
+    decisions_are_numbered
+}
+
+fn test(id: &str, status: AbStatus) -> AbTest {
+    AbTest {
+        id: id.into(),
+        name: format!("name of {id}"),
+        model: Some("m".into()),
+        status,
+        phase: 1,
+        created_by: "user:ada".into(),
+        created: at(1),
+        started: None,
+        ended: None,
+        outcome: None,
+        rollout: None,
+    }
+}
+
+async fn tests_and_phases_are_found(world: TempStore) {
+    let store = world.store();
+    change(&store, |tx| {
+        tx.put_ab_test(&test("a", AbStatus::Draft))?;
+        tx.put_ab_test(&test("b", AbStatus::Running))?;
+        for number in 1..=2 {
+            tx.add_ab_phase(&AbPhase {
+                test: "a".into(),
+                number,
+                seed: format!("a.{number}"),
+                spec_text: String::new(),
+                started: at(2),
+                reason: String::new(),
+            })?;
+        }
+        tx.put_ab_test(&test("a", AbStatus::Ended))
+    })
+    .await;
+    read(&store, |tx| {
+        let ids = |tests: Vec<AbTest>| tests.into_iter().map(|test| test.id).collect::<Vec<_>>();
+        assert_eq!(ids(tx.ab_tests(10)?), ["b", "a"]);
+        assert_eq!(ids(tx.running_ab_tests()?), ["b"]);
+        assert_eq!(tx.ab_test("name of a")?.unwrap().status, AbStatus::Ended);
+        assert!(tx.ab_test("c")?.is_none());
+        let numbers: Vec<u32> = tx.ab_phases("a")?.iter().map(|phase| phase.number).collect();
+        assert_eq!(numbers, [1, 2]);
+        Ok(())
+    })
+    .await;
+}
+
+fn prediction(id: &str) -> Prediction {
+    Prediction {
+        id: id.into(),
+        time: at(5),
+        event_time: None,
+        model: "m".into(),
+        version: 1,
+        arm: Arm::Stable,
+        rollout: None,
+        canary_weight: 0,
+        features: Map::new(),
+        score: Some(0.5),
+        error: None,
+        latency_us: 7,
+        label: None,
+        label_time: None,
+    }
+}
+
+async fn a_request_exposes_its_unit_once(world: TempStore) {
+    let store = world.store();
+    let request = |id: &str, unit: &str, arm, time| AbRequest {
+        request: id.into(),
+        test: "a".into(),
+        phase: 1,
+        unit: unit.into(),
+        arm,
+        time: at(time),
+    };
+    change(&store, move |tx| {
+        tx.add_predictions(&["r1", "r2", "r3"].map(prediction))?;
+        for one in [request("r2", "u", 1, 5), request("r2", "u", 1, 6), request("r1", "u", 1, 7)] {
+            tx.add_ab_request(&one)?;
+        }
+        tx.add_ab_request(&request("r3", "v", 0, 5))?;
+        tx.expose("a", 1, "v", 1, at(9))?;
+        tx.add_label("r2", 1.0)?;
+        Ok(())
+    })
+    .await;
+    read(&store, |tx| {
+        let shown: Vec<_> = tx
+            .ab_exposures("a", 1)?
+            .into_iter()
+            .map(|one| (one.unit, one.arm, one.first, one.times, one.crossed))
+            .collect();
+        assert_eq!(shown, [("u".into(), 1, at(5), 2, false), ("v".into(), 0, at(5), 2, true)]);
+        assert!(tx.ab_exposure("a", 2, "u")?.is_none());
+        let served = tx.ab_served("a", 1)?;
+        let labels: Vec<_> = served.iter().map(|one| (one.unit.as_str(), one.label.is_some())).collect();
+        assert_eq!(labels, [("u", false), ("u", true), ("v", false)]);
+        assert_eq!((served[0].latency_us, served[0].failed, served[0].score), (7, false, Some(0.5)));
+        Ok(())
+    })
+    .await;
+}
+
+async fn an_event_counts_once_and_comes_in_order(world: TempStore) {
+    let store = world.store();
+    let event = |id: &str, unit: &str, value, time| MetricEvent {
+        id: id.into(),
+        name: "booked".into(),
+        unit: unit.into(),
+        value,
+        time: at(time),
+    };
+    let added = change(&store, move |tx| {
+        let events = [
+            event("3", "b", 3.0, 9),
+            event("1", "b", 1.0, 4),
+            event("1", "b", 8.0, 2),
+            event("2", "a", 2.0, 99),
+        ];
+        events.iter().map(|event| tx.add_metric_event(event)).collect::<Result<Vec<_>, _>>()
+    })
+    .await;
+    assert_eq!(added, [true, true, false, true]);
+    let found = read(&store, |tx| tx.metric_events("booked", at(4), at(50))).await;
+    let found: Vec<_> = found.iter().map(|event| (event.id.as_str(), event.value)).collect();
+    assert_eq!(found, [("1", 1.0), ("3", 3.0)]);
+}
+
+async fn decisions_are_numbered(world: TempStore) {
+    let store = world.store();
+    let decision = |value: f64| AbDecision {
+        test: "a".into(),
+        phase: 1,
+        number: 0,
+        time: at(1),
+        inputs: json!({ "x": value }),
+        decision: json!("go on"),
+    };
+    change(&store, move |tx| {
+        tx.put_ab_test(&test("a", AbStatus::Running))?;
+        assert_eq!((tx.add_ab_decision(&decision(0.1))?, tx.add_ab_decision(&decision(0.3))?), (1, 2));
+        Ok(())
+    })
+    .await;
+    read(&store, |tx| {
+        assert_eq!(tx.ab_decision("a", 2)?.unwrap().inputs, json!({ "x": 0.3 }));
+        assert_eq!(tx.ab_decisions("a", 10)?.iter().map(|one| one.number).collect::<Vec<_>>(), [2, 1]);
+        Ok(())
+    })
+    .await;
+}
