@@ -4,6 +4,7 @@
 //! says what has to be done, [`arm_of`] assigns requests to arms. Nothing here does I/O; a driver
 //! carries the commands out and feeds measurements back.
 
+pub mod ab;
 mod analysis;
 mod assignment;
 mod machine;

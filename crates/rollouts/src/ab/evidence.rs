@@ -1,0 +1,317 @@
+//! From collected rows to what is known of each metric. The same rows in any order give the same bits:
+//! they are taken by unit, and within a unit as they are given, which the store orders.
+
+use super::metric::{Measure, Metric, Outcome, Quantity};
+use super::spec::AbSpec;
+use mainspring_domain::Timestamp;
+use mainspring_domain::ab::{AbExposure, AbServed, MetricEvent};
+use mainspring_stats::decide::{Arm, Evidence, Snapshot};
+use mainspring_stats::error::Undecided;
+use mainspring_stats::estimate::{Sample, covariate, quantile, ratio};
+use mainspring_stats::moments::Moments;
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+/// What was collected for a phase.
+#[derive(Clone, Debug, Default)]
+pub struct Collected {
+    /// Its units, by name.
+    pub exposures: Vec<AbExposure>,
+    /// Its predictions, by unit.
+    pub served: Vec<AbServed>,
+    /// Events by name, each by unit and time.
+    pub events: BTreeMap<String, Vec<MetricEvent>>,
+}
+
+impl Collected {
+    /// The names of the events that a test's metrics count.
+    #[must_use]
+    pub fn wanted_events(spec: &AbSpec) -> Vec<&str> {
+        let mut names: Vec<&str> = Vec::new();
+        for metric in &spec.metrics {
+            match &metric.measure {
+                Measure::Event { name, .. } => names.push(name),
+                Measure::Ratio { numerator, denominator } => names.extend([numerator.as_str(), denominator]),
+                Measure::Prediction(_) | Measure::Quantile(..) => {}
+            }
+        }
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    /// How long before the phase events count for a covariate.
+    #[must_use]
+    pub fn lookback(spec: &AbSpec) -> Duration {
+        let before = |metric: &Metric| match metric.measure {
+            Measure::Event { before, .. } => before,
+            _ => None,
+        };
+        spec.metrics.iter().filter_map(before).max().unwrap_or_default()
+    }
+}
+
+/// A unit that counts.
+struct Unit<'a> {
+    name: &'a str,
+    arm: usize,
+    first: Timestamp,
+}
+
+/// What is known at `now` of a phase that began at `started`. `looks` are the units at each look so
+/// far, this one included, for a plan that counts them.
+#[must_use]
+pub fn snapshot(
+    spec: &AbSpec,
+    collected: &Collected,
+    started: Timestamp,
+    now: Timestamp,
+    looks: Vec<u64>,
+) -> Snapshot {
+    let arms = spec.arms.len();
+    let mut units = vec![0; arms];
+    let mut counted = Vec::with_capacity(collected.exposures.len());
+    let mut seen_in_several = 0;
+    for one in &collected.exposures {
+        let arm = usize::from(one.arm);
+        if one.crossed || arm >= arms {
+            seen_in_several += 1;
+            continue;
+        }
+        units[arm] += 1;
+        counted.push(Unit { name: &one.unit, arm, first: one.first });
+    }
+    let scene = Scene { arms, units: &counted, collected, now };
+    let metrics = spec
+        .metrics
+        .iter()
+        .filter_map(|metric| Some((metric.name.clone(), Evidence::Split(scene.measure(metric)?))))
+        .collect();
+    Snapshot { seconds: now.since(started).as_secs(), units, seen_in_several, looks, metrics }
+}
+
+/// The number that a quantity is for one prediction; none when it cannot be told.
+fn quantity(quantity: Quantity, served: &AbServed) -> Option<f64> {
+    let label = || served.label.map(|(label, _)| label);
+    let value = match quantity {
+        Quantity::Error => f64::from(u8::from(served.failed)),
+        #[expect(clippy::cast_precision_loss, reason = "microseconds of a request")]
+        Quantity::LatencyMs => (!served.failed).then_some(served.latency_us as f64 / 1000.0)?,
+        Quantity::Score => served.score?,
+        Quantity::Label => label()?,
+        Quantity::Correct(threshold) => {
+            f64::from(u8::from((served.score? >= threshold) == (label()? >= threshold)))
+        }
+        Quantity::Brier => (served.score? - label()?).powi(2),
+        Quantity::AbsoluteError => (served.score? - label()?).abs(),
+        Quantity::LogLoss => {
+            let p = served.score?.clamp(1e-15, 1.0 - 1e-15);
+            let label = label()?;
+            -(label * p.ln() + (1.0 - label) * (1.0 - p).ln())
+        }
+    };
+    value.is_finite().then_some(value)
+}
+
+/// Sums of one unit.
+#[derive(Clone, Copy, Default)]
+struct Sums {
+    value: f64,
+    count: f64,
+}
+
+struct Scene<'a> {
+    arms: usize,
+    units: &'a [Unit<'a>],
+    collected: &'a Collected,
+    now: Timestamp,
+}
+
+impl Scene<'_> {
+    /// The arms of a metric; none when nothing can be computed, which no rule takes for a result.
+    fn measure(&self, metric: &Metric) -> Option<Vec<Arm>> {
+        let window = metric.window.unwrap_or_default();
+        let due: Vec<&Unit<'_>> =
+            self.units.iter().filter(|unit| self.now.since(unit.first) >= window).collect();
+        let samples = match &metric.measure {
+            Measure::Prediction(wanted) => self.by_request(metric, *wanted, &due),
+            Measure::Quantile(wanted, share) => self.quantiles(metric, *wanted, *share, &due),
+            Measure::Event { name, outcome, before } => self.by_event(metric, name, *outcome, *before, &due),
+            Measure::Ratio { numerator, denominator } => self.by_ratio(metric, numerator, denominator, &due),
+        };
+        let mut due_by_arm = vec![0; self.arms];
+        for unit in &due {
+            due_by_arm[unit.arm] += 1;
+        }
+        let samples = samples.ok()?;
+        Some(samples.into_iter().zip(due_by_arm).map(|(sample, due)| Arm { sample, due }).collect())
+    }
+
+    /// What each unit's requests say, for units that are due.
+    fn requests<'s>(
+        &'s self,
+        metric: &'s Metric,
+        wanted: Quantity,
+        due: &'s [&'s Unit<'s>],
+    ) -> impl Iterator<Item = (&'s Unit<'s>, Vec<f64>)> + 's {
+        let served = &self.collected.served;
+        let mut next = 0;
+        due.iter().filter_map(move |unit| {
+            while served.get(next).is_some_and(|one| one.unit.as_str() < unit.name) {
+                next += 1;
+            }
+            let mut values = Vec::new();
+            while let Some(one) = served.get(next).filter(|one| one.unit == unit.name) {
+                next += 1;
+                let within = metric.window.is_none_or(|window| one.time.since(unit.first) <= window);
+                let value = quantity(wanted, one).filter(|_| within);
+                values.extend(value.map(|value| metric.cap.map_or(value, |cap| value.min(cap))));
+            }
+            (!values.is_empty()).then_some((*unit, values))
+        })
+    }
+
+    fn by_request(
+        &self,
+        metric: &Metric,
+        wanted: Quantity,
+        due: &[&Unit<'_>],
+    ) -> Result<Vec<Sample>, Undecided> {
+        let mut arms = vec![Moments::<2>::default(); self.arms];
+        for (unit, values) in self.requests(metric, wanted, due) {
+            #[expect(clippy::cast_precision_loss, reason = "requests of one unit")]
+            arms[unit.arm].push(&[values.iter().sum(), values.len() as f64])?;
+        }
+        arms.iter().map(ratio::ratio).collect()
+    }
+
+    /// Quantiles over requests. Requests of one unit are alike, so the error is that of a share of
+    /// requests by unit, in the measure of that of as many units with a request each.
+    fn quantiles(
+        &self,
+        metric: &Metric,
+        wanted: Quantity,
+        share: f64,
+        due: &[&Unit<'_>],
+    ) -> Result<Vec<Sample>, Undecided> {
+        let mut by_arm: Vec<Vec<Vec<f64>>> = vec![Vec::new(); self.arms];
+        for (unit, values) in self.requests(metric, wanted, due) {
+            by_arm[unit.arm].push(values);
+        }
+        by_arm
+            .iter()
+            .map(|units| {
+                let all: Vec<f64> = units.iter().flatten().copied().collect();
+                let plain = quantile::quantile_of(&all, share)?;
+                let mut below = Moments::<2>::default();
+                for values in units {
+                    let count = values.iter().filter(|value| **value <= plain.mean).count();
+                    #[expect(clippy::cast_precision_loss, reason = "requests of one unit")]
+                    below.push(&[count as f64, values.len() as f64])?;
+                }
+                let clustered = ratio::ratio(&below)?;
+                #[expect(clippy::cast_precision_loss, reason = "numbers of units and requests")]
+                let alike = {
+                    let requests = all.len() as f64;
+                    clustered.variance / clustered.n as f64 / (share * (1.0 - share) / requests)
+                };
+                let n = clustered.n;
+                // The variance of the estimate stays, told for units in place of requests.
+                #[expect(clippy::cast_precision_loss, reason = "numbers of units and requests")]
+                let variance = plain.variance * alike.max(1.0) * n as f64 / all.len() as f64;
+                Ok(Sample { n, mean: plain.mean, variance })
+            })
+            .collect()
+    }
+
+    /// The sums of a unit's events within a window around its exposure: `(from, until]` of the exposure,
+    /// in milliseconds.
+    fn sums(&self, name: &str, spans: &HashMap<&str, (i64, i64)>) -> HashMap<&str, Sums> {
+        let mut sums: HashMap<&str, Sums> = HashMap::new();
+        for event in self.collected.events.get(name).into_iter().flatten() {
+            let Some((from, until)) = spans.get(event.unit.as_str()) else { continue };
+            let time = event.time.as_millis();
+            if time < *from || time > *until {
+                continue;
+            }
+            let sum = sums.entry(event.unit.as_str()).or_default();
+            sum.value += event.value;
+            sum.count += 1.0;
+        }
+        sums
+    }
+
+    /// The time in which a metric's events count, by unit.
+    fn spans<'u>(metric: &Metric, due: &[&'u Unit<'u>]) -> HashMap<&'u str, (i64, i64)> {
+        let length = metric.window.map_or(i64::MAX, millis);
+        let span = |unit: &&'u Unit<'u>| {
+            let first = unit.first.as_millis();
+            (unit.name, (first, first.saturating_add(length)))
+        };
+        due.iter().map(span).collect()
+    }
+
+    fn by_event(
+        &self,
+        metric: &Metric,
+        name: &str,
+        outcome: Outcome,
+        before: Option<Duration>,
+        due: &[&Unit<'_>],
+    ) -> Result<Vec<Sample>, Undecided> {
+        let counted = |sums: &HashMap<&str, Sums>, unit: &Unit<'_>| {
+            let sums = sums.get(unit.name).copied().unwrap_or_default();
+            let value = match outcome {
+                Outcome::Any => f64::from(u8::from(sums.count > 0.0)),
+                Outcome::Count => sums.count,
+                Outcome::Sum => sums.value,
+            };
+            metric.cap.map_or(value, |cap| value.min(cap))
+        };
+        let during = self.sums(name, &Self::spans(metric, due));
+        let Some(before) = before else {
+            let mut arms = vec![Moments::<1>::default(); self.arms];
+            for unit in due {
+                arms[unit.arm].push(&[counted(&during, unit)])?;
+            }
+            return Ok(arms.iter().map(|arm| Sample::of(arm, 0)).collect());
+        };
+        let earlier = due
+            .iter()
+            .map(|unit| {
+                let first = unit.first.as_millis();
+                (unit.name, (first.saturating_sub(millis(before)), first - 1))
+            })
+            .collect();
+        let earlier = self.sums(name, &earlier);
+        let mut arms = vec![Moments::<2>::default(); self.arms];
+        for unit in due {
+            arms[unit.arm].push(&[counted(&during, unit), counted(&earlier, unit)])?;
+        }
+        covariate::adjusted(&arms)
+    }
+
+    fn by_ratio(
+        &self,
+        metric: &Metric,
+        numerator: &str,
+        denominator: &str,
+        due: &[&Unit<'_>],
+    ) -> Result<Vec<Sample>, Undecided> {
+        let spans = Self::spans(metric, due);
+        let (above, below) = (self.sums(numerator, &spans), self.sums(denominator, &spans));
+        let sum =
+            |sums: &HashMap<&str, Sums>, unit: &Unit<'_>| sums.get(unit.name).map_or(0.0, |sums| sums.value);
+        let mut arms = vec![Moments::<2>::default(); self.arms];
+        for unit in due {
+            let above = sum(&above, unit);
+            let above = metric.cap.map_or(above, |cap| above.min(cap));
+            arms[unit.arm].push(&[above, sum(&below, unit)])?;
+        }
+        arms.iter().map(ratio::ratio).collect()
+    }
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,12 @@
+//! A/B tests: what a test's file says, who sees which arm, and what the collected rows say about the
+//! arms. The rule that ends a test is `mainspring_stats::decide`.
+
+mod evidence;
+mod metric;
+mod spec;
+mod targeting;
+
+pub use evidence::{Collected, snapshot};
+pub use metric::{Measure, Metric, Outcome, Quantity};
+pub use spec::{AbSpec, Arm, Mode, Ramp, Winner};
+pub use targeting::Targeting;

@@ -1,0 +1,493 @@
+//! What a test's file says, read and checked.
+
+use super::metric::{self, Metric};
+use super::targeting::Targeting;
+use mainspring_expressions::duration as durations;
+use mainspring_expressions::yaml::{self, Fault, Mapping, Node, SourceError, Value};
+use mainspring_stats::assignment::{Hashing, Holdout, Namespace, Split};
+use mainspring_stats::decide::{Direction, Goal, Guardrail, Method, Plan, Scale};
+use mainspring_stats::sequential::spending::Spending;
+use std::path::Path;
+use std::time::Duration;
+
+/// An arm.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Arm {
+    /// Its name.
+    pub name: String,
+    /// The version that answers; none when arms are only names.
+    pub version: Option<u32>,
+    /// Its share of the units that take part.
+    pub weight: f64,
+}
+
+/// How arms get their requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Each unit is answered by one arm.
+    Split,
+    /// The control answers; candidates answer copies of the same requests.
+    Shadow,
+}
+
+/// A step of a ramp.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Ramp {
+    /// Since the start of the phase.
+    pub after: Duration,
+    /// The share of units that take part from then on.
+    pub coverage: f64,
+}
+
+/// What becomes of a winner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Winner {
+    /// It is rolled out by the model's rollout manifest.
+    RollOut,
+    /// It is only named.
+    Name,
+}
+
+/// A validated test.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AbSpec {
+    /// Its name.
+    pub name: String,
+    /// What is expected, for people.
+    pub hypothesis: String,
+    /// The registered model whose route it splits.
+    pub model: Option<String>,
+    /// The arms; the first is the control.
+    pub arms: Vec<Arm>,
+    /// How arms get their requests.
+    pub mode: Mode,
+    /// How units are hashed.
+    pub hashing: Hashing,
+    /// The seed; none for one of the phase.
+    pub seed: Option<String>,
+    /// The share of units that take part, over time; the first from the start.
+    pub ramp: Vec<Ramp>,
+    /// The part of a name space that it has for itself.
+    pub namespace: Option<Namespace>,
+    /// Who stays out.
+    pub holdout: Option<Holdout>,
+    /// Who may take part.
+    pub targeting: Targeting,
+    /// What is measured.
+    pub metrics: Vec<Metric>,
+    /// The rule that ends it.
+    pub plan: Plan,
+    /// How often it is looked at.
+    pub look_every: Duration,
+    /// How many looks there are until the planned units, for a plan that counts them.
+    pub looks: u32,
+    /// What becomes of a winner.
+    pub winner: Winner,
+}
+
+const KEYS: [&str; 11] = [
+    "name",
+    "hypothesis",
+    "model",
+    "arms",
+    "mode",
+    "assignment",
+    "metrics",
+    "goals",
+    "guardrails",
+    "plan",
+    "on_winner",
+];
+const MAX_NAME: usize = 100;
+
+impl AbSpec {
+    /// Reads a test's file.
+    ///
+    /// # Errors
+    /// Where the file is wrong, why, and what to do.
+    pub fn parse(text: &str, file: &Path) -> Result<Self, SourceError> {
+        yaml::parse(text).and_then(|node| read(&node)).map_err(|fault| fault.in_file(file))
+    }
+
+    /// The split at a time since the phase's start, with the phase's seed.
+    ///
+    /// # Errors
+    /// Never for a validated test; the reason in words otherwise.
+    pub fn split(&self, phase_seed: &str, since: Duration) -> Result<Split, String> {
+        let coverage =
+            self.ramp.iter().rev().find(|step| step.after <= since).map_or(0.0, |step| step.coverage);
+        let weights: Vec<f64> = self.arms.iter().map(|arm| arm.weight).collect();
+        let seed = self.seed.clone().unwrap_or_else(|| phase_seed.to_owned());
+        let split = Split::new(seed, self.hashing, &weights, coverage);
+        let split = match &self.namespace {
+            Some(namespace) => split.and_then(|split| split.within(namespace.clone())),
+            None => split,
+        };
+        let split = match &self.holdout {
+            Some(holdout) => split.and_then(|split| split.without(holdout.clone())),
+            None => split,
+        };
+        split.map_err(|error| error.to_string())
+    }
+
+    /// What differs from another description in a way that needs a new phase: results before and after
+    /// must not be put together.
+    #[must_use]
+    pub fn needs_new_phase(&self, other: &Self) -> Option<&'static str> {
+        let weights = |spec: &Self| spec.arms.clone();
+        if weights(self) != weights(other) {
+            Some("the arms or their weights")
+        } else if self.metrics != other.metrics
+            || self.plan.goals != other.plan.goals
+            || self.plan.guardrails != other.plan.guardrails
+        {
+            Some("the metrics")
+        } else if (self.hashing, &self.seed, &self.namespace, &self.holdout, &self.targeting)
+            != (other.hashing, &other.seed, &other.namespace, &other.holdout, &other.targeting)
+        {
+            Some("who sees which arm")
+        } else if self.plan != other.plan {
+            Some("the plan")
+        } else {
+            None
+        }
+    }
+}
+
+fn read(node: &Node) -> Result<AbSpec, Fault> {
+    let map = node.map("the test")?;
+    map.deny_unknown("key of a test", &KEYS)?;
+    let name_node = map.require("name", "the test")?;
+    let name = name_node.text("name")?.to_owned();
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if name.is_empty() || name.len() > MAX_NAME || !name.chars().all(plain) {
+        return Err(Fault::new(
+            name_node.at,
+            format!("`{name}` is no name of a test"),
+            format!("use up to {MAX_NAME} letters, digits, `-`, `_` and `.`"),
+        ));
+    }
+    let model = map.get("model").map(|node| node.text("model").map(str::to_owned)).transpose()?;
+    let arms_node = map.require("arms", "the test")?;
+    let arms = arms(arms_node, model.is_some())?;
+    let mode = match map.get("mode") {
+        Some(node) => node.one_of("mode", &[("split", Mode::Split), ("shadow", Mode::Shadow)])?,
+        None => Mode::Split,
+    };
+    let metrics_node = map.require("metrics", "the test")?;
+    let mut metrics = Vec::new();
+    for (name, _, node) in &metrics_node.map("metrics")?.entries {
+        metrics.push(metric::parse(name, node)?);
+    }
+    let named = |node: &Node| -> Result<String, Fault> {
+        let name = node.text("metric")?;
+        let names: Vec<&str> = metrics.iter().map(|metric| metric.name.as_str()).collect();
+        if names.contains(&name) {
+            Ok(name.to_owned())
+        } else {
+            Err(yaml::unknown(node.at, "metric", name, &names))
+        }
+    };
+    let plan = plan(map, &arms, &named)?;
+    plan.check().map_err(|error| {
+        let at = map.get("plan").or_else(|| map.get("goals")).map_or(node.at, |node| node.at);
+        Fault::new(at, error.to_string(), "mend the plan; nothing was started")
+    })?;
+    let assignment = Assignment::read(map.get("assignment"))?;
+    let spec = AbSpec {
+        name,
+        hypothesis: match map.get("hypothesis") {
+            Some(node) => node.text("hypothesis")?.to_owned(),
+            None => String::new(),
+        },
+        model,
+        arms,
+        mode,
+        hashing: assignment.hashing,
+        seed: assignment.seed,
+        ramp: assignment.ramp,
+        namespace: assignment.namespace,
+        holdout: assignment.holdout,
+        targeting: assignment.targeting,
+        metrics,
+        plan,
+        look_every: match map.get("plan") {
+            Some(node) => duration(node.map("plan")?, "look_every")?.unwrap_or(LOOK_EVERY),
+            None => LOOK_EVERY,
+        },
+        looks: match map
+            .get("plan")
+            .map(|node| node.map("plan"))
+            .transpose()?
+            .and_then(|map| map.get("looks"))
+        {
+            Some(node) => looks(node)?,
+            None => LOOKS,
+        },
+        winner: match map.get("on_winner") {
+            Some(node) => {
+                node.one_of("on_winner", &[("rollout", Winner::RollOut), ("name", Winner::Name)])?
+            }
+            None => Winner::RollOut,
+        },
+    };
+    if spec.look_every < Duration::from_secs(1) {
+        return Err(Fault::new(node.at, "`look_every` is below a second", "write at least `1s`"));
+    }
+    match spec.split("", Duration::ZERO) {
+        Ok(_) => Ok(spec),
+        Err(why) => Err(Fault::new(arms_node.at, why, "mend `arms` or `assignment`")),
+    }
+}
+
+/// How often a test is looked at unless its file says otherwise.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+
+/// Looks of a plan that counts them, unless its file says otherwise.
+const LOOKS: u32 = 5;
+const MAX_LOOKS: u32 = 50;
+
+fn looks(node: &Node) -> Result<u32, Fault> {
+    let looks = u32::try_from(node.count("looks")?).ok().filter(|looks| (1..=MAX_LOOKS).contains(looks));
+    looks.ok_or_else(|| Fault::new(node.at, format!("there are 1 to {MAX_LOOKS} looks"), "write `looks: 5`"))
+}
+
+fn arms(node: &Node, served: bool) -> Result<Vec<Arm>, Fault> {
+    let mut arms: Vec<Arm> = Vec::new();
+    for item in node.list("arms")? {
+        let map = item.map("an arm")?;
+        map.deny_unknown("key of an arm", &["name", "version", "weight"])?;
+        let name = map.require("name", "the arm")?.text("name")?.to_owned();
+        if arms.iter().any(|arm| arm.name == name) {
+            return Err(Fault::new(item.at, format!("two arms are named `{name}`"), "rename one"));
+        }
+        let version = match map.get("version") {
+            None => None,
+            Some(node) => Some(
+                u32::try_from(node.count("version")?)
+                    .map_err(|_| Fault::new(node.at, "this is no version", "give its number"))?,
+            ),
+        };
+        if served != version.is_some() {
+            let (message, hint) = match served {
+                true => (format!("the arm `{name}` names no version"), "add `version: NUMBER`"),
+                false => (format!("the arm `{name}` has a version of no model"), "add `model: NAME`"),
+            };
+            return Err(Fault::new(item.at, message, hint));
+        }
+        let weight = map.get("weight").map_or(Ok(1.0), |node| node.number("weight"))?;
+        if weight < 0.0 {
+            return Err(Fault::new(item.at, "a weight is negative", "write a number from 0"));
+        }
+        arms.push(Arm { name, version, weight });
+    }
+    if arms.len() < 2 {
+        return Err(Fault::new(node.at, "a test compares at least two arms", "add another"));
+    }
+    let total: f64 = arms.iter().map(|arm| arm.weight).sum();
+    if total <= 0.0 {
+        return Err(Fault::new(node.at, "all weights are zero", "give at least the control one"));
+    }
+    for arm in &mut arms {
+        arm.weight /= total;
+    }
+    Ok(arms)
+}
+
+/// Who sees which arm.
+struct Assignment {
+    hashing: Hashing,
+    seed: Option<String>,
+    ramp: Vec<Ramp>,
+    namespace: Option<Namespace>,
+    holdout: Option<Holdout>,
+    targeting: Targeting,
+}
+
+impl Assignment {
+    fn read(node: Option<&Node>) -> Result<Self, Fault> {
+        let everybody = Ramp { after: Duration::ZERO, coverage: 1.0 };
+        let mut read = Self {
+            hashing: Hashing::GrowthBook2,
+            seed: None,
+            ramp: vec![everybody],
+            namespace: None,
+            holdout: None,
+            targeting: Targeting::default(),
+        };
+        let Some(node) = node else { return Ok(read) };
+        let map = node.map("assignment")?;
+        map.deny_unknown(
+            "key of `assignment`",
+            &["hash", "seed", "coverage", "ramp", "namespace", "holdout", "where"],
+        )?;
+        if let Some(node) = map.get("hash") {
+            read.hashing = node.one_of(
+                "hash",
+                &[
+                    ("growthbook", Hashing::GrowthBook2),
+                    ("growthbook-v1", Hashing::GrowthBook1),
+                    ("native", Hashing::Native),
+                ],
+            )?;
+        }
+        read.seed = map.get("seed").map(|node| node.scalar("seed")).transpose()?;
+        if let Some(node) = map.get("coverage") {
+            read.ramp = vec![Ramp { coverage: node.number("coverage")?, ..everybody }];
+        }
+        if let Some(node) = map.get("ramp") {
+            read.ramp = ramp(node)?;
+        }
+        if let Some(node) = map.get("namespace") {
+            let map = node.map("namespace")?;
+            map.deny_unknown("key of `namespace`", &["name", "low", "high"])?;
+            read.namespace = Some(Namespace {
+                name: map.require("name", "the name space")?.text("name")?.to_owned(),
+                low: map.require("low", "the name space")?.number("low")?,
+                high: map.require("high", "the name space")?.number("high")?,
+            });
+        }
+        if let Some(node) = map.get("holdout") {
+            let map = node.map("holdout")?;
+            map.deny_unknown("key of `holdout`", &["seed", "share"])?;
+            read.holdout = Some(Holdout {
+                seed: map.require("seed", "the holdout")?.scalar("seed")?,
+                share: map.require("share", "the holdout")?.number("share")?,
+            });
+        }
+        if let Some(node) = map.get("where") {
+            read.targeting = Targeting::parse(node)?;
+        }
+        Ok(read)
+    }
+}
+
+/// A ramp only rises: who is in stays in.
+fn ramp(node: &Node) -> Result<Vec<Ramp>, Fault> {
+    let mut ramp: Vec<Ramp> = Vec::new();
+    for item in node.list("ramp")? {
+        let map = item.map("a step of the ramp")?;
+        map.deny_unknown("key of a step", &["after", "coverage"])?;
+        let step = Ramp {
+            after: duration(map, "after")?.unwrap_or_default(),
+            coverage: map.require("coverage", "the step")?.number("coverage")?,
+        };
+        let rises = ramp
+            .last()
+            .map_or(step.after.is_zero(), |last| step.after > last.after && step.coverage >= last.coverage);
+        if !rises || !(0.0..=1.0).contains(&step.coverage) {
+            return Err(Fault::new(
+                item.at,
+                "the steps of a ramp begin at 0s and rise in time and coverage, up to 1",
+                "who is in a test stays in it",
+            ));
+        }
+        ramp.push(step);
+    }
+    if ramp.is_empty() {
+        return Err(Fault::new(node.at, "the ramp has no steps", "remove it, or add one"));
+    }
+    Ok(ramp)
+}
+
+const PLAN_KEYS: [&str; 12] = [
+    "planned_units",
+    "maximum_units",
+    "minimum_units",
+    "minimum_runtime",
+    "maturity",
+    "alpha",
+    "method",
+    "look_every",
+    "srm_threshold",
+    "same_arms",
+    "spending",
+    "looks",
+];
+
+type Named<'a> = dyn Fn(&Node) -> Result<String, Fault> + 'a;
+
+fn plan(map: &Mapping, arms: &[Arm], named: &Named<'_>) -> Result<Plan, Fault> {
+    let plan_node = map.require("plan", "the test")?;
+    let read = plan_node.map("plan")?;
+    read.deny_unknown("key of `plan`", &PLAN_KEYS)?;
+    let planned = read.require("planned_units", "the plan")?.count("planned_units")?;
+    let mut goals = Vec::new();
+    for item in map.require("goals", "the test")?.list("goals")? {
+        let map = item.map("a goal")?;
+        map.deny_unknown("key of a goal", &["metric", "better", "scale"])?;
+        let (metric, direction, scale) = compared(map, "the goal", named)?;
+        goals.push(Goal { metric, direction, scale });
+    }
+    let Some(first) = goals.first().cloned() else {
+        return Err(Fault::new(
+            plan_node.at,
+            "the test has no goal",
+            "name a metric to improve under `goals`",
+        ));
+    };
+    let count = |key: &str, default: u64| read.get(key).map_or(Ok(default), |node| node.count(key));
+    let number = |key: &str, default: f64| read.get(key).map_or(Ok(default), |node| node.number(key));
+    let mut plan =
+        Plan { goals, weights: arms.iter().map(|arm| arm.weight).collect(), ..Plan::new(first, planned) };
+    plan.maximum_units = count("maximum_units", plan.maximum_units)?;
+    plan.minimum_units = count("minimum_units", plan.minimum_units)?;
+    plan.minimum_seconds =
+        duration(read, "minimum_runtime")?.map_or(plan.minimum_seconds, |least| least.as_secs());
+    plan.maturity = number("maturity", plan.maturity)?;
+    plan.alpha = number("alpha", plan.alpha)?;
+    plan.srm_threshold = number("srm_threshold", plan.srm_threshold)?;
+    if let Some(node) = read.get("same_arms") {
+        plan.same_arms = node.boolean("same_arms")?;
+    }
+    if let Some(node) = read.get("method") {
+        let sequence = node.one_of("method", &[("sequence", true), ("looks", false)])?;
+        if !sequence {
+            let spending = match read.get("spending") {
+                None => Spending::OBrienFleming,
+                Some(Node { value: Value::Integer(_) | Value::Float(_), .. }) => {
+                    Spending::Power(number("spending", 2.0)?)
+                }
+                Some(node) => node.one_of("spending", &[("obrien_fleming", Spending::OBrienFleming)])?,
+            };
+            plan.method = Method::Looks(spending);
+        }
+    }
+    let guardrails = map.get("guardrails").map_or(Ok(&[][..]), |node| node.list("guardrails"))?;
+    for item in guardrails {
+        let map = item.map("a guardrail")?;
+        map.deny_unknown("key of a guardrail", &["metric", "better", "scale", "margin", "alpha"])?;
+        let (metric, direction, scale) = compared(map, "the guardrail", named)?;
+        plan.guardrails.push(Guardrail {
+            metric,
+            direction,
+            scale,
+            margin: map.require("margin", "the guardrail")?.number("margin")?,
+            alpha: map.get("alpha").map_or(Ok(plan.alpha), |node| node.number("alpha"))?,
+        });
+    }
+    Ok(plan)
+}
+
+fn compared(map: &Mapping, what: &str, named: &Named<'_>) -> Result<(String, Direction, Scale), Fault> {
+    let metric = named(map.require("metric", what)?)?;
+    let direction = map
+        .require("better", what)?
+        .one_of("better", &[("higher", Direction::Higher), ("lower", Direction::Lower)])?;
+    let scale = match map.get("scale") {
+        None => Scale::Difference,
+        Some(node) => {
+            node.one_of("scale", &[("difference", Scale::Difference), ("log_ratio", Scale::LogRatio)])?
+        }
+    };
+    Ok((metric, direction, scale))
+}
+
+/// The duration under a key, if there is one.
+pub(super) fn duration(map: &Mapping, key: &str) -> Result<Option<Duration>, Fault> {
+    let Some(node) = map.get(key) else { return Ok(None) };
+    let text = node.scalar(key)?;
+    durations::parse(&text)
+        .map(Some)
+        .map_err(|error| Fault::new(node.at, error.to_string(), "write `7d` or `1h30m`"))
+}
