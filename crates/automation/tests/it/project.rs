@@ -311,7 +311,12 @@ impl Project {
     /// One request through the gateway; the version that answered.
     pub(crate) async fn ask(&self, id: &str) -> Option<u32> {
         let rows = Rows { columns: None, data: vec![vec![json!(1)]] };
-        let served = self.running().gateway.predict(MODEL, id, &Caller::default(), None, rows, &Value::Null).await.ok()?;
+        let served = self
+            .running()
+            .gateway
+            .predict(MODEL, id, &Caller::default(), None, rows, &Value::Null)
+            .await
+            .ok()?;
         let answer = served.outcome.ok()?;
         assert_eq!(answer, [json!(served.version)], "what is recorded is what answered");
         Some(served.version)
