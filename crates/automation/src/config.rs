@@ -1,5 +1,6 @@
 //! `mainspring.toml`: what the loop watches, triggers, requires and retrains.
 
+use mainspring_domain::delivery::STAGES;
 use mainspring_expressions::duration;
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
@@ -129,6 +130,21 @@ pub struct ModelRules {
     /// Worker processes per version.
     #[serde(default = "default_workers")]
     pub workers: usize,
+    /// Stages that versions pass before production, by name.
+    #[serde(default)]
+    pub stage: BTreeMap<String, StageRules>,
+}
+
+/// `[model.NAME.stage.STAGE]`
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StageRules {
+    /// The rollout manifest by which versions come here; without one they do at once.
+    #[serde(default, deserialize_with = "inner_path_if_any")]
+    pub rollout: Option<PathBuf>,
+    /// Whether every new version comes here by itself.
+    #[serde(default)]
+    pub on_registration: bool,
 }
 
 /// `[monitor.NAME]`
@@ -192,6 +208,10 @@ fn inner_path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::
     }
 }
 
+fn inner_path_if_any<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PathBuf>, D::Error> {
+    inner_path(deserializer).map(Some)
+}
+
 impl Config {
     /// Reads a configuration. `file` is only used in messages.
     ///
@@ -230,6 +250,13 @@ impl Config {
             ));
         }
         for (name, rules) in &config.model {
+            if let Some(stage) = rules.stage.keys().find(|stage| !STAGES.contains(&stage.as_str())) {
+                return Err(error(
+                    place(&format!("[model.{name}.stage.{stage}]"), 0, "rollout"),
+                    format!("model.{name}: there is no stage `{stage}`"),
+                    "use `development` or `staging`; what is in neither is production",
+                ));
+            }
             if let Some(gate) = rules.require.iter().find(|gate| *gate != "battery") {
                 return Err(error(
                     place(&format!("[model.{name}]"), 0, "require"),

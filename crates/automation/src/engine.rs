@@ -2,12 +2,13 @@
 
 use crate::collect::Collector;
 use crate::config::Config;
-use crate::delivery::{Delivery, manifest};
+use crate::delivery::{Delivery, Releases, Warm, manifest};
 use crate::models::ModelFiles;
 use crate::monitors::Monitors;
 use crate::reactions::Reactions;
 use crate::repository::Repository;
 use crate::runner::PythonTasks;
+use crate::shadow;
 use crate::watch::Watcher;
 use crate::webhooks::{Dispatch, Sender};
 use crate::{AutomationError, triggers};
@@ -92,8 +93,11 @@ impl Loop {
         let LoopSettings { project, data_dir, url, binary, config, store, artifacts, clock, webhooks } =
             settings;
         // A mistake in a manifest is better found now than at the first promotion.
-        for model in config.model.keys() {
+        for (model, rules) in &config.model {
             manifest(&config, &project, model)?;
+            for stage in rules.stage.keys() {
+                manifest(&config, &project, &format!("{model}@{stage}"))?;
+            }
         }
         let leads = store.leadership()?;
         let python = config.python(&project);
@@ -117,14 +121,21 @@ impl Loop {
                 role: "serving",
             },
         });
-        let delivery = Delivery::new(
-            store.clone(),
-            Arc::clone(&gateway),
-            Arc::clone(&models),
-            Arc::clone(&config),
-            Arc::clone(&clock),
-            leads.clone(),
-        );
+        let releases = Releases {
+            config: Arc::clone(&config),
+            project: project.clone(),
+            policy: Arc::clone(&policy),
+            warm: Arc::<Warm>::default(),
+        };
+        let delivery = Delivery {
+            store: store.clone(),
+            gateway: Arc::clone(&gateway),
+            models: Arc::clone(&models),
+            releases: releases.clone(),
+            clock: Arc::clone(&clock),
+            leads: leads.clone(),
+            turn: Arc::default(),
+        };
         let repository = Repository {
             store: store.clone(),
             gateway: Arc::clone(&gateway),
@@ -153,7 +164,7 @@ impl Loop {
             },
             wake: Arc::clone(&import.wake),
             passes: Arc::new(passes),
-            policy: Arc::clone(&policy),
+            releases,
             gateway: Arc::clone(&gateway),
             models,
             store,
@@ -184,7 +195,7 @@ struct Work {
     config: Arc<Config>,
     project: PathBuf,
     clock: Arc<dyn Clock>,
-    policy: Arc<StagePolicy>,
+    releases: Releases,
     gateway: Arc<Gateway>,
     delivery: Delivery,
     models: Arc<ModelFiles>,
@@ -228,6 +239,7 @@ impl Work {
                         tasks.shutdown().await;
                     }
                     self.gateway.clear();
+                    self.delivery.clear();
                 }
                 (true, true) | (false, false) => {}
             }
@@ -251,8 +263,7 @@ impl Work {
         let reactions = Reactions {
             store: store.clone(),
             config: Arc::clone(&self.config),
-            project: self.project.clone(),
-            policy: Arc::clone(&self.policy),
+            releases: self.releases.clone(),
             webhooks: self.webhooks.clone(),
         };
         let dispatch =
@@ -270,6 +281,9 @@ impl Work {
         );
         tasks.spawn(scheduler.run());
         tasks.spawn(self.delivery.clone().run());
+        for _ in 0..shadow::AT_A_TIME {
+            tasks.spawn(shadow::run(store.clone(), Arc::clone(&self.gateway), Arc::clone(&self.clock)));
+        }
         tasks.spawn(reactions.run());
         tasks.spawn(dispatch.run());
         tasks.spawn(self.collector.clone().run());

@@ -12,17 +12,20 @@ mod engine;
 mod measure;
 mod models;
 mod monitors;
+mod prometheus;
 mod reactions;
 mod repository;
 mod runner;
+mod shadow;
 mod triggers;
 mod watch;
 pub mod webhooks;
 
 pub use config::{Access, Config, ConfigError};
-pub use delivery::{Delivery, request_rollout};
+pub use delivery::Delivery;
 pub use engine::{Importer, Loop, LoopSettings};
 pub use repository::Repository;
+pub use shadow::Comparison;
 
 use mainspring_metadata_store::StoreError;
 use mainspring_pipelines::PipelineError;
@@ -50,6 +53,17 @@ pub enum AutomationError {
     /// A model without rules.
     #[error("`mainspring.toml` has no [model.{0}] with a `rollout`; add it and restart the server")]
     NoRules(String),
+    /// A stage that the model does not have.
+    #[error("`mainspring.toml` has no [model.{0}.stage.{1}]; add it and restart the server")]
+    NoStage(String, String),
+    /// There is no release to go back to.
+    #[error("`{model}` has no {}", match revision { Some(number) => format!("revision {number}"), None => "earlier release to go back to".to_owned() })]
+    NoRevision {
+        /// The model, or a stage of it.
+        model: String,
+        /// The revision that was asked for; the one before the present when none was.
+        revision: Option<u32>,
+    },
     /// A version that does not exist.
     #[error("there is no version {1} of model `{0}`")]
     UnknownVersion(String, u32),

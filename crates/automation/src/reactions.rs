@@ -2,15 +2,14 @@
 
 use crate::AutomationError;
 use crate::config::Config;
-use crate::delivery::request_rollout;
+use crate::delivery::Releases;
 use crate::triggers::{launch, may_retrain};
 use crate::webhooks::{self, Sender};
 use mainspring_domain::Actor;
+use mainspring_domain::delivery::STAGES;
 use mainspring_domain::events::{Event, Record};
-use mainspring_governance::policy::StagePolicy;
 use mainspring_metadata_store::{Store, StoreError, WriteTx};
 use serde_json::{Map, json};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,8 +39,7 @@ struct Seen {
 pub(crate) struct Reactions {
     pub(crate) store: Store,
     pub(crate) config: Arc<Config>,
-    pub(crate) project: PathBuf,
-    pub(crate) policy: Arc<StagePolicy>,
+    pub(crate) releases: Releases,
     pub(crate) webhooks: Sender,
 }
 
@@ -106,7 +104,10 @@ impl Reactions {
                 if !tell
                     && !matches!(
                         event.action.as_str(),
-                        "model_version.stage_changed" | "alert.raised" | "alert.continues"
+                        "model_version.stage_changed"
+                            | "model_version.created"
+                            | "alert.raised"
+                            | "alert.continues"
                     )
                 {
                     continue;
@@ -135,38 +136,50 @@ impl Reactions {
     fn react(&self, tx: &mut dyn WriteTx, event: &Event) -> Result<(), AutomationError> {
         match event.action.as_str() {
             "model_version.stage_changed" => self.stage_changed(tx, event),
+            "model_version.created" => self.registered(tx, event),
             "alert.raised" | "alert.continues" => self.alerted(tx, event),
             _ => Ok(()),
         }
     }
 
-    /// Production was asked for: roll the version out, unless a rollout itself said so.
+    /// A stage was asked for: roll the version out there, unless a rollout itself said so.
     fn stage_changed(&self, tx: &mut dyn WriteTx, event: &Event) -> Result<(), AutomationError> {
-        if event.details["to"] != "Production" || event.actor.as_str().starts_with("rollout:") {
+        if event.actor.as_str().starts_with("rollout:") {
             return Ok(());
         }
-        let Some((model, version)) = event
-            .subject
-            .strip_prefix("model:")
-            .and_then(|subject| subject.rsplit_once('/'))
-            .and_then(|(model, version)| Some((model, version.parse().ok()?)))
-        else {
-            return Ok(());
+        let Some((model, version)) = subject(event) else { return Ok(()) };
+        let Some(rules) = self.config.model.get(model) else { return Ok(()) };
+        let route = match event.details["to"].as_str() {
+            Some("Production") => model.to_owned(),
+            Some("Staging") if rules.stage.contains_key("staging") => format!("{model}@staging"),
+            _ => return Ok(()),
         };
-        if !self.config.model.contains_key(model) {
-            return Ok(());
+        let stage = event.details["to"].as_str().unwrap_or_default();
+        let reason = event.reason.clone().unwrap_or_else(|| format!("stage {stage} set by {}", event.actor));
+        self.release(tx, event, (&route, version), &reason)
+    }
+
+    /// A version is there: it comes to the stages that take every one.
+    fn registered(&self, tx: &mut dyn WriteTx, event: &Event) -> Result<(), AutomationError> {
+        let Some((model, version)) = subject(event) else { return Ok(()) };
+        let Some(rules) = self.config.model.get(model) else { return Ok(()) };
+        for stage in STAGES {
+            if rules.stage.get(stage).is_some_and(|rules| rules.on_registration) {
+                let route = format!("{model}@{stage}");
+                self.release(tx, event, (&route, version), "a new version")?;
+            }
         }
-        let reason =
-            event.reason.clone().unwrap_or_else(|| format!("stage Production set by {}", event.actor));
-        let asked = request_rollout(
-            tx,
-            &self.config,
-            &self.project,
-            &self.policy,
-            (model, version),
-            (event.actor.as_str(), &reason),
-        );
-        match asked {
+        Ok(())
+    }
+
+    fn release(
+        &self,
+        tx: &mut dyn WriteTx,
+        event: &Event,
+        release: (&str, u32),
+        reason: &str,
+    ) -> Result<(), AutomationError> {
+        match self.releases.request(tx, release, (event.actor.as_str(), reason)) {
             Ok(_) => Ok(()),
             // Refusals are answers; only the store's errors are worth another try.
             Err(AutomationError::Store(error)) => Err(error.into()),
@@ -205,4 +218,10 @@ impl Reactions {
         )?;
         Ok(())
     }
+}
+
+/// The model and version that an event is about.
+fn subject(event: &Event) -> Option<(&str, u32)> {
+    let (model, version) = event.subject.strip_prefix("model:")?.rsplit_once('/')?;
+    Some((model, version.parse().ok()?))
 }

@@ -28,6 +28,8 @@ pub(crate) fn router() -> Router {
         .route("/experiments/{*rest}", get(page))
         .route("/models", get(page))
         .route("/models/{*rest}", get(page))
+        .route("/rollouts", get(page))
+        .route("/rollouts/{*rest}", get(page))
         .route("/data", get(page))
         .route("/events", get(page))
 }

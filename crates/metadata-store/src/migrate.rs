@@ -32,6 +32,7 @@ const MIGRATIONS: &[Migration] = migrations! {
     8 "0008_webhooks_and_datasets"
     9 "0009_wandb"
     10 "0010_indexes"
+    11 "0011_shadows"
     12 "0012_ab_tests"
 };
 

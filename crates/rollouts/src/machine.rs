@@ -450,6 +450,7 @@ impl Machine<'_> {
         self.state.promote_full = false;
         self.state.step = 0;
         self.state.step_started = None;
+        self.state.ready = false;
         self.state.weight = 0;
         self.state.completion = Some(completion);
         if completion != Completion::FastRolledBack {

@@ -185,6 +185,17 @@ impl RolloutState {
         self.completion.is_some()
     }
 
+    /// Whether it ended with its version in charge.
+    #[must_use]
+    pub fn was_put_in_charge(&self) -> bool {
+        match self.completion {
+            Some(Completion::Promoted | Completion::FastPromoted | Completion::RolledBack) => true,
+            // The other one of that name went back to what was in charge all the time.
+            Some(Completion::FastRolledBack) => self.entry == Entry::FastRollBack && self.ready,
+            _ => false,
+        }
+    }
+
     /// Whether steps, pauses and analyses are skipped.
     #[must_use]
     pub const fn is_fast(&self) -> bool {

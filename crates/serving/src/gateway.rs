@@ -4,16 +4,13 @@ use crate::mirror::{Live, Mirrored, Mirrors};
 use crate::routing::{Caller, Rules};
 use crate::server::ModelServer;
 use crate::{Rows, ServeError};
-use mainspring_domain::delivery::{Arm, Routing};
+use mainspring_domain::delivery::{Arm, PREVIEW, Routing, route_parts};
 use mainspring_domain::monitoring::Prediction;
 use mainspring_domain::{Clock, Timestamp};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
-
-/// What is added to a model's name to reach the version on trial directly.
-pub const PREVIEW: &str = "@preview";
 
 /// Assigns a request to an arm: salt, key, the canary's weight in percent.
 pub type Assign = fn(&str, &str, u8) -> Arm;
@@ -166,12 +163,19 @@ impl Gateway {
         route.stable.iter().chain(&route.canary).cloned().collect()
     }
 
-    /// All routes, by model.
+    /// The names of all routes, those of stages included.
+    #[must_use]
+    pub fn routes(&self) -> Vec<String> {
+        self.routes.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+
+    /// The routes of production, by model.
     #[must_use]
     pub fn views(&self) -> Vec<RouteView> {
         let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
         let mut views: Vec<RouteView> = routes
             .iter()
+            .filter(|(model, _)| route_parts(model).1.is_none())
             .map(|(model, route)| RouteView {
                 model: model.clone(),
                 stable: route.stable.as_ref().map(|version| version.version),

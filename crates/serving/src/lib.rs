@@ -17,7 +17,7 @@ mod statistics;
 mod worker;
 
 pub use engine::Description;
-pub use gateway::{Assign, Gateway, PREVIEW, RouteView, Served, ServedVersion, score};
+pub use gateway::{Assign, Gateway, RouteView, Served, ServedVersion, score};
 pub use mirror::{Live, Mirrored, Mirrors};
 pub use routing::Caller;
 pub use server::{ModelServer, ServerSettings};

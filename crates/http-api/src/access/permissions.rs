@@ -244,11 +244,11 @@ fn native(method: &str, route: &str) -> Option<Needs> {
         ) => Needs::Role(Reader, On::Server),
         ("GET", "tracking/experiments") => Needs::Role(Reader, On::Visible),
         ("POST", "tracking/compare") => Needs::Role(Reader, On::Experiments),
-        ("GET", "rollouts/{id}") => Needs::Role(Reader, On::RolloutPath),
+        ("GET", "rollouts/{id}" | "rollouts/{id}/shadow") => Needs::Role(Reader, On::RolloutPath),
         ("POST", "dags/import" | "dags/{dag_id}/runs" | "gates" | "data/versions") => {
             Needs::Role(Editor, On::Server)
         }
-        ("POST", "deployments/{model}") => Needs::Role(Manager, On::ModelPath),
+        ("POST", "deployments/{model}" | "deployments/{model}/undo") => Needs::Role(Manager, On::ModelPath),
         ("POST", "rollouts/{id}/{verb}") => Needs::Role(Manager, On::RolloutPath),
         _ => return None,
     })
@@ -295,6 +295,8 @@ fn other(method: &str, pattern: &str) -> Option<Needs> {
             | "/experiments/{*rest}"
             | "/models"
             | "/models/{*rest}"
+            | "/rollouts"
+            | "/rollouts/{*rest}"
             | "/events",
         ) => Needs::Login,
         _ => return None,

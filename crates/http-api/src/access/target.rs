@@ -3,6 +3,7 @@
 use super::ids::Named;
 use super::permissions::On;
 use mainspring_domain::access::{Role, Scope};
+use mainspring_domain::delivery::served_model;
 use mainspring_metadata_store::{ReadTx, StoreError};
 use mainspring_tracking::wandb::projects;
 
@@ -87,12 +88,17 @@ pub(super) fn needed(
             }
         }
         On::ModelPath => {
-            needed.extend(in_path("model").map(|name| (role, Scope::Model(name.to_owned()))));
+            needed.extend(in_path("model").map(|name| (role, Scope::Model(served_model(name).to_owned()))));
         }
         On::RolloutPath => {
             if let Some(id) = in_path("id") {
                 let found = tx.rollout(id)?;
-                needed.push((role, found.map_or(Scope::Server, |rollout| Scope::Model(rollout.model))));
+                needed.push((
+                    role,
+                    found.map_or(Scope::Server, |rollout| {
+                        Scope::Model(served_model(&rollout.model).to_owned())
+                    }),
+                ));
             }
         }
         On::ProjectPath => {

@@ -4,12 +4,12 @@ use super::{ApiError, NativeState};
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::{Extension, Json};
-use mainspring_automation::{AutomationError, request_rollout};
-use mainspring_domain::Actor;
+use mainspring_automation::{AutomationError, Comparison};
 use mainspring_domain::delivery::Rollout;
+use mainspring_domain::{Actor, Timestamp};
 use mainspring_metadata_store::StoreError;
 use mainspring_metadata_store::traits::search::Search;
-use mainspring_rollouts::{Event, RolloutSpec};
+use mainspring_rollouts::{Event, RolloutSpec, RolloutState, Strategy};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::path::Path as FilePath;
@@ -20,6 +20,23 @@ pub(super) struct Deploy {
     #[serde(default)]
     reason: Option<String>,
 }
+
+#[derive(Deserialize)]
+pub(super) struct Undo {
+    #[serde(default)]
+    to_revision: Option<u32>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct ShadowQuery {
+    segment: Option<String>,
+    limit: Option<usize>,
+}
+
+/// Mirrored requests that one answer compares: the newest.
+const MAX_SHADOWS: u32 = 50_000;
+/// Segments that one answer shows.
+const MAX_SEGMENTS: usize = 100;
 
 #[derive(Deserialize)]
 pub(super) struct RolloutsQuery {
@@ -82,19 +99,74 @@ pub(super) async fn deploy(
     let rollout = state
         .store
         .write(actor, move |tx| {
-            let asked = request_rollout(
-                tx,
-                &state.config,
-                &state.project,
-                &state.policy,
-                (&model, deploy.version),
-                (&requested_by, &reason),
-            )?;
+            let by = (requested_by.as_str(), reason.as_str());
+            let asked = state.delivery.request(tx, (&model, deploy.version), by)?;
             tx.bookkeeping();
             Ok::<_, AutomationError>(asked)
         })
         .await?;
     Ok(Json(json!({ "rollout": rollout })))
+}
+
+/// `POST /api/v1/deployments/{model}/undo`: asks for the release before, or for that of a revision.
+pub(super) async fn undo(
+    State(state): State<NativeState>,
+    Extension(actor): Extension<Actor>,
+    Path(model): Path<String>,
+    Json(undo): Json<Undo>,
+) -> Result<Json<Value>, ApiError> {
+    let requested_by = actor.to_string();
+    let (version, rollout) = state
+        .store
+        .write(actor, move |tx| {
+            let asked = state.delivery.undo(tx, &model, undo.to_revision, &requested_by)?;
+            tx.bookkeeping();
+            Ok::<_, AutomationError>(asked)
+        })
+        .await?;
+    Ok(Json(json!({ "version": version, "rollout": rollout })))
+}
+
+/// `GET /api/v1/rollouts/{id}/shadow?segment=COLUMN`: how both versions answered mirrored requests, in
+/// all and by the values of a column.
+pub(super) async fn shadow(
+    State(state): State<NativeState>,
+    Path(id): Path<String>,
+    Query(query): Query<ShadowQuery>,
+) -> Result<Json<Value>, ApiError> {
+    let wanted = id.clone();
+    let start = Timestamp::from_millis(0);
+    let shadows = state
+        .store
+        .read(move |tx| {
+            let Some(rollout) = tx.rollout(&wanted)? else { return Ok(None) };
+            Ok::<_, StoreError>(Some(tx.shadows(&rollout.id, start, MAX_SHADOWS)?))
+        })
+        .await?;
+    let shadows = shadows.ok_or_else(|| ApiError::not_found(format!("there is no rollout `{id}`")))?;
+    let segments = query.segment.map(|column| {
+        let segments = Comparison::by_segment(&shadows, &column, MAX_SEGMENTS);
+        let segments: Vec<Value> = segments
+            .iter()
+            .map(|(value, comparison)| json!({ "value": value, "comparison": comparison_view(comparison) }))
+            .collect();
+        json!({ "column": column, "segments": segments })
+    });
+    let recent: Vec<_> = shadows.iter().take(query.limit.unwrap_or(20).min(200)).collect();
+    Ok(Json(json!({
+        "comparison": comparison_view(&Comparison::of(shadows.iter())),
+        "by": segments,
+        "recent": recent,
+        "queue": { "sent": state.gateway.mirrors().sent(), "dropped": state.gateway.mirrors().dropped() },
+    })))
+}
+
+fn comparison_view(comparison: &Comparison) -> Value {
+    json!({
+        "requests": comparison.requests, "agreement": comparison.agreement, "distance": comparison.distance,
+        "error_rate": comparison.error_rate, "live_latency_ms": comparison.live_latency_ms,
+        "latency_ms": comparison.latency_ms, "latency_ratio": comparison.latency_ratio,
+    })
 }
 
 /// `GET /api/v1/rollouts?model=&limit=`
@@ -119,7 +191,7 @@ pub(super) async fn rollout(
     Ok(Json(view(&rollout)))
 }
 
-/// `POST /api/v1/rollouts/{id}/{promote|promote-full|abort}`
+/// `POST /api/v1/rollouts/{id}/{promote|promote-full|pause|abort|retry}`
 pub(super) async fn command(
     State(state): State<NativeState>,
     Extension(actor): Extension<Actor>,
@@ -128,16 +200,18 @@ pub(super) async fn command(
     let event = match verb.as_str() {
         "promote" => Event::Promote,
         "promote-full" => Event::PromoteFull,
+        "pause" => Event::Pause,
+        "retry" => Event::Retry,
         "abort" => Event::Abort(format!("aborted by {actor}")),
         other => {
             return Err(ApiError::not_found(format!("a rollout cannot be told to `{other}`"))
-                .hint("use promote, promote-full or abort"));
+                .hint("use promote, promote-full, pause, abort or retry"));
         }
     };
     let phase = state.delivery.command(&id, actor, event).await?;
     let phase = phase.ok_or_else(|| {
         ApiError::new(StatusCode::CONFLICT, format!("no rollout `{id}` is under way"))
-            .hint("`mainspring rollouts` lists rollouts and how they ended")
+            .hint("`mainspring rollouts list` lists rollouts and how they ended; the last one of a model can be retried when it was aborted")
     })?;
     Ok(Json(json!({ "phase": phase })))
 }
@@ -166,15 +240,20 @@ pub(super) async fn monitor(
 
 /// A rollout as the API shows it: with its steps and where it stands among them.
 pub(super) fn view(rollout: &Rollout) -> Value {
-    let spec = RolloutSpec::parse(&rollout.spec_text, FilePath::new("rollout"));
-    let at = rollout.state["step"].as_u64().unwrap_or(0);
+    let spec = RolloutSpec::parse(&rollout.spec_text, FilePath::new("rollout")).ok();
+    let state: Option<RolloutState> = serde_json::from_value(rollout.state.clone()).ok();
     let active = rollout.ended.is_none();
+    // What was given up is back at its first step; its story says how far it came.
+    let at = match &state {
+        Some(state) if state.aborted.is_some() => state.history.last().map_or(0, |entry| entry.step),
+        Some(state) => state.step,
+        None => 0,
+    };
     let steps: Vec<Value> = spec
-        .map(|spec| spec.steps)
-        .unwrap_or_default()
         .iter()
-        .zip(0_u64..)
-        .map(|(step, index)| {
+        .flat_map(|spec| &spec.steps)
+        .enumerate()
+        .map(|(index, step)| {
             let state = match index.cmp(&at) {
                 std::cmp::Ordering::Less => "done",
                 std::cmp::Ordering::Equal if active => "active",
@@ -183,9 +262,27 @@ pub(super) fn view(rollout: &Rollout) -> Value {
             json!({ "label": step.label(), "state": state })
         })
         .collect();
+    let strategy = spec.as_ref().map(|spec| match spec.strategy {
+        Strategy::Canary => "canary",
+        Strategy::BlueGreen => "blueGreen",
+    });
+    let warnings: Vec<Value> = spec
+        .iter()
+        .flat_map(|spec| &spec.warnings)
+        .map(|warning| json!({ "line": warning.line, "message": warning.message }))
+        .collect();
+    let routing =
+        spec.as_ref().zip(state.as_ref()).map(|(spec, state)| state.routing(spec)).unwrap_or_default();
+    let headers: Vec<&str> = routing.headers.iter().map(|route| route.name.as_str()).collect();
+    let mirrors: Vec<Value> = routing
+        .mirrors
+        .iter()
+        .map(|route| json!({ "name": route.name, "percentage": route.percentage }))
+        .collect();
     json!({
         "id": rollout.id, "model": rollout.model, "version": rollout.version, "previous": rollout.previous,
         "requested_by": rollout.requested_by, "reason": rollout.reason, "created": rollout.created,
-        "ended": rollout.ended, "steps": steps, "state": rollout.state,
+        "ended": rollout.ended, "strategy": strategy, "steps": steps, "warnings": warnings,
+        "header_routes": headers, "mirrors": mirrors, "state": rollout.state,
     })
 }

@@ -96,10 +96,13 @@ impl From<AutomationError> for ApiError {
             AutomationError::Store(error) => error.into(),
             AutomationError::NotLeading => Self::new(StatusCode::CONFLICT, error.to_string())
                 .hint("ask the server that runs them: GET /api/v1/loop of each says whether it does"),
-            AutomationError::UnknownVersion(..) => Self::not_found(error.to_string()),
-            AutomationError::NoRules(_) | AutomationError::Rollout(_) | AutomationError::File { .. } => {
-                Self::bad(error.to_string())
+            AutomationError::UnknownVersion(..) | AutomationError::NoRevision { .. } => {
+                Self::not_found(error.to_string())
             }
+            AutomationError::NoRules(_)
+            | AutomationError::NoStage(..)
+            | AutomationError::Rollout(_)
+            | AutomationError::File { .. } => Self::bad(error.to_string()),
             other => Self::new(StatusCode::INTERNAL_SERVER_ERROR, other.to_string()),
         }
     }

@@ -76,6 +76,16 @@ impl MonitoringRead for SqlTx<'_> {
         Ok(statistics)
     }
 
+    fn arm_labels(&self, model: &str, arm: Arm, version: u32, since: Timestamp) -> Result<Vec<(f64, f64)>> {
+        self.rows(
+            "SELECT score, label FROM predictions
+             WHERE model = ?1 AND time >= ?2 AND arm = ?3 AND version = ?4 AND score IS NOT NULL AND label IS NOT NULL
+             ORDER BY time DESC LIMIT ?5",
+            params![model, since.as_millis(), arm.as_str(), version, ARM_LIMIT],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+    }
+
     fn labelled_after(&self, model: &str, after: i64, limit: u32) -> Result<Vec<(i64, Prediction)>> {
         self.rows(
             &format!("{PREDICTION} WHERE label_num > ?2 AND model = ?1 ORDER BY label_num LIMIT ?3"),

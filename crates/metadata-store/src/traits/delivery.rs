@@ -1,7 +1,8 @@
 //! Deployments and rollouts.
 
 use crate::Result;
-use mainspring_domain::delivery::{Deployment, Rollout};
+use mainspring_domain::Timestamp;
+use mainspring_domain::delivery::{Deployment, Rollout, Shadow};
 
 /// Reading deployments and rollouts.
 pub trait DeliveryRead {
@@ -15,6 +16,10 @@ pub trait DeliveryRead {
     fn rollouts(&self, model: Option<&str>, limit: u32) -> Result<Vec<Rollout>>;
     /// Rollouts that have not ended.
     fn open_rollouts(&self) -> Result<Vec<Rollout>>;
+    /// The versions of a model in the order of their first rollouts.
+    fn tried_versions(&self, model: &str) -> Result<Vec<u32>>;
+    /// The newest compared copies of a rollout since a moment, newest first.
+    fn shadows(&self, rollout: &str, since: Timestamp, limit: u32) -> Result<Vec<Shadow>>;
 }
 
 /// Writing deployments and rollouts.
@@ -23,4 +28,6 @@ pub trait DeliveryWrite {
     fn put_deployment(&mut self, deployment: &Deployment) -> Result<()>;
     /// Inserts or replaces a rollout.
     fn put_rollout(&mut self, rollout: &Rollout) -> Result<()>;
+    /// Adds compared copies; the oldest go when there are more than 200,000 in all.
+    fn add_shadows(&mut self, shadows: &[Shadow]) -> Result<()>;
 }

@@ -26,6 +26,9 @@ pub trait MonitoringRead {
     fn recent_predictions(&self, model: &str, limit: u32) -> Result<Vec<Prediction>>;
     /// What a version did on one arm since a moment; at most the newest 20,000 requests.
     fn arm_statistics(&self, model: &str, arm: Arm, version: u32, since: Timestamp) -> Result<ArmStatistics>;
+    /// Scores and labels of a version's answers on one arm since a moment, where both are known; at most
+    /// the newest 20,000.
+    fn arm_labels(&self, model: &str, arm: Arm, version: u32, since: Timestamp) -> Result<Vec<(f64, f64)>>;
     /// Predictions of a model that were labelled after label number `after`, in the order of their
     /// labels, with that number.
     fn labelled_after(&self, model: &str, after: i64, limit: u32) -> Result<Vec<(i64, Prediction)>>;

@@ -1,0 +1,366 @@
+//! Carries rollouts out: starts the new version's workers, moves the state machine, shifts traffic.
+
+mod request;
+mod step;
+mod warm;
+
+pub(crate) use request::{Releases, manifest};
+pub(crate) use warm::Warm;
+
+use crate::AutomationError;
+use crate::measure::Measuring;
+use crate::models::ModelFiles;
+use mainspring_domain::delivery::{Deployment, Rollout, route_parts};
+use mainspring_domain::{Actor, Clock};
+use mainspring_metadata_store::{Store, StoreError, WriteTx};
+use mainspring_rollouts::{Command, Event, Phase, RolloutState, Run, Step};
+use mainspring_serving::{Gateway, ModelServer, ServedVersion};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use step::{hears, read, step};
+use tokio::sync::{Mutex, watch};
+use tokio::task::{JoinHandle, JoinSet};
+
+/// How often rollouts are looked at.
+const TICK: Duration = Duration::from_millis(200);
+/// How often the loading of a deployed version is tried again.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// Drives deployments and rollouts. Cheap to clone.
+#[derive(Clone)]
+pub struct Delivery {
+    pub(crate) store: Store,
+    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) models: Arc<ModelFiles>,
+    pub(crate) releases: Releases,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// Whether this server is the one that moves rollouts.
+    pub(crate) leads: watch::Receiver<bool>,
+    /// One event at a time per server: a person's abort must not race a tick.
+    pub(crate) turn: Arc<Mutex<()>>,
+}
+
+type Loading = JoinHandle<Result<ModelServer, String>>;
+
+impl Delivery {
+    /// Brings the deployed versions back to life after a start.
+    pub(crate) async fn restore(&self, tasks: &mut JoinSet<()>) -> Result<(), AutomationError> {
+        let deployments = self.store.read(|tx| tx.deployments()).await?;
+        for deployment in deployments {
+            let Some(version) = deployment.stable else { continue };
+            self.gateway.set_loading(&deployment.model);
+            let this = self.clone();
+            tasks.spawn(async move {
+                loop {
+                    match this.start_server(&deployment.model, version).await {
+                        Ok(server) => {
+                            let rollout = deployment.stable_rollout.clone();
+                            let served = ServedVersion { version, rollout, server: Arc::new(server) };
+                            this.gateway.restore_stable(&deployment.model, served);
+                            return;
+                        }
+                        Err(error) => {
+                            tracing::error!(model = deployment.model, version, error, "cannot serve");
+                            tokio::time::sleep(RETRY).await;
+                        }
+                    }
+                }
+            });
+        }
+        Ok(())
+    }
+
+    async fn start_server(&self, route: &str, version: u32) -> Result<ModelServer, String> {
+        let (model, _) = route_parts(route);
+        let workers = self.releases.config.model.get(model).map_or(1, |rules| rules.workers);
+        self.models.serve(model, version, workers).await
+    }
+
+    /// Works until dropped.
+    pub(crate) async fn run(self) {
+        let mut loading: HashMap<String, Loading> = HashMap::new();
+        loop {
+            if let Err(error) = self.tick(&mut loading).await {
+                tracing::error!(%error, "rollouts");
+            }
+            tokio::time::sleep(TICK).await;
+        }
+    }
+
+    async fn tick(&self, loading: &mut HashMap<String, Loading>) -> Result<(), AutomationError> {
+        let (open, deployments) =
+            self.store.read(|tx| Ok::<_, StoreError>((tx.open_rollouts()?, tx.deployments()?))).await?;
+        self.reconcile(&open, &deployments).await;
+        let on_trial = |route: &str| open.iter().any(|rollout| rollout.model == route);
+        self.releases.warm.release(self.clock.now(), on_trial);
+        loading.retain(|id, handle| {
+            let keep = open.iter().any(|rollout| rollout.id == *id);
+            if !keep {
+                handle.abort();
+            }
+            keep
+        });
+        for rollout in open {
+            // One rollout's trouble is not that of the others.
+            if let Err(error) = self.advance_one(&rollout, loading).await {
+                tracing::error!(rollout = rollout.id, %error, "rollout");
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings the gateway in line with the store: a trial whose rollout has ended gets no more
+    /// requests, and what a rollout completed is in charge. Whoever changed the store may have been
+    /// interrupted before it told the gateway.
+    async fn reconcile(&self, open: &[Rollout], deployments: &[Deployment]) {
+        let _turn = self.turn.lock().await;
+        for route in self.gateway.routes() {
+            let deployment = deployments.iter().find(|deployment| deployment.model == route);
+            let Some(canary) = self.gateway.canary(&route) else { continue };
+            let under_way = open.iter().any(|rollout| Some(&rollout.id) == canary.rollout.as_ref());
+            if under_way {
+                continue;
+            }
+            // The lists may be older than the gateway's state; ask again before acting on them.
+            let id = canary.rollout.clone().unwrap_or_default();
+            let fresh: Result<_, StoreError> = self.store.read(move |tx| tx.rollout(&id)).await;
+            let Ok(Some(fresh)) = fresh else { continue };
+            if fresh.ended.is_none() {
+                continue;
+            }
+            if deployment.and_then(|found| found.stable_rollout.as_ref()) == canary.rollout.as_ref() {
+                self.put_in_charge(&fresh);
+            } else {
+                self.end_trial(&fresh);
+            }
+        }
+    }
+
+    async fn advance_one(
+        &self,
+        rollout: &Rollout,
+        loading: &mut HashMap<String, Loading>,
+    ) -> Result<(), AutomationError> {
+        let canary = self.gateway.canary(&rollout.model);
+        let served = canary.filter(|canary| canary.rollout.as_deref() == Some(rollout.id.as_str()));
+        if let Some(canary) = served {
+            let (_, state) = read(rollout)?;
+            let event = match (state.ready, canary.server.is_ready()) {
+                (true, false) => Event::Unready,
+                (false, true) => Event::Ready,
+                _ => Event::Tick,
+            };
+            return self.feed(rollout, event).await;
+        }
+        // After a restart the version in charge comes first: without it there is nothing to
+        // compare with and nothing to fall back to.
+        if rollout.previous.is_some() && self.gateway.stable(&rollout.model).is_none() {
+            return Ok(());
+        }
+        if let Some(server) = self.releases.warm.take(&rollout.model, rollout.version) {
+            return self.answers(rollout, server).await;
+        }
+        match loading.get(&rollout.id) {
+            None => {
+                let this = self.clone();
+                let (route, version) = (rollout.model.clone(), rollout.version);
+                let handle = tokio::spawn(async move { this.start_server(&route, version).await });
+                loading.insert(rollout.id.clone(), handle);
+            }
+            Some(handle) if handle.is_finished() => {
+                let Some(handle) = loading.remove(&rollout.id) else { return Ok(()) };
+                match handle.await.unwrap_or_else(|error| Err(error.to_string())) {
+                    Ok(server) => self.answers(rollout, Arc::new(server)).await?,
+                    Err(reason) => self.feed(rollout, Event::Unavailable(reason)).await?,
+                }
+            }
+            // Time passes also for what does not come up.
+            Some(_) => self.feed(rollout, Event::Tick).await?,
+        }
+        Ok(())
+    }
+
+    /// A version on trial answers from now on.
+    async fn answers(&self, rollout: &Rollout, server: Arc<ModelServer>) -> Result<(), AutomationError> {
+        let id = rollout.id.clone();
+        let fresh = self.store.read(move |tx| tx.rollout(&id)).await?;
+        let Some(fresh) = fresh.filter(|fresh| fresh.ended.is_none()) else { return Ok(()) };
+        let (spec, state) = read(&fresh)?;
+        let served = ServedVersion { version: rollout.version, rollout: Some(rollout.id.clone()), server };
+        self.gateway.set_canary(&rollout.model, served);
+        self.gateway.set_weight(&rollout.model, state.weight);
+        self.set_routing(rollout, &state.routing(&spec));
+        self.feed(rollout, Event::Ready).await
+    }
+
+    fn set_routing(&self, rollout: &Rollout, routing: &mainspring_domain::delivery::Routing) {
+        // The manifest was checked; a rule that cannot be read directs nothing.
+        if let Err(error) = self.gateway.set_routing(&rollout.model, routing) {
+            tracing::error!(rollout = rollout.id, error, "the routes cannot be set");
+        }
+    }
+
+    /// Moves a rollout and does what follows, measurements included.
+    async fn feed(&self, rollout: &Rollout, event: Event) -> Result<(), AutomationError> {
+        let mut events = vec![event];
+        while let Some(event) = events.pop() {
+            let measurements = {
+                let _turn = self.turn.lock().await;
+                let id = rollout.id.clone();
+                let actor = Actor::rollout(&rollout.id);
+                let commands = self.store.write(actor, move |tx| step(tx, &id, event)).await?;
+                self.carry_out(rollout, &commands);
+                let asked = commands.into_iter().filter_map(|command| match command {
+                    Command::Measure { run, metric } => Some((run, metric)),
+                    _ => None,
+                });
+                asked.collect::<Vec<_>>()
+            };
+            // Taken outside the turn: a slow metrics server must not hold a person's abort up.
+            for (run, metric) in measurements {
+                events.extend(self.measure(rollout, run, metric).await?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Does what the machine asks of the gateway.
+    fn carry_out(&self, rollout: &Rollout, commands: &[Command]) {
+        for command in commands {
+            match command {
+                Command::SetWeight(weight) => self.gateway.set_weight(&rollout.model, *weight),
+                Command::SetRouting(routing) => self.set_routing(rollout, routing),
+                Command::RollBack { .. } => self.end_trial(rollout),
+                Command::Complete => self.put_in_charge(rollout),
+                Command::Measure { .. } => {}
+            }
+        }
+    }
+
+    /// The version on trial answers everything; the one before stays loaded for a while.
+    fn put_in_charge(&self, rollout: &Rollout) {
+        let Some(canary) = self.gateway.canary(&rollout.model) else { return };
+        let before = self.gateway.stable(&rollout.model);
+        self.gateway.set_stable(&rollout.model, canary);
+        if let (Some(before), Ok((spec, _))) = (before, read(rollout)) {
+            let time = Some(spec.scale_down_delay);
+            self.releases.warm.keep(&rollout.model, before.version, before.server, time, self.clock.now());
+        }
+    }
+
+    /// The version in charge answers everything; the one on trial stays loaded for a while.
+    fn end_trial(&self, rollout: &Rollout) {
+        let canary = self.gateway.canary(&rollout.model);
+        self.gateway.drop_canary(&rollout.model);
+        let own = canary.filter(|canary| canary.rollout.as_deref() == Some(rollout.id.as_str()));
+        if let (Some(canary), Ok((spec, _))) = (own, read(rollout)) {
+            let time = spec.abort_scale_down_delay;
+            self.releases.warm.keep(&rollout.model, canary.version, canary.server, time, self.clock.now());
+        }
+    }
+
+    async fn measure(
+        &self,
+        rollout: &Rollout,
+        run: Run,
+        metric: usize,
+    ) -> Result<Option<Event>, AutomationError> {
+        // The copy at hand may be a few events old; the step under analysis is not.
+        let id = rollout.id.clone();
+        let Some(fresh) = self.store.read(move |tx| tx.rollout(&id)).await? else { return Ok(None) };
+        let (spec, state) = read(&fresh)?;
+        let analysis = match run {
+            Run::Step => spec.steps.get(state.step).and_then(Step::analysis),
+            Run::Background => spec.background.as_ref().map(|background| &background.analysis),
+        };
+        let Some(found) = analysis.and_then(|analysis| analysis.metrics.get(metric)) else { return Ok(None) };
+        let measuring = Measuring { store: &self.store, rollout: &fresh, now: self.clock.now() };
+        let value = measuring.measure(found).await;
+        Ok(Some(Event::Measured { run, metric, value }))
+    }
+
+    /// Whether this server is the one that runs pipelines, rollouts and monitors.
+    #[must_use]
+    pub fn leads(&self) -> bool {
+        *self.leads.borrow()
+    }
+
+    /// Asks for a version to be put in charge of a model, or of `MODEL@STAGE`, by the project's rollout
+    /// manifest. Gives the rollout's id, or `None` when the version is in charge or on its way already.
+    ///
+    /// # Errors
+    /// When there is no such version, no manifest, a mistake in it, or the policy refuses.
+    pub fn request(
+        &self,
+        tx: &mut dyn WriteTx,
+        release: (&str, u32),
+        by: (&str, &str),
+    ) -> Result<Option<String>, AutomationError> {
+        self.releases.request(tx, release, by)
+    }
+
+    /// Asks for an earlier release: the one before, or that of a revision. Gives the version and the
+    /// rollout's id.
+    ///
+    /// # Errors
+    /// When there is no such release, and as [`Delivery::request`].
+    pub fn undo(
+        &self,
+        tx: &mut dyn WriteTx,
+        route: &str,
+        revision: Option<u32>,
+        requested_by: &str,
+    ) -> Result<(u32, Option<String>), AutomationError> {
+        self.releases.undo(tx, route, revision, requested_by)
+    }
+
+    /// A person's word on a rollout. Gives its phase after; `None` when there is no such rollout that
+    /// would listen. Runs to its end even when the one who asked goes away.
+    ///
+    /// # Errors
+    /// When the store refuses, or another server moves the rollouts.
+    pub async fn command(
+        &self,
+        id: &str,
+        actor: Actor,
+        event: Event,
+    ) -> Result<Option<Phase>, AutomationError> {
+        if !self.leads() {
+            return Err(AutomationError::NotLeading);
+        }
+        let (this, id) = (self.clone(), id.to_owned());
+        let work = tokio::spawn(async move { this.carry_word(id, actor, event).await });
+        work.await
+            .unwrap_or_else(|error| Err(AutomationError::StoredRollout("command".into(), error.to_string())))
+    }
+
+    async fn carry_word(
+        &self,
+        id: String,
+        actor: Actor,
+        event: Event,
+    ) -> Result<Option<Phase>, AutomationError> {
+        let _turn = self.turn.lock().await;
+        let told = self.store.write(actor, move |tx| {
+            tx.bookkeeping();
+            let Some(rollout) = tx.rollout(&id)? else { return Ok::<_, AutomationError>(None) };
+            if !hears(tx, &rollout, &event)? {
+                return Ok(None);
+            }
+            let commands = step(tx, &id, event)?;
+            let Some(fresh) = tx.rollout(&id)? else { return Ok(None) };
+            Ok(Some((fresh, commands)))
+        });
+        let Some((rollout, commands)) = told.await? else { return Ok(None) };
+        // Measurements are taken by the next tick.
+        self.carry_out(&rollout, &commands);
+        let state: RolloutState = read(&rollout)?.1;
+        Ok(Some(state.phase))
+    }
+
+    /// Ends what is loaded without traffic: this server does not lead any more.
+    pub(crate) fn clear(&self) {
+        self.releases.warm.clear();
+    }
+}
