@@ -7,6 +7,7 @@ pub mod bayes;
 pub mod calibration;
 pub mod compat;
 pub mod counts;
+pub mod decide;
 pub mod drift;
 pub mod error;
 pub mod estimate;

@@ -50,6 +50,12 @@ impl SignTest {
         self.only_candidate = self.only_candidate.saturating_add(only_candidate);
     }
 
+    /// The same with champion and candidate exchanged.
+    #[must_use]
+    pub fn swapped(self) -> Self {
+        Self { only_champion: self.only_candidate, only_candidate: self.only_champion, ..self }
+    }
+
     fn posterior(&self) -> (f64, f64) {
         (self.only_candidate as f64 + self.concentration, self.only_champion as f64 + self.concentration)
     }

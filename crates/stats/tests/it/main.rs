@@ -4,6 +4,7 @@
 
 mod assignment;
 mod conformance;
+mod decide;
 mod fixed;
 mod gbstats;
 mod models;
