@@ -15,7 +15,7 @@ fn run(discordance: f64, difference: f64, total: usize, limits: &[f64], seed: u6
     let mut random = Random::new(seed);
     let (mut test, mut stops) = (SignTest::default(), [None; 2]);
     let candidate = (discordance + difference) / 2.0;
-    for n in 1..=total {
+    for (n, limit) in limits.iter().enumerate().take(total + 1).skip(1) {
         let u = random.uniform();
         if u < discordance {
             test.add(u64::from(u >= candidate), u64::from(u < candidate));
@@ -27,11 +27,7 @@ fn run(discordance: f64, difference: f64, total: usize, limits: &[f64], seed: u6
         let count = n as f64;
         let mean = (wins - losses) / count;
         let variance = ((wins + losses) / count - mean * mean) / (count - 1.0);
-        if n as u64 >= FIRST_LOOK
-            && variance > 0.0
-            && mean * mean > limits[n] * variance
-            && stops[1].is_none()
-        {
+        if n as u64 >= FIRST_LOOK && variance > 0.0 && mean * mean > limit * variance && stops[1].is_none() {
             stops[1] = Some(n);
         }
         if stops.iter().all(Option::is_some) {

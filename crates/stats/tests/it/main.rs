@@ -10,4 +10,5 @@ mod gbstats;
 mod models;
 mod moments;
 mod reference;
+mod sequential;
 mod special;
