@@ -1,5 +1,18 @@
-//! Pure statistics: ranking metrics, calibration, paired tests, drift distances and the special
-//! functions they need. No I/O; what cannot be computed is `None`, never a made-up number.
+//! Pure statistics: A/B tests, ranking metrics, calibration, paired tests, drift distances and the special
+//! functions they need. No I/O; what cannot be computed is `None` or an [`error::Undecided`] with its
+//! cause, never a made-up number.
+//!
+//! For A/B tests begin here:
+//!
+//! - [`assignment::Split`]: which arm a unit sees; [`assignment::sticky::evaluate`] remembers it.
+//! - [`moments::Moments`]: the state of a metric in an arm; push, merge, store, restore.
+//! - [`estimate`]: from moments to a [`estimate::Sample`] of each arm and an [`estimate::Effect`].
+//! - [`fixed::power`]: how many units to plan.
+//! - [`decide::decide`]: from a [`decide::Plan`] and a [`decide::Snapshot`] to a [`decide::Decision`];
+//!   [`decide::looks`] for charts.
+//! - [`compat::gbstats`]: the numbers that GrowthBook shows.
+//!
+//! docs/ab-statistics.md has formulas, defaults and differences from other tools.
 #![warn(missing_docs)]
 
 pub mod assignment;

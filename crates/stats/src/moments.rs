@@ -94,6 +94,37 @@ impl<const K: usize> Moments<K> {
         Ok(all)
     }
 
+    /// The moments of each of `arms` groups, of rows that name theirs: one pass over columns in any order.
+    ///
+    /// # Errors
+    ///
+    /// As [`Moments::from_columns`]; [`Undecided::Lengths`] also for a row of no group.
+    pub fn by_arm(columns: [&[f64]; K], arm: &[u32], arms: usize) -> Result<Vec<Self>, Undecided> {
+        if columns.iter().any(|column| column.len() != arm.len()) {
+            return Err(Undecided::Lengths);
+        }
+        let mut all = vec![Self::default(); arms];
+        let mut blocks: Vec<[Vec<f64>; K]> =
+            (0..arms).map(|_| std::array::from_fn(|_| Vec::with_capacity(BLOCK))).collect();
+        for (row, group) in arm.iter().enumerate() {
+            let group = *group as usize;
+            let block = blocks.get_mut(group).ok_or(Undecided::Lengths)?;
+            for (buffer, column) in block.iter_mut().zip(&columns) {
+                buffer.push(column[row]);
+            }
+            if block.first().is_some_and(|buffer| buffer.len() == BLOCK) {
+                all[group].merge(&Self::of_block(block.each_ref().map(Vec::as_slice)))?;
+                block.iter_mut().for_each(Vec::clear);
+            }
+        }
+        for (moments, block) in all.iter_mut().zip(&blocks) {
+            if block.first().is_some_and(|buffer| !buffer.is_empty()) {
+                moments.merge(&Self::of_block(block.each_ref().map(Vec::as_slice)))?;
+            }
+        }
+        Ok(all)
+    }
+
     fn of_block(columns: [&[f64]; K]) -> Self {
         let n = columns.first().map_or(0, |column| column.len());
         let mut moments = Self { n: n as u64, ..Self::default() };

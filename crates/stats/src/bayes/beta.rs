@@ -38,6 +38,8 @@ pub fn probability_above(a: Beta, b: Beta) -> Result<f64, Undecided> {
     let low = logit(beta_quantile(TAIL, narrow.a, narrow.b));
     let high = -logit(beta_quantile(TAIL, narrow.b, narrow.a));
     let scale = ln_beta(narrow.a, narrow.b);
+    // A parameter near zero makes a long tail beside a narrow body.
+    let panels = ((high - low) as u32).clamp(40, 1400);
     // P(narrow > wide)
     let above = integrate(
         |u| {
@@ -47,7 +49,7 @@ pub fn probability_above(a: Beta, b: Beta) -> Result<f64, Undecided> {
         },
         low,
         high,
-        40,
+        panels,
     );
     Ok(if narrow == b { above } else { 1.0 - above }.clamp(0.0, 1.0))
 }

@@ -58,12 +58,18 @@ pub fn equivalence(effect: &Effect, low: f64, high: f64) -> Result<f64, Undecide
     Ok(above.p.max(below.p))
 }
 
+/// Differences up to which Wilcoxon's p-value is exact.
+const MAX_EXACT: usize = 50;
+/// The same with ties or zeros, as SciPy has it.
+const MAX_EXACT_TIED: usize = 13;
+
 /// Result of [`wilcoxon`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Wilcoxon {
     /// The smaller of the two sums of signed ranks.
     pub w: f64,
-    /// Two-sided p-value: exact up to 50 differences without ties or zeros, else normal.
+    /// Two-sided p-value: exact up to 50 differences without ties or zeros, and up to 13 with them; else
+    /// normal.
     pub p: f64,
 }
 
@@ -89,8 +95,9 @@ pub fn wilcoxon(differences: &[f64]) -> Result<Wilcoxon, Undecided> {
     let n = kept.len() as f64;
     let w = positive.min(n * (n + 1.0) / 2.0 - positive);
     let ties = tie_term(&ranks);
-    if kept.len() <= 50 && ties == 0.0 && kept.len() == differences.len() {
-        return Ok(Wilcoxon { w, p: exact(kept.len(), w as usize) });
+    let plain = ties == 0.0 && kept.len() == differences.len();
+    if differences.len() <= if plain { MAX_EXACT } else { MAX_EXACT_TIED } {
+        return Ok(Wilcoxon { w, p: exact(&ranks, w) });
     }
     let mean = n * (n + 1.0) / 4.0;
     let variance = n * (n + 1.0) * (2.0 * n + 1.0) / 24.0 - ties / 48.0;
@@ -113,15 +120,16 @@ pub(super) fn tie_term(ranks: &[f64]) -> f64 {
         .sum()
 }
 
-/// 2 P(W <= w), at most 1: each rank is in the sum with probability one half.
-fn exact(n: usize, w: usize) -> f64 {
-    let mut shares = vec![0.0_f64; n * (n + 1) / 2 + 1];
+/// 2 P(W <= w), at most 1: each rank is in the sum with probability one half. Ranks are halves at least.
+fn exact(ranks: &[f64], w: f64) -> f64 {
+    let doubled: Vec<usize> = ranks.iter().map(|rank| (2.0 * rank) as usize).collect();
+    let mut shares = vec![0.0_f64; doubled.iter().sum::<usize>() + 1];
     shares[0] = 1.0;
-    for rank in 1..=n {
+    for rank in doubled {
         for sum in (0..shares.len()).rev() {
             let with = if sum >= rank { shares[sum - rank] } else { 0.0 };
             shares[sum] = 0.5 * (shares[sum] + with);
         }
     }
-    (2.0 * shares.iter().take(w + 1).sum::<f64>()).min(1.0)
+    (2.0 * shares.iter().take((2.0 * w) as usize + 1).sum::<f64>()).min(1.0)
 }

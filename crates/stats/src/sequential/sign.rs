@@ -7,7 +7,7 @@
 
 use std::f64::consts::LN_2;
 
-use libm::{exp, log};
+use libm::{exp, log, log1p};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Undecided, positive, probability};
@@ -16,6 +16,9 @@ use crate::special::{beta_sf, ln_beta, root};
 
 /// Concentration of the mixture: coins near fair, as two versions of a model are.
 pub const CONCENTRATION: f64 = 20.0;
+
+/// Log-odds at which every share with a success and a failure is excluded.
+const FAR: f64 = 700.0;
 
 /// Discordant counts of two models.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -100,14 +103,12 @@ impl SignTest {
         if wins + losses == 0.0 {
             return Ok(Interval { low: 0.0, high: 1.0 });
         }
-        // ln e against the share p; falls to the seen share and rises after it.
-        let against = |p: f64| {
-            let part = |count: f64, p: f64| if count == 0.0 { 0.0 } else { count * log(p) };
-            mixture - part(wins, p) - part(losses, 1.0 - p) - threshold
-        };
-        let seen = wins / (wins + losses);
-        let low = if against(0.0) <= 0.0 || seen == 0.0 { 0.0 } else { root(against, 1e-300, seen) };
-        let high = if against(1.0) <= 0.0 || seen == 1.0 { 1.0 } else { root(against, seen, 1.0 - 1e-16) };
+        // ln e against the share at these log-odds; falls to the seen share and rises after it.
+        let against = |u: f64| mixture + wins * log1p(exp(-u)) + losses * log1p(exp(u)) - threshold;
+        let share = |u: f64| 1.0 / (1.0 + exp(-u));
+        let seen = log(wins / losses).clamp(-FAR, FAR);
+        let low = if wins == 0.0 { 0.0 } else { share(root(against, -FAR, seen)) };
+        let high = if losses == 0.0 { 1.0 } else { share(root(against, seen, FAR)) };
         Ok(Interval { low, high })
     }
 }

@@ -88,6 +88,14 @@ fn strata_remove_what_differs_between_cells() {
     assert_eq!(with_empty.n, 805);
 }
 
+#[test]
+fn wilcoxons_test_is_exact_for_few_differences() {
+    // scipy 1.17.1: wilcoxon(d), with a tie and a zero
+    let ours = wilcoxon(&[1.0, -1.0, 2.5, 3.0, 0.0, 4.0, -0.5]).unwrap();
+    assert_eq!((ours.w, ours.p), (3.5, 0.1875));
+    assert_eq!(wilcoxon(&[0.0, 0.0]), Err(Undecided::TooFew));
+}
+
 proptest! {
     #[test]
     fn exact_tests_equal_enumeration(a in 0_u64..12, b in 0_u64..12, na in 12_u64..15, nb in 12_u64..18) {

@@ -4,9 +4,11 @@
 
 mod assignment;
 mod conformance;
+mod decide;
 mod fixed;
 mod gbstats;
 mod models;
 mod moments;
 mod reference;
+mod sequential;
 mod special;

@@ -68,6 +68,20 @@ proptest! {
     }
 
     #[test]
+    fn rows_go_to_their_arms(rows in prop::collection::vec((prop::array::uniform2(-1e3_f64..1e3), 0_u32..3), 0..5000)) {
+        let part = |arm: u32| -> Vec<[f64; 2]> { rows.iter().filter(|row| row.1 == arm).map(|row| row.0).collect() };
+        let columns: [Vec<f64>; 2] = std::array::from_fn(|k| rows.iter().map(|row| row.0[k]).collect());
+        let arm: Vec<u32> = rows.iter().map(|row| row.1).collect();
+        let by_arm = Bivariate::by_arm([&columns[0], &columns[1]], &arm, 3).unwrap();
+        for (index, moments) in by_arm.iter().enumerate() {
+            prop_assert_eq!(moments, &of(&part(index as u32)));
+        }
+        if !rows.is_empty() {
+            prop_assert_eq!(Bivariate::by_arm([&columns[0], &columns[1]], &vec![3; rows.len()], 3), Err(Undecided::Lengths));
+        }
+    }
+
+    #[test]
     fn a_document_restores_every_bit(rows in prop::collection::vec(prop::array::uniform2(any::<f64>()), 0..40)) {
         let mut moments = Bivariate::default();
         for row in rows {

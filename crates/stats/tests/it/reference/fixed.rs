@@ -1,5 +1,6 @@
 //! Cases from sums, counts or a few values.
 
+use mainspring_stats::compat::gbstats::check_srm;
 use mainspring_stats::estimate::{Alternative, Effect, Sample, student, welch};
 use mainspring_stats::fixed::contingency::{Statistic, independence, sample_ratio};
 use mainspring_stats::fixed::multiple::{Adjustment, adjust, two_stage};
@@ -85,7 +86,14 @@ pub(super) fn measure(method: &str, input: &Value) -> Option<Map<String, Value>>
             ])
         }
         "srm_chi2" => {
-            let p = sample_ratio(&counts(&input["users"]), &list("weights")).map_or(1.0, |test| test.p);
+            let (users, weights) = (counts(&input["users"]), list("weights"));
+            let p = check_srm(&numbers(&input["users"]), &weights);
+            // Ours is the same but for arms of weight zero, which have no degree of freedom.
+            if let Ok(ours) = sample_ratio(&users, &weights)
+                && weights.iter().all(|weight| *weight > 0.0)
+            {
+                assert!((ours.p - p).abs() <= 1e-12);
+            }
             named(&[("p", p)])
         }
         "mcnemar_paired_models" => {

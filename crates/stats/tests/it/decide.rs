@@ -1,0 +1,268 @@
+//! The winner rule.
+
+use std::collections::BTreeMap;
+
+use mainspring_stats::decide::{
+    Arm, Because, Decision, Direction, Evidence, Goal, Guardrail, Method, Outcome, Plan, PlanError, Scale,
+    Snapshot, Verdict, Waiting, Warning, decide, looks,
+};
+use mainspring_stats::error::Undecided;
+use mainspring_stats::estimate::Sample;
+use mainspring_stats::sequential::sign::SignTest;
+use mainspring_stats::sequential::spending::Spending;
+use proptest::prelude::*;
+
+const WEEK: u64 = 7 * 24 * 3600;
+
+fn goal(metric: &str) -> Goal {
+    Goal { metric: metric.into(), direction: Direction::Higher, scale: Scale::Difference }
+}
+
+fn latency(margin: f64) -> Guardrail {
+    Guardrail {
+        metric: "latency".into(),
+        direction: Direction::Lower,
+        scale: Scale::LogRatio,
+        margin,
+        alpha: 0.05,
+    }
+}
+
+fn plan() -> Plan {
+    let mut plan = Plan::new(goal("accuracy"), 20_000);
+    plan.guardrails.push(latency(0.05));
+    plan
+}
+
+fn share(n: u64, p: f64) -> Arm {
+    Arm { sample: Sample { n, mean: p, variance: p * (1.0 - p) }, due: n }
+}
+
+fn value(n: u64, mean: f64, deviation: f64) -> Arm {
+    Arm { sample: Sample { n, mean, variance: deviation * deviation }, due: n }
+}
+
+/// Two arms with these accuracies and mean latencies.
+fn snapshot(n: u64, accuracy: [f64; 2], ms: [f64; 2]) -> Snapshot {
+    let metrics = [
+        ("accuracy".to_owned(), Evidence::Split(accuracy.map(|p| share(n, p)).to_vec())),
+        ("latency".to_owned(), Evidence::Split(ms.map(|mean| value(n, mean, 20.0)).to_vec())),
+    ];
+    Snapshot { seconds: WEEK, units: vec![n, n], seen_in_several: 0, looks: vec![], metrics: metrics.into() }
+}
+
+#[track_caller]
+fn outcome(plan: &Plan, snapshot: &Snapshot) -> Outcome {
+    let decision = decide(plan, snapshot).unwrap();
+    // Every decision survives as a document.
+    let text = serde_json::to_string(&decision).unwrap();
+    let restored: Decision = serde_json::from_str(&text).unwrap();
+    assert!(restored.replays(), "{text}");
+    assert_eq!(serde_json::to_string(&restored).unwrap(), text);
+    decision.outcome
+}
+
+fn metric<'a>(snapshot: &'a mut Snapshot, name: &str) -> &'a mut Vec<Arm> {
+    match snapshot.metrics.get_mut(name).unwrap() {
+        Evidence::Split(arms) => arms,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_better_candidate_wins_when_all_is_shown() {
+    let good = snapshot(10_000, [0.90, 0.92], [100.0, 101.0]);
+    assert_eq!(outcome(&plan(), &good), Outcome::Winner { arm: 1 });
+    let early = Snapshot { seconds: WEEK - 1, ..good.clone() };
+    assert_eq!(outcome(&plan(), &early), Outcome::Continue { waiting: Waiting::Time });
+    let few = Plan { minimum_units: 10_001, ..plan() };
+    assert_eq!(outcome(&few, &good), Outcome::Continue { waiting: Waiting::Units });
+    let mut late = good.clone();
+    metric(&mut late, "accuracy")[1].due = 11_000;
+    assert_eq!(outcome(&plan(), &late), Outcome::Continue { waiting: Waiting::Outcomes });
+    let even = snapshot(10_000, [0.90, 0.901], [100.0, 100.0]);
+    assert_eq!(outcome(&plan(), &even), Outcome::Continue { waiting: Waiting::Evidence });
+    let end = snapshot(20_000, [0.90, 0.901], [100.0, 100.0]);
+    assert_eq!(outcome(&plan(), &end), Outcome::KeepChampion { because: Because::MaximumReached });
+    // Latency that may or may not be 5 % worse holds a winner back.
+    let unclear = snapshot(10_000, [0.90, 0.92], [100.0, 104.5]);
+    assert_eq!(outcome(&plan(), &unclear), Outcome::Continue { waiting: Waiting::Guardrail });
+}
+
+#[test]
+fn harm_keeps_the_champion_at_once() {
+    let slow = Snapshot { seconds: 60, ..snapshot(5_000, [0.90, 0.95], [100.0, 110.0]) };
+    assert_eq!(outcome(&plan(), &slow), Outcome::KeepChampion { because: Because::Harm });
+    let worse = Snapshot { seconds: 60, ..snapshot(5_000, [0.90, 0.86], [100.0, 100.0]) };
+    assert_eq!(outcome(&plan(), &worse), Outcome::KeepChampion { because: Because::Harm });
+}
+
+#[test]
+fn a_wrong_split_stops() {
+    let mut lost = snapshot(10_000, [0.90, 0.92], [100.0, 100.0]);
+    lost.units = vec![30_000, 28_500];
+    assert_eq!(outcome(&plan(), &lost), Outcome::Stop { because: Because::SampleRatioMismatch });
+    let mut labels = snapshot(30_000, [0.90, 0.92], [100.0, 100.0]);
+    metric(&mut labels, "accuracy")[1].sample.n = 28_500;
+    assert_eq!(outcome(&plan(), &labels), Outcome::Stop { because: Because::OutcomeRatioMismatch });
+    let mut missing = snapshot(10_000, [0.90, 0.92], [100.0, 100.0]);
+    missing.units = vec![10_000];
+    assert!(matches!(outcome(&plan(), &missing), Outcome::Stop { .. }));
+}
+
+#[test]
+fn what_cannot_be_computed_never_wins() {
+    let good = || snapshot(10_000, [0.90, 0.92], [100.0, 100.0]);
+    let mut missing = good();
+    missing.metrics.remove("latency");
+    let mut none = good();
+    none.metrics.remove("accuracy");
+    let mut nan = good();
+    metric(&mut nan, "latency")[1].sample.mean = f64::NAN;
+    let mut infinite = good();
+    metric(&mut infinite, "accuracy")[1].sample.variance = f64::INFINITY;
+    let mut constant = good();
+    metric(&mut constant, "accuracy")[0].sample.variance = 0.0;
+    let mut zero = good();
+    metric(&mut zero, "latency")[0].sample.mean = 0.0;
+    let mut small = good();
+    for name in ["accuracy", "latency"] {
+        for arm in metric(&mut small, name) {
+            arm.sample.n = 99;
+            arm.due = 99;
+        }
+    }
+    for (bad, why) in [
+        (missing, Undecided::TooFew),
+        (none, Undecided::TooFew),
+        (nan, Undecided::NotFinite),
+        (infinite, Undecided::NotFinite),
+        (constant, Undecided::NoVariance),
+        (zero, Undecided::ZeroBaseline),
+        (small, Undecided::TooFew),
+    ] {
+        assert_eq!(outcome(&plan(), &bad), Outcome::Continue { waiting: Waiting::Undecided }, "{bad:?}");
+        let decision = decide(&plan(), &bad).unwrap();
+        assert!(decision.comparisons.iter().any(|c| c.verdict == Verdict::Undecided(why)), "{decision:?}");
+    }
+    let mut empty = good();
+    metric(&mut empty, "accuracy")[1].sample.n = 0;
+    assert!(matches!(outcome(&plan(), &empty), Outcome::Stop { .. } | Outcome::Continue { .. }));
+}
+
+#[test]
+fn arms_that_are_the_same_have_no_winner() {
+    let plan = Plan { same_arms: true, ..plan() };
+    let differ = snapshot(10_000, [0.90, 0.95], [100.0, 100.0]);
+    assert_eq!(outcome(&plan, &differ), Outcome::Continue { waiting: Waiting::Guardrail });
+    let warnings = decide(&plan, &differ).unwrap().warnings;
+    assert!(warnings.contains(&Warning::SameArmsDiffer("accuracy".into())));
+    assert!(warnings.contains(&Warning::TooGood("accuracy".into())));
+    let end = snapshot(20_000, [0.90, 0.90], [100.0, 100.0]);
+    assert_eq!(outcome(&plan, &end), Outcome::KeepChampion { because: Because::MaximumReached });
+}
+
+#[test]
+fn pairs_need_fewer_requests() {
+    let mut test = SignTest::default();
+    test.add(60, 160);
+    let mut paired = snapshot(0, [0.5, 0.5], [1.0, 1.0]);
+    paired.units = vec![4_000, 4_000];
+    paired.metrics = BTreeMap::from([("accuracy".to_owned(), Evidence::Signs(vec![test]))]);
+    let plan = Plan { guardrails: vec![], ..plan() };
+    assert_eq!(outcome(&plan, &paired), Outcome::Winner { arm: 1 });
+    paired.metrics = BTreeMap::from([("accuracy".to_owned(), Evidence::Signs(vec![test.swapped()]))]);
+    assert_eq!(outcome(&plan, &paired), Outcome::KeepChampion { because: Because::Harm });
+    // Signs know no margin.
+    let guarded = Plan {
+        guardrails: vec![Guardrail { metric: "accuracy".into(), ..latency(0.0) }],
+        ..Plan::new(goal("other"), 20_000)
+    };
+    assert_eq!(outcome(&guarded, &paired), Outcome::Continue { waiting: Waiting::Undecided });
+    let differences = Sample { n: 4_000, mean: 0.025, variance: 0.05 };
+    paired.metrics = BTreeMap::from([("accuracy".to_owned(), Evidence::Paired(vec![differences]))]);
+    assert_eq!(outcome(&plan, &paired), Outcome::Winner { arm: 1 });
+    // A pair is one unit of the plan, not one of each arm.
+    assert_eq!(looks(&plan, &[paired]).unwrap()[0].units, 4_000);
+}
+
+#[test]
+fn planned_looks_spend_the_error() {
+    let plan = Plan { method: Method::Looks(Spending::OBrienFleming), guardrails: vec![], ..plan() };
+    let mut at = snapshot(5_000, [0.90, 0.913], [100.0, 100.0]);
+    at.looks = vec![10_000];
+    assert_eq!(outcome(&plan, &at), Outcome::Continue { waiting: Waiting::Evidence });
+    let mut end = snapshot(10_000, [0.90, 0.910], [100.0, 100.0]);
+    end.looks = vec![10_000, 20_000];
+    assert_eq!(outcome(&plan, &end), Outcome::Winner { arm: 1 });
+    end.looks = vec![20_000, 10_000];
+    assert_eq!(outcome(&plan, &end), Outcome::Continue { waiting: Waiting::Undecided });
+    end.looks.clear();
+    assert_eq!(outcome(&plan, &end), Outcome::Continue { waiting: Waiting::Undecided });
+}
+
+#[test]
+fn of_three_arms_the_best_that_holds_wins() {
+    let mut plan = plan();
+    plan.weights = vec![1.0 / 3.0; 3];
+    let mut three = snapshot(10_000, [0.90, 0.93], [100.0, 120.0]);
+    three.units.push(10_000);
+    metric(&mut three, "accuracy").push(share(10_000, 0.92));
+    metric(&mut three, "latency").push(value(10_000, 100.0, 20.0));
+    assert_eq!(outcome(&plan, &three), Outcome::Winner { arm: 2 });
+    let at = looks(&plan, &[three.clone(), three]).unwrap();
+    assert_eq!((at.len(), at[0].units, at[0].comparisons.len()), (2, 30_000, 4));
+    assert!(at[0].comparisons.iter().all(|c| c.low < c.high && c.p.is_some()));
+}
+
+#[test]
+fn plans_that_cannot_be_followed_are_refused() {
+    let refused = |change: fn(&mut Plan)| {
+        let mut plan = plan();
+        change(&mut plan);
+        decide(&plan, &snapshot(1, [0.5, 0.5], [1.0, 1.0])).unwrap_err()
+    };
+    assert_eq!(refused(|plan| plan.goals.clear()), PlanError::NoGoal);
+    assert_eq!(refused(|plan| plan.weights = vec![0.9, 0.2]), PlanError::Weights);
+    assert_eq!(refused(|plan| plan.weights = vec![1.5, -0.5]), PlanError::Weights);
+    assert_eq!(refused(|plan| plan.weights = vec![f64::NAN, 0.5]), PlanError::Weights);
+    assert_eq!(refused(|plan| plan.alpha = 0.0), PlanError::Alpha("alpha".into()));
+    assert_eq!(refused(|plan| plan.guardrails[0].alpha = f64::NAN), PlanError::Alpha("latency".into()));
+    assert_eq!(refused(|plan| plan.guardrails[0].margin = -0.1), PlanError::Margin("latency".into()));
+    assert_eq!(refused(|plan| plan.maturity = 1.1), PlanError::Maturity);
+    assert_eq!(refused(|plan| plan.maximum_units = 1), PlanError::Units);
+    assert_eq!(refused(|plan| plan.srm_threshold = 1.0), PlanError::Threshold);
+    assert_eq!(refused(|plan| plan.goals.push(goal("latency"))), PlanError::Twice("latency".into()));
+    assert_eq!(refused(|plan| plan.goals = vec![goal("x"); 65]), PlanError::TooMany);
+}
+
+proptest! {
+    #[test]
+    fn no_snapshot_panics_and_all_decisions_replay(
+        units in prop::collection::vec(any::<u64>(), 0..4),
+        arms in prop::collection::vec((any::<u64>(), any::<f64>(), any::<f64>(), any::<u64>()), 0..4),
+        seconds in any::<u64>(), signs in prop::collection::vec((any::<u64>(), any::<u64>()), 0..3),
+        looks in prop::collection::vec(any::<u64>(), 0..3), log in any::<bool>(), spend in any::<bool>(),
+    ) {
+        let arms: Vec<Arm> = arms.into_iter()
+            .map(|(n, mean, variance, due)| Arm { sample: Sample { n, mean, variance }, due }).collect();
+        let signs = signs.into_iter().map(|(a, b)| { let mut test = SignTest::default(); test.add(a, b); test }).collect();
+        let paired = arms.iter().map(|arm| arm.sample).collect();
+        let metrics = BTreeMap::from([
+            ("accuracy".to_owned(), Evidence::Signs(signs)), ("latency".to_owned(), Evidence::Split(arms)),
+            ("pairs".to_owned(), Evidence::Paired(paired)),
+        ]);
+        let mut plan = plan();
+        plan.goals.push(Goal { scale: if log { Scale::LogRatio } else { Scale::Difference }, ..goal("pairs") });
+        if spend {
+            plan.method = Method::Looks(Spending::Power(2.0));
+        }
+        let snapshot = Snapshot { seconds, units, seen_in_several: seconds, looks, metrics };
+        let decision = decide(&plan, &snapshot).unwrap();
+        let restored: Decision = serde_json::from_str(&serde_json::to_string(&decision).unwrap()).unwrap();
+        prop_assert!(restored.replays());
+        let undecided = decision.comparisons.iter().any(|c| matches!(c.verdict, Verdict::Undecided(_)));
+        let won = matches!(decision.outcome, Outcome::Winner { .. });
+        prop_assert!(!undecided || !won);
+    }
+}
