@@ -1,5 +1,6 @@
 //! Brings the parts of a project to life.
 
+use crate::ab::AbTests;
 use crate::collect::Collector;
 use crate::config::Config;
 use crate::delivery::{Delivery, Releases, Warm, manifest};
@@ -61,6 +62,8 @@ pub struct Loop {
     pub repository: Arc<Repository>,
     /// The rollouts' driver.
     pub delivery: Delivery,
+    /// The A/B tests.
+    pub ab: AbTests,
     /// The gates that production asks for.
     pub policy: Arc<StagePolicy>,
     /// The executor, for logs.
@@ -136,6 +139,13 @@ impl Loop {
             leads: leads.clone(),
             turn: Arc::default(),
         };
+        let ab = AbTests {
+            store: store.clone(),
+            gateway: Arc::clone(&gateway),
+            models: Arc::clone(&models),
+            releases: releases.clone(),
+            clock: Arc::clone(&clock),
+        };
         let repository = Repository {
             store: store.clone(),
             gateway: Arc::clone(&gateway),
@@ -147,6 +157,7 @@ impl Loop {
         let import = Importer { wake: Arc::new(Notify::new()), passed, leads: leads.clone() };
         let work = Work {
             delivery: delivery.clone(),
+            ab: ab.clone(),
             runner: Arc::new(PythonTasks {
                 executor: executor.clone(),
                 project: project.clone(),
@@ -180,6 +191,7 @@ impl Loop {
             gateway,
             repository: Arc::new(repository),
             delivery,
+            ab,
             policy,
             executor,
             import,
@@ -198,6 +210,7 @@ struct Work {
     releases: Releases,
     gateway: Arc<Gateway>,
     delivery: Delivery,
+    ab: AbTests,
     models: Arc<ModelFiles>,
     runner: Arc<PythonTasks>,
     importing: ImportSettings,
@@ -281,6 +294,7 @@ impl Work {
         );
         tasks.spawn(scheduler.run());
         tasks.spawn(self.delivery.clone().run());
+        tasks.spawn(self.ab.clone().run());
         for _ in 0..shadow::AT_A_TIME {
             tasks.spawn(shadow::run(store.clone(), Arc::clone(&self.gateway), Arc::clone(&self.clock)));
         }

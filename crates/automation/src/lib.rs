@@ -5,6 +5,7 @@
 //! that join them. Every reaction is one transaction with the bookmark of the event it answers, so
 //! after a crash each event is answered exactly once.
 
+pub mod ab;
 pub mod collect;
 pub mod config;
 mod delivery;
@@ -104,6 +105,22 @@ pub enum AutomationError {
         version: u32,
         /// What stands in the way.
         reason: String,
+    },
+    /// The file of an A/B test.
+    #[error("{0}\n  hint: {hint}", hint = .0.hint)]
+    AbSpec(#[from] mainspring_expressions::yaml::SourceError),
+    /// There is no such A/B test.
+    #[error("there is no A/B test `{0}`; `mainspring ab list` shows all")]
+    NoAbTest(String),
+    /// What was asked does not go with how an A/B test stands.
+    #[error("the A/B test `{test}` {message}\n  hint: {hint}")]
+    AbState {
+        /// Its name.
+        test: String,
+        /// What stands in the way.
+        message: String,
+        /// What to do.
+        hint: String,
     },
     /// The executor or the Python package.
     #[error(transparent)]

@@ -21,8 +21,7 @@ pub(crate) async fn run(store: Store, gateway: Arc<Gateway>, clock: Arc<dyn Cloc
         let mut shadows = Vec::new();
         for copy in copies {
             // A trial that is over keeps no workers busy.
-            let current = gateway.canary(&copy.model).and_then(|canary| canary.rollout);
-            if current.is_some() && current == copy.shadow.rollout {
+            if gateway.is_on_trial(&copy.model, &copy.shadow) {
                 shadows.extend(ask(copy, clock.as_ref()).await);
             }
         }

@@ -106,6 +106,13 @@ impl Client {
         self.json(answer)
     }
 
+    pub(crate) fn put(&self, path: &str, body: &Value) -> Result<Value, CliError> {
+        let url = format!("{}{path}", self.url);
+        let answer = self
+            .patiently(|| self.agent.put(&url).header("authorization", &self.authorization).send_json(body));
+        self.json(answer)
+    }
+
     pub(crate) fn delete(&self, path: &str) -> Result<Value, CliError> {
         let url = format!("{}{path}", self.url);
         let answer =

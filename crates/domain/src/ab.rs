@@ -137,7 +137,7 @@ pub struct AbServed {
     pub label: Option<(f64, Timestamp)>,
 }
 
-/// A decision on a test, with all that it was made from.
+/// A decision on a test.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AbDecision {
     /// The test.
@@ -148,8 +148,19 @@ pub struct AbDecision {
     pub number: u32,
     /// When.
     pub time: Timestamp,
-    /// What it was made from, to the last bit.
-    pub inputs: Value,
-    /// What was decided.
+    /// What was decided, with the plan and all that was known, to the last bit.
     pub decision: Value,
+}
+
+/// A request that the control answered and a candidate was asked as well.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AbMirrored {
+    /// Who asked.
+    pub unit: String,
+    /// The candidate's version.
+    pub version: u32,
+    /// What the control did.
+    pub control: AbServed,
+    /// What the candidate did.
+    pub candidate: AbServed,
 }

@@ -3,6 +3,7 @@
 use crate::mirror::{Live, Mirrored, Mirrors};
 use crate::routing::{Caller, Rules};
 use crate::server::ModelServer;
+use crate::testing::{Assigned, TestRoute};
 use crate::{Rows, ServeError};
 use mainspring_domain::delivery::{Arm, PREVIEW, Routing, route_parts};
 use mainspring_domain::monitoring::Prediction;
@@ -33,6 +34,8 @@ struct Route {
     weight: u8,
     /// Which requests are directed or mirrored to the version on trial.
     rules: Arc<Rules>,
+    /// The test that splits the requests.
+    test: Option<Arc<TestRoute>>,
     /// A version in charge is known, but its workers are still loading.
     loading: bool,
 }
@@ -59,6 +62,8 @@ pub struct Served {
     pub version: u32,
     /// What to store: one entry per row.
     pub predictions: Vec<Prediction>,
+    /// The arm of a test that it counts for.
+    pub assigned: Option<Assigned>,
     /// The answer.
     pub outcome: Result<Vec<Value>, ServeError>,
 }
@@ -82,6 +87,19 @@ impl Gateway {
     /// a request sees the route before or after it.
     pub fn set_stable(&self, model: &str, version: ServedVersion) {
         self.change(model, |_| Route { stable: Some(version), ..Route::default() });
+    }
+
+    /// Splits the requests of a model among the arms of a test from now on, or no longer. A rollout
+    /// under way goes before: the test rests until it has ended.
+    pub fn set_test(&self, model: &str, test: Option<TestRoute>) {
+        let test = test.map(Arc::new);
+        self.change(model, |route| Route { test, ..route });
+    }
+
+    /// The test that splits the requests of a model.
+    #[must_use]
+    pub fn test(&self, model: &str) -> Option<Arc<TestRoute>> {
+        self.route(model).and_then(|route| route.test.clone())
     }
 
     /// Announces a route whose version is still loading, so that requests are asked to come again
@@ -215,7 +233,19 @@ impl Gateway {
         let absent = || if route.loading { ServeError::NotReady } else { not_deployed() };
         let stable = route.stable.as_ref().ok_or_else(absent)?;
         let Some(canary) = &route.canary else {
-            return self.ask(model, stable, (Arm::Stable, 0), request_id, event_time, rows, params).await;
+            let unit = caller.key.as_deref().unwrap_or(request_id);
+            let assigned = route.test.as_deref().and_then(|test| assigned(test, unit, &rows));
+            let chosen = assigned.as_ref().map_or(stable, |(_, version)| version);
+            let shadowed = route.test.as_deref().filter(|test| test.shadow && assigned.is_some());
+            let copy = shadowed.map(|test| (test, rows.clone()));
+            let served =
+                self.ask(model, chosen, (Arm::Stable, 0), request_id, event_time, rows, params).await?;
+            if let Some((test, rows)) = copy {
+                for candidate in test.arms.iter().skip(1) {
+                    self.mirror(model, request_id, (&rows, params), &served, candidate);
+                }
+            }
+            return Ok(Served { assigned: assigned.map(|(assigned, _)| assigned), ..served });
         };
         let salt = canary.rollout.as_deref().unwrap_or(model);
         let directed = route.rules.directs(caller)
@@ -232,21 +262,43 @@ impl Gateway {
         let copy = mirrors.then(|| rows.clone());
         let arm = (Arm::Stable, route.weight);
         let served = self.ask(model, stable, arm, request_id, event_time, rows, params).await?;
-        if let (Some(rows), Ok(answers)) = (copy, &served.outcome) {
-            self.mirrors.send(Mirrored {
-                model: model.to_owned(),
-                request_id: request_id.to_owned(),
-                rows,
-                params: params.clone(),
-                live: Live {
-                    version: served.version,
-                    answers: answers.clone(),
-                    latency_us: served.predictions.first().map_or(0, |prediction| prediction.latency_us),
-                },
-                shadow: canary.clone(),
-            });
+        if let Some(rows) = copy {
+            self.mirror(model, request_id, (&rows, params), &served, canary);
         }
         Ok(served)
+    }
+
+    /// Sends a copy of an answered request to be asked of another version.
+    fn mirror(
+        &self,
+        model: &str,
+        request_id: &str,
+        (rows, params): (&Rows, &Value),
+        served: &Served,
+        shadow: &ServedVersion,
+    ) {
+        let Ok(answers) = &served.outcome else { return };
+        self.mirrors.send(Mirrored {
+            model: model.to_owned(),
+            request_id: request_id.to_owned(),
+            rows: rows.clone(),
+            params: params.clone(),
+            live: Live {
+                version: served.version,
+                answers: answers.clone(),
+                latency_us: served.predictions.first().map_or(0, |prediction| prediction.latency_us),
+            },
+            shadow: shadow.clone(),
+        });
+    }
+
+    /// Whether a version is on trial for a model, in a rollout or a test.
+    #[must_use]
+    pub fn is_on_trial(&self, model: &str, version: &ServedVersion) -> bool {
+        let Some(route) = self.route(model) else { return false };
+        let arms = route.test.iter().flat_map(|test| &test.arms);
+        version.rollout.is_some()
+            && route.canary.iter().chain(arms).any(|known| known.rollout == version.rollout)
     }
 
     /// Serves one request by a loaded version that the client names. It counts for no rollout: the
@@ -312,7 +364,7 @@ impl Gateway {
                 label_time: None,
             })
             .collect();
-        Ok(Served { version: chosen.version, predictions, outcome })
+        Ok(Served { version: chosen.version, predictions, assigned: None, outcome })
     }
 
     fn route(&self, model: &str) -> Option<Arc<Route>> {
@@ -324,6 +376,22 @@ impl Gateway {
         let before = routes.get(model).map(|route| Route::clone(route)).unwrap_or_default();
         routes.insert(model.to_owned(), Arc::new(change(before)));
     }
+}
+
+/// The arm of a unit. One whose workers do not answer has nobody: the version in charge answers, and the
+/// test does not count what is not its doing.
+fn assigned(test: &TestRoute, unit: &str, rows: &Rows) -> Option<(Assigned, ServedVersion)> {
+    let features = rows.data.first().map(|row| rows.named(row)).unwrap_or_default();
+    let arm = (test.split)(unit, &features)?;
+    let arm = if test.shadow { 0 } else { arm };
+    let version = test.arms.get(arm).filter(|version| version.server.is_ready())?;
+    let assigned = Assigned {
+        test: test.test.clone(),
+        phase: test.phase,
+        unit: unit.to_owned(),
+        arm: u16::try_from(arm).ok()?,
+    };
+    Some((assigned, version.clone()))
 }
 
 /// The number that monitoring follows: the prediction itself, or the last of a list (the

@@ -14,6 +14,7 @@ mod routing;
 mod server;
 mod signature;
 mod statistics;
+mod testing;
 mod worker;
 
 pub use engine::Description;
@@ -23,6 +24,7 @@ pub use routing::Caller;
 pub use server::{ModelServer, ServerSettings};
 pub use signature::{ColumnSpec, SignatureError};
 pub use statistics::{BUCKETS_US, Counts};
+pub use testing::{Assigned, Split, TestRoute};
 
 use thiserror::Error;
 

@@ -1,5 +1,6 @@
 //! One module per command.
 
+pub(crate) mod ab;
 mod artifact_options;
 pub(crate) mod audit;
 pub(crate) mod data;

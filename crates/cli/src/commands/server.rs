@@ -200,6 +200,7 @@ async fn assemble(
             policy: Arc::clone(&parts.policy),
             gateway: Arc::clone(&parts.gateway),
             delivery: parts.delivery.clone(),
+            ab: parts.ab.clone(),
             executor: parts.executor.clone(),
             import: parts.import.clone(),
             collector: parts.collector.clone(),

@@ -238,6 +238,11 @@ fn native(method: &str, route: &str) -> Option<Needs> {
             | "data/arrivals"
             | "models"
             | "rollouts"
+            | "ab/tests"
+            | "ab/tests/{test}"
+            | "ab/tests/{test}/decisions"
+            | "ab/tests/{test}/decisions/{number}/replay"
+            | "ab/tests/{test}/looks"
             | "monitors/{model}"
             | "audit"
             | "why",
@@ -249,6 +254,11 @@ fn native(method: &str, route: &str) -> Option<Needs> {
             Needs::Role(Editor, On::Server)
         }
         ("POST", "deployments/{model}" | "deployments/{model}/undo") => Needs::Role(Manager, On::ModelPath),
+        ("POST", "ab/plan") => Needs::Role(Reader, On::Server),
+        ("POST", "ab/events" | "ab/tests/{test}/assign") => Needs::Role(Editor, On::Server),
+        ("POST", "ab/tests" | "ab/tests/{test}/do/{verb}") | ("PUT", "ab/tests/{test}") => {
+            Needs::Role(Manager, On::Server)
+        }
         ("POST", "rollouts/{id}/{verb}") => Needs::Role(Manager, On::RolloutPath),
         _ => return None,
     })

@@ -2,6 +2,7 @@
 
 use super::InferenceState;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use mainspring_domain::ab::AbRequest;
 use mainspring_domain::{Actor, Timestamp};
 use mainspring_metadata_store::StoreError;
 use mainspring_serving::{Caller, Rows, ServeError};
@@ -106,11 +107,23 @@ async fn predict_and_record(
         // The client's mistake says nothing of the model.
         return Err(refusal(error));
     }
-    let predictions = served.predictions;
+    let (predictions, assigned) = (served.predictions, served.assigned);
     state
         .store
         .write(Actor::system("gateway"), move |tx| {
             tx.add_predictions(&predictions)?;
+            for (assigned, prediction) in
+                assigned.iter().flat_map(|one| predictions.iter().map(move |row| (one, row)))
+            {
+                tx.add_ab_request(&AbRequest {
+                    request: prediction.id.clone(),
+                    test: assigned.test.clone(),
+                    phase: assigned.phase,
+                    unit: assigned.unit.clone(),
+                    arm: assigned.arm,
+                    time: prediction.time,
+                })?;
+            }
             tx.bookkeeping();
             Ok::<_, StoreError>(())
         })

@@ -99,6 +99,14 @@ impl From<AutomationError> for ApiError {
             AutomationError::UnknownVersion(..) | AutomationError::NoRevision { .. } => {
                 Self::not_found(error.to_string())
             }
+            AutomationError::NoAbTest(_) => Self::not_found(error.to_string()),
+            AutomationError::AbState { test, message, hint } => {
+                Self::new(StatusCode::CONFLICT, format!("the A/B test `{test}` {message}")).hint(hint)
+            }
+            AutomationError::AbSpec(error) => {
+                let hint = error.hint.clone();
+                Self::bad(error.to_string()).hint(hint)
+            }
             AutomationError::NoRules(_)
             | AutomationError::NoStage(..)
             | AutomationError::Rollout(_)

@@ -1,5 +1,6 @@
 //! Mainspring's own API, below `/api/v1`.
 
+mod ab;
 mod data;
 mod delivery;
 mod error;
@@ -14,6 +15,7 @@ mod users;
 
 use axum::Router;
 use axum::routing::{delete, get, post};
+use mainspring_automation::ab::AbTests;
 use mainspring_automation::collect::Collector;
 use mainspring_automation::{Config, Delivery, Importer};
 use mainspring_executors::LocalExecutor;
@@ -41,6 +43,8 @@ pub struct NativeState {
     pub gateway: Arc<Gateway>,
     /// The rollouts' driver.
     pub delivery: Delivery,
+    /// The A/B tests.
+    pub ab: AbTests,
     /// The executor, for logs.
     pub executor: LocalExecutor,
     /// The importer of DAG files.
@@ -71,6 +75,15 @@ pub fn router(state: NativeState) -> Router {
         .route("/api/v1/rollouts/{id}", get(delivery::rollout))
         .route("/api/v1/rollouts/{id}/shadow", get(delivery::shadow))
         .route("/api/v1/rollouts/{id}/{verb}", post(delivery::command))
+        .route("/api/v1/ab/tests", get(ab::list).post(ab::create))
+        .route("/api/v1/ab/tests/{test}", get(ab::one_test).put(ab::revise))
+        .route("/api/v1/ab/tests/{test}/decisions", get(ab::decisions))
+        .route("/api/v1/ab/tests/{test}/decisions/{number}/replay", get(ab::replay))
+        .route("/api/v1/ab/tests/{test}/looks", get(ab::looks))
+        .route("/api/v1/ab/tests/{test}/assign", post(ab::assign))
+        .route("/api/v1/ab/tests/{test}/do/{verb}", post(ab::command))
+        .route("/api/v1/ab/events", post(ab::events))
+        .route("/api/v1/ab/plan", post(ab::planner))
         .route("/api/v1/monitors/{model}", get(delivery::monitor))
         .route("/api/v1/audit", get(lineage::audit))
         .route("/api/v1/why", get(lineage::why))

@@ -52,3 +52,6 @@ CREATE TABLE ab_decisions (
     doc    TEXT    NOT NULL,
     PRIMARY KEY (test, number)
 ) STRICT, WITHOUT ROWID;
+
+-- Copies of requests are joined with the requests.
+CREATE INDEX shadows_by_request ON shadows (rollout, request_id);

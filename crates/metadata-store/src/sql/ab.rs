@@ -5,7 +5,9 @@ use crate::Result;
 use crate::driver::params;
 use crate::traits::{AbRead, AbWrite};
 use mainspring_domain::Timestamp;
-use mainspring_domain::ab::{AbDecision, AbExposure, AbPhase, AbRequest, AbServed, AbTest, MetricEvent};
+use mainspring_domain::ab::{
+    AbDecision, AbExposure, AbMirrored, AbPhase, AbRequest, AbServed, AbTest, MetricEvent,
+};
 
 const EXPOSURE: &str =
     "SELECT unit, arm, first, times, crossed FROM ab_exposures WHERE test = ?1 AND phase = ?2";
@@ -69,6 +71,36 @@ impl AbRead for SqlTx<'_> {
         )
     }
 
+    fn ab_mirrored(&self, test: &str, phase: u32) -> Result<Vec<AbMirrored>> {
+        self.rows(
+            "SELECT r.unit, s.version, p.time, s.live_latency_us, s.live_score, s.latency_us, s.error IS NOT NULL,
+                    s.score, p.label, p.label_time
+             FROM ab_requests r JOIN predictions p ON p.id = r.request
+             JOIN shadows s ON s.rollout = ?3 AND s.request_id = r.request
+             WHERE r.test = ?1 AND r.phase = ?2 ORDER BY r.unit, r.request, s.version, s.num",
+            params![test, phase, format!("ab/{test}/{phase}")],
+            |row| {
+                let (unit, time): (String, i64) = (row.get(0)?, row.get(2)?);
+                let (label, label_time): (Option<f64>, Option<i64>) = (row.get(8)?, row.get(9)?);
+                let control = AbServed {
+                    unit: unit.clone(),
+                    time: Timestamp::from_millis(time),
+                    latency_us: row.get(3)?,
+                    failed: false,
+                    score: row.get(4)?,
+                    label: label.zip(label_time.map(Timestamp::from_millis)),
+                };
+                let candidate = AbServed {
+                    latency_us: row.get(5)?,
+                    failed: row.get(6)?,
+                    score: row.get(7)?,
+                    ..control.clone()
+                };
+                Ok(AbMirrored { unit, version: row.get(1)?, control, candidate })
+            },
+        )
+    }
+
     fn metric_events(&self, name: &str, from: Timestamp, until: Timestamp) -> Result<Vec<MetricEvent>> {
         self.rows(
             "SELECT id, unit, value, time FROM metric_events
@@ -108,9 +140,10 @@ impl AbWrite for SqlTx<'_> {
         Ok(())
     }
 
-    fn add_ab_phase(&mut self, phase: &AbPhase) -> Result<()> {
+    fn put_ab_phase(&mut self, phase: &AbPhase) -> Result<()> {
         self.execute(
-            "INSERT INTO ab_phases (test, number, doc) VALUES (?1, ?2, ?3)",
+            "INSERT INTO ab_phases (test, number, doc) VALUES (?1, ?2, ?3)
+             ON CONFLICT (test, number) DO UPDATE SET doc = excluded.doc",
             params![phase.test, phase.number, to_text(phase)?],
         )?;
         Ok(())

@@ -2,7 +2,9 @@
 
 use crate::Result;
 use mainspring_domain::Timestamp;
-use mainspring_domain::ab::{AbDecision, AbExposure, AbPhase, AbRequest, AbServed, AbTest, MetricEvent};
+use mainspring_domain::ab::{
+    AbDecision, AbExposure, AbMirrored, AbPhase, AbRequest, AbServed, AbTest, MetricEvent,
+};
 
 /// Reading tests.
 pub trait AbRead {
@@ -20,6 +22,8 @@ pub trait AbRead {
     fn ab_exposure(&self, test: &str, phase: u32, unit: &str) -> Result<Option<AbExposure>>;
     /// The predictions of a phase, by unit and then by id.
     fn ab_served(&self, test: &str, phase: u32) -> Result<Vec<AbServed>>;
+    /// The requests of a phase that candidates were asked as well, by unit, request and version.
+    fn ab_mirrored(&self, test: &str, phase: u32) -> Result<Vec<AbMirrored>>;
     /// What happened under a name within a stretch of time, by unit, then time, then id.
     fn metric_events(&self, name: &str, from: Timestamp, until: Timestamp) -> Result<Vec<MetricEvent>>;
     /// The newest decisions on a test, newest first.
@@ -32,8 +36,8 @@ pub trait AbRead {
 pub trait AbWrite {
     /// Inserts or replaces a test.
     fn put_ab_test(&mut self, test: &AbTest) -> Result<()>;
-    /// Adds a phase.
-    fn add_ab_phase(&mut self, phase: &AbPhase) -> Result<()>;
+    /// Inserts or replaces a phase.
+    fn put_ab_phase(&mut self, phase: &AbPhase) -> Result<()>;
     /// Adds a request; its unit counts as exposed. One that is there stays as it is.
     fn add_ab_request(&mut self, request: &AbRequest) -> Result<()>;
     /// Notes that a unit was shown an arm.

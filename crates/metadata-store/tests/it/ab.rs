@@ -36,7 +36,7 @@ async fn tests_and_phases_are_found(world: TempStore) {
         tx.put_ab_test(&test("a", AbStatus::Draft))?;
         tx.put_ab_test(&test("b", AbStatus::Running))?;
         for number in 1..=2 {
-            tx.add_ab_phase(&AbPhase {
+            tx.put_ab_phase(&AbPhase {
                 test: "a".into(),
                 number,
                 seed: format!("a.{number}"),
@@ -150,8 +150,7 @@ async fn decisions_are_numbered(world: TempStore) {
         phase: 1,
         number: 0,
         time: at(1),
-        inputs: json!({ "x": value }),
-        decision: json!("go on"),
+        decision: json!({ "x": value }),
     };
     change(&store, move |tx| {
         tx.put_ab_test(&test("a", AbStatus::Running))?;
@@ -160,7 +159,7 @@ async fn decisions_are_numbered(world: TempStore) {
     })
     .await;
     read(&store, |tx| {
-        assert_eq!(tx.ab_decision("a", 2)?.unwrap().inputs, json!({ "x": 0.3 }));
+        assert_eq!(tx.ab_decision("a", 2)?.unwrap().decision, json!({ "x": 0.3 }));
         assert_eq!(tx.ab_decisions("a", 10)?.iter().map(|one| one.number).collect::<Vec<_>>(), [2, 1]);
         Ok(())
     })

@@ -2,9 +2,10 @@
 //! they are taken by unit, and within a unit as they are given, which the store orders.
 
 use super::metric::{Measure, Metric, Outcome, Quantity};
-use super::spec::AbSpec;
+use super::paired;
+use super::spec::{AbSpec, Mode};
 use mainspring_domain::Timestamp;
-use mainspring_domain::ab::{AbExposure, AbServed, MetricEvent};
+use mainspring_domain::ab::{AbExposure, AbMirrored, AbServed, MetricEvent};
 use mainspring_stats::decide::{Arm, Evidence, Snapshot};
 use mainspring_stats::error::Undecided;
 use mainspring_stats::estimate::{Sample, covariate, quantile, ratio};
@@ -19,6 +20,8 @@ pub struct Collected {
     pub exposures: Vec<AbExposure>,
     /// Its predictions, by unit.
     pub served: Vec<AbServed>,
+    /// Its requests that candidates were asked as well, by unit.
+    pub mirrored: Vec<AbMirrored>,
     /// Events by name, each by unit and time.
     pub events: BTreeMap<String, Vec<MetricEvent>>,
 }
@@ -82,17 +85,24 @@ pub fn snapshot(
         counted.push(Unit { name: &one.unit, arm, first: one.first });
     }
     let scene = Scene { arms, units: &counted, collected, now };
-    let metrics = spec
-        .metrics
-        .iter()
-        .filter_map(|metric| Some((metric.name.clone(), Evidence::Split(scene.measure(metric)?))))
-        .collect();
+    let evidence = |metric: &Metric| match spec.mode {
+        Mode::Split => scene.measure(metric).map(Evidence::Split),
+        Mode::Shadow => paired::measure(spec, metric, &collected.mirrored, now),
+    };
+    let metrics =
+        spec.metrics.iter().filter_map(|metric| Some((metric.name.clone(), evidence(metric)?))).collect();
+    if spec.mode == Mode::Shadow {
+        units = paired::units(spec, &collected.mirrored);
+    }
     Snapshot { seconds: now.since(started).as_secs(), units, seen_in_several, looks, metrics }
 }
 
-/// The number that a quantity is for one prediction; none when it cannot be told.
-fn quantity(quantity: Quantity, served: &AbServed) -> Option<f64> {
-    let label = || served.label.map(|(label, _)| label);
+/// The number that a quantity is for one prediction; none when it cannot be told. A label that came
+/// later than `window` after the prediction does not count: earlier predictions would have had more
+/// time for theirs.
+pub(super) fn quantity(quantity: Quantity, served: &AbServed, window: Option<Duration>) -> Option<f64> {
+    let in_time = |time: Timestamp| window.is_none_or(|window| time.since(served.time) <= window);
+    let label = || served.label.filter(|(_, time)| in_time(*time)).map(|(label, _)| label);
     let value = match quantity {
         Quantity::Error => f64::from(u8::from(served.failed)),
         #[expect(clippy::cast_precision_loss, reason = "microseconds of a request")]
@@ -163,8 +173,13 @@ impl Scene<'_> {
             let mut values = Vec::new();
             while let Some(one) = served.get(next).filter(|one| one.unit == unit.name) {
                 next += 1;
-                let within = metric.window.is_none_or(|window| one.time.since(unit.first) <= window);
-                let value = quantity(wanted, one).filter(|_| within);
+                // What waits for labels counts once they have had their time; all else counts within
+                // the time after the first exposure.
+                let counts = metric.window.is_none_or(|window| match wanted.needs_label() {
+                    true => self.now.since(one.time) >= window,
+                    false => one.time.since(unit.first) <= window,
+                });
+                let value = quantity(wanted, one, metric.window).filter(|_| counts);
                 values.extend(value.map(|value| metric.cap.map_or(value, |cap| value.min(cap))));
             }
             (!values.is_empty()).then_some((*unit, values))

@@ -3,6 +3,7 @@
 
 mod evidence;
 mod metric;
+mod paired;
 mod spec;
 mod targeting;
 

@@ -174,6 +174,16 @@ fn read(node: &Node) -> Result<AbSpec, Fault> {
         Some(node) => node.one_of("mode", &[("split", Mode::Split), ("shadow", Mode::Shadow)])?,
         None => Mode::Split,
     };
+    if mode == Mode::Shadow && arms.iter().any(|arm| (arm.weight - arms[0].weight).abs() > 1e-9) {
+        return Err(Fault::new(
+            arms_node.at,
+            "in the mode `shadow` all arms are asked the same requests, so weights mean nothing",
+            "remove them",
+        ));
+    }
+    if mode == Mode::Shadow && model.is_none() {
+        return Err(Fault::new(node.at, "the mode `shadow` needs a model that answers", "add `model: NAME`"));
+    }
     let metrics_node = map.require("metrics", "the test")?;
     let mut metrics = Vec::new();
     for (name, _, node) in &metrics_node.map("metrics")?.entries {
