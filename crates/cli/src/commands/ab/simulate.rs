@@ -75,7 +75,7 @@ impl Simulate {
             ("stopped without a result", percent(tally.stopped)),
             ("units until the end, mean", format!("{units:.0} of {} planned", spec.plan.planned_units)),
         ];
-        say(&table(&["OUTCOME", "HOW OFTEN"], rows.map(|(what, often)| vec![what.to_owned(), often]).into()));
+        say(&table(&["OUTCOME", "HOW OFTEN"], rows.map(|(what, often)| vec![what.to_owned(), often])));
         Ok(ExitCode::Ok)
     }
 
