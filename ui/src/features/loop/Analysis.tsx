@@ -7,16 +7,17 @@ const TONE: Record<Assessment, Tone> = { successful: 'good', failed: 'bad', inco
 const WORD: Record<Assessment, string> = { successful: 'passed', failed: 'failed', inconclusive: 'undecided', error: 'no measurement' };
 
 /** What is measured on the canary before it gets more traffic. */
-export function Analysis({ analysis, over = false }: { analysis: RolloutState['analysis']; over?: boolean }) {
+export function Analysis({ analysis, over = false, title = 'Measured live' }: { analysis: RolloutState['analysis']; over?: boolean; title?: string }) {
   if (!analysis) return <p className="analysis-none">Measurements of live requests appear here at the first analysis step.</p>;
   return (
     <table className="analysis">
       <caption className="sr-only">Analysis of live requests</caption>
       <thead>
         <tr>
-          <th scope="col">Measured live</th>
+          <th scope="col">{title}</th>
           <th scope="col">Measurements</th>
           <th scope="col">Latest</th>
+          <th scope="col">Limit</th>
           <th scope="col">Verdict</th>
         </tr>
       </thead>
@@ -33,7 +34,10 @@ function Row({ metric, over }: { metric: AnalysisMetric; over: boolean }) {
   const latest = metric.measurements.at(-1);
   return (
     <tr>
-      <th scope="row">{metric.name}</th>
+      <th scope="row">
+        {metric.name}
+        {metric.dry_run && <span className="under">dry run: has no say</span>}
+      </th>
       <td>
         <span className="dots">
           {metric.measurements.map((measurement) => (
@@ -48,6 +52,7 @@ function Row({ metric, over }: { metric: AnalysisMetric; over: boolean }) {
           {latest ? <Prose text={withoutValue(latest)} /> : 'not measured yet'}
         </span>
       </td>
+      <td className="analysis-limit">{metric.limit && <code>{metric.limit}</code>}</td>
       <td>
         <Decision metric={metric} over={over} />
       </td>
