@@ -49,7 +49,7 @@ function Row({ metric, over }: { metric: AnalysisMetric; over: boolean }) {
       <td className="analysis-latest">
         <strong className="num">{latest ? compact(latest.value) : '–'}</strong>
         <span className="limit" title={latest?.message}>
-          {latest ? <Prose text={withoutValue(latest)} /> : 'not measured yet'}
+          {latest ? <Prose text={told(latest, metric)} /> : 'not measured yet'}
         </span>
       </td>
       <td className="analysis-limit">{metric.limit && <code>{metric.limit}</code>}</td>
@@ -70,7 +70,9 @@ function Dot({ measurement }: { measurement: Measurement }) {
   return <span className={`dot tone-${TONE[measurement.assessment]}`} role="img" aria-label={said} title={said} />;
 }
 
-/** The message without the number that stands beside it anyway. */
-function withoutValue(measurement: Measurement): string {
-  return measurement.value === null ? measurement.message : measurement.message.replace(/^[-+\d.e]+ /i, '');
+/** The message without the number that stands beside it anyway, and without the limit where that does. */
+function told(measurement: Measurement, metric: AnalysisMetric): string {
+  if (measurement.value === null) return measurement.message;
+  if (metric.limit) return WORD[measurement.assessment];
+  return measurement.message.replace(/^[-+\d.e]+ /i, '');
 }
