@@ -16,6 +16,12 @@ pub(crate) fn say(text: &str) {
     let _ = writeln!(out, "{text}");
 }
 
+/// Prints a text in place of what the screen shows; below it where nobody watches.
+pub(crate) fn show_again(text: &str) {
+    let watched = std::io::stdout().is_terminal();
+    say(&if watched { format!("\x1b[2J\x1b[H{text}") } else { format!("{text}\n") });
+}
+
 /// Prints a line of progress or a note, apart from the results.
 pub(crate) fn note(text: &str) {
     let mut out = std::io::stderr().lock();

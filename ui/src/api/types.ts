@@ -29,6 +29,15 @@ export interface AnalysisMetric {
   next: Millis | null;
   measurements: Measurement[];
   assessment: Assessment | null;
+  /** What must hold, as the manifest says it. */
+  limit?: string;
+  /** Measured without a say. */
+  dry_run?: boolean;
+}
+
+export interface AnalysisRun {
+  started: Millis;
+  metrics: AnalysisMetric[];
 }
 
 export interface HistoryEntry {
@@ -44,7 +53,12 @@ export interface RolloutState {
   message: string;
   step: number;
   weight: number;
-  analysis: { started: Millis; metrics: AnalysisMetric[] } | null;
+  analysis: AnalysisRun | null;
+  /** The analysis beside the steps. */
+  background?: AnalysisRun | null;
+  /** Paused by a person. */
+  paused?: boolean;
+  completion?: string | null;
   aborted: Millis | null;
   history: HistoryEntry[];
 }
@@ -65,6 +79,28 @@ export interface Rollout {
   ended: Millis | null;
   steps: RolloutStep[];
   state: RolloutState;
+  strategy?: 'canary' | 'blueGreen' | null;
+  warnings?: { line: number; message: string }[];
+  header_routes?: string[];
+  mirrors?: { name: string; percentage: number }[];
+}
+
+/** How two versions answered the same requests; null is what cannot be computed. */
+export interface Comparison {
+  requests: number;
+  agreement: number | null;
+  distance: number | null;
+  error_rate: number | null;
+  live_latency_ms: number | null;
+  latency_ms: number | null;
+  latency_ratio: number | null;
+}
+
+export interface Shadow {
+  comparison: Comparison;
+  by: { column: string; segments: { value: string; comparison: Comparison }[] } | null;
+  recent: { request_id: string; features: Record<string, unknown> }[];
+  queue: { sent: number; dropped: number };
 }
 
 export interface Champion {

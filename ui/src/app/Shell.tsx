@@ -10,6 +10,7 @@ const PAGES = [
   { href: '/pipelines', title: 'Pipelines' },
   { href: '/experiments', title: 'Experiments' },
   { href: '/models', title: 'Models' },
+  { href: '/rollouts', title: 'Rollouts' },
   { href: '/events', title: 'Events' },
 ];
 

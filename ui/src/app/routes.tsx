@@ -26,6 +26,8 @@ const ROUTES: Route[] = [
   { pattern: '/models/:model', page: lazy(() => import('../features/models/ModelPage')) },
   { pattern: '/models/:model/:version', page: lazy(() => import('../features/models/VersionPage')) },
   { pattern: '/models/:model/:version/why', page: lazy(() => import('../features/models/WhyPage')) },
+  { pattern: '/rollouts', page: lazy(() => import('../features/rollouts/RolloutsPage')) },
+  { pattern: '/rollouts/:rollout', page: lazy(() => import('../features/rollouts/RolloutPage')) },
   { pattern: '/events', page: lazy(() => import('../features/events/EventsPage')) },
 ];
 

@@ -23,7 +23,7 @@ describe.skipIf(process.env.MAINSPRING_URL)('the other pages', () => {
     return open(browser, server.url + path);
   }
 
-  it.each(['/pipelines', '/experiments', '/models', '/data', '/events'])('%s is told even of an empty project', async (path) => {
+  it.each(['/pipelines', '/experiments', '/models', '/rollouts', '/data', '/events'])('%s is told even of an empty project', async (path) => {
     const { page, complaints } = await at('empty', path);
     await page.locator('.empty').first().waitFor();
     expect(complaints).toEqual([]);
@@ -56,6 +56,33 @@ describe.skipIf(process.env.MAINSPRING_URL)('the other pages', () => {
     await page.getByText('data/flights-2013-04.csv').waitFor();
     expect(await page.locator('.chain-link').count()).toBe(6);
     expect(complaints).toEqual([]);
+    await page.context().close();
+  });
+
+  it('leads from the rollouts to one, and takes a word on it', async () => {
+    const { page, complaints } = await at('canary', '/rollouts');
+    await page.getByRole('link', { name: 'Rollout of v2' }).click();
+    await page.getByRole('heading', { level: 1, name: 'flights v2' }).waitFor();
+    await page.getByRole('img', { name: 'Traffic: v1 gets 90 %, v2 gets 10 %' }).waitFor();
+    await page.getByText('result ≤ 0.02').or(page.getByText('result <= 0.02')).first().waitFor();
+    await page.getByText('3 of 183 copies dropped').waitFor();
+    await page.getByLabel('Compare by').selectOption('origin');
+    await page.getByRole('row', { name: /JFK 70 98.5 %/ }).waitFor();
+    await page.getByRole('button', { name: 'Pause' }).click();
+    await expect.poll(() => server.posted.at(-1)).toBe('/api/v1/rollouts/r-2/pause');
+    await page.getByRole('button', { name: 'Abort' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Abort' }).click();
+    await expect.poll(() => server.posted.at(-1)).toBe('/api/v1/rollouts/r-2/abort');
+    expect(complaints).toEqual([]);
+    await page.context().close();
+  });
+
+  it('offers to try again what was rolled back', async () => {
+    const { page } = await at('rolledBack', '/rollouts');
+    await page.getByRole('link', { name: /flights v3/ }).first().click();
+    await page.getByRole('button', { name: 'Retry' }).click();
+    await expect.poll(() => server.posted.at(-1)).toBe('/api/v1/rollouts/r-3/retry');
+    expect(await page.getByRole('button', { name: 'Abort' }).count()).toBe(0);
     await page.context().close();
   });
 

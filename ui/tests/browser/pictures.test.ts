@@ -26,6 +26,8 @@ const PAGES = [
   '/models/flights',
   '/models/flights/3',
   '/models/flights/2/why',
+  '/rollouts',
+  '/rollouts/r-3',
   '/events',
 ];
 

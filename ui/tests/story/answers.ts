@@ -27,8 +27,26 @@ export function answer(path: string, loop: Loop): unknown {
     case '/api/v1/why':
       return model?.champion ? why(loop) : undefined;
     default:
-      return runDetail(path, loop);
+      return path.startsWith('/api/v1/rollouts/') ? rolloutAt(path, loop) : runDetail(path, loop);
   }
+}
+
+/** One rollout, or what was mirrored while it was under way. */
+function rolloutAt(path: string, loop: Loop): unknown {
+  const [id, part] = path.split('/').slice(4);
+  const rollout = [loop.models[0]?.rollout, loop.models[0]?.last_rollout].find((one) => one?.id === id);
+  if (!rollout || part !== 'shadow') return rollout ?? undefined;
+  const comparison = (requests: number, agreement: number) => ({
+    requests, agreement, distance: 0.041, error_rate: 0, live_latency_ms: 3.2, latency_ms: 4.1, latency_ratio: 1.28,
+  });
+  const mirrored = rollout.ended === null;
+  const segments = [['JFK', 70, 0.985], ['EWR', 62, 0.935], ['LGA', 48, 0.96]] as const;
+  return {
+    comparison: comparison(mirrored ? 180 : 0, 0.961),
+    by: { column: 'origin', segments: segments.map(([value, requests, agreement]) => ({ value, comparison: comparison(requests, agreement) })) },
+    recent: mirrored ? [{ request_id: 'may-00007', features: { origin: 'JFK', dep_delay: 4 } }] : [],
+    queue: { sent: 180, dropped: 3 },
+  };
 }
 
 export const LOG = 'rows 80,789 of 3 files\niteration 10 of 60, held-out log loss 0.4412\niteration 20 of 60, held-out log loss 0.4307\niteration 30 of 60, held-out log loss 0.4258\n';

@@ -122,6 +122,7 @@ export function rollout(now: number, story: RolloutStory): Rollout {
   const started = now - story.began * 1000;
   const metrics = story.metrics.map(([name, limit, values, verdict]) => ({
     name,
+    limit: `result ${limit}`,
     next: verdict === null ? now + 1000 : null,
     measurements: values.map((value, index) => {
       const failed = verdict === 'failed' && index === values.length - 1;
@@ -143,6 +144,10 @@ export function rollout(now: number, story: RolloutStory): Rollout {
     reason: story.reason,
     created: started,
     ended: story.ended === null ? null : now - story.ended * 1000,
+    strategy: 'canary' as const,
+    warnings: [],
+    header_routes: [],
+    mirrors: story.ended === null ? [{ name: 'shadow', percentage: 50 }] : [],
     steps: STEPS.map((label, index) => ({ label, state: index < story.step ? 'done' : index === story.step && story.ended === null ? 'active' : 'pending' })),
     state: {
       phase: story.phase,
@@ -150,6 +155,7 @@ export function rollout(now: number, story: RolloutStory): Rollout {
       step: story.step,
       weight: story.weight,
       analysis: metrics.length > 0 ? { started: started + 11_000, metrics } : null,
+      completion: story.phase === 'Degraded' ? 'Aborted' : story.ended === null ? null : 'Promoted',
       aborted: story.phase === 'Degraded' ? now - (story.ended ?? 0) * 1000 : null,
       history: [
         { time: started, step: 0, what: 'canary gets 10 % of the traffic' },

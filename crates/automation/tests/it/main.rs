@@ -8,6 +8,8 @@ mod project;
 mod reacting;
 mod releases;
 mod retraining;
+mod soak;
+mod strategies;
 mod webhooks;
 
 /// Not a test by itself: the test binary started as `it supervise FOLDER` runs just this, and so is

@@ -11,6 +11,9 @@ use serde_json::json;
 pub(crate) struct Deploy {
     /// models:/NAME/VERSION, or NAME/VERSION.
     model: String,
+    /// A stage before production: development or staging.
+    #[arg(long, value_name = "STAGE")]
+    stage: Option<String>,
     /// Why; it goes into the audit trail.
     #[arg(long)]
     reason: Option<String>,
@@ -30,16 +33,20 @@ impl Deploy {
             return Err(CliError::usage(format!("`{}` names no version", self.model))
                 .hint("write models:/NAME/VERSION, for example models:/flights/2"));
         };
+        let route = match &self.stage {
+            Some(stage) => format!("{name}@{stage}"),
+            None => name.to_owned(),
+        };
         let body = json!({ "version": version, "reason": self.reason });
-        let answer = self.server.client()?.post(&format!("/api/v1/deployments/{}", encode(name)), &body)?;
+        let answer = self.server.client()?.post(&format!("/api/v1/deployments/{}", encode(&route)), &body)?;
         if self.json {
             say_json(&answer);
         } else {
             match answer["rollout"].as_str() {
                 Some(id) => say(&format!(
-                    "rollout {id} of {name}/{version} started; watch it with `mainspring rollouts`"
+                    "rollout {id} of {route}/{version} started; watch it with `mainspring rollouts get {route} --watch`"
                 )),
-                None => say(&format!("{name}/{version} is in charge already, or on its way")),
+                None => say(&format!("{route}/{version} is in charge already, or on its way")),
             }
         }
         Ok(ExitCode::Ok)

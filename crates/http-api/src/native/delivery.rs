@@ -113,13 +113,14 @@ pub(super) async fn undo(
     State(state): State<NativeState>,
     Extension(actor): Extension<Actor>,
     Path(model): Path<String>,
-    Json(undo): Json<Undo>,
+    undo: Option<Json<Undo>>,
 ) -> Result<Json<Value>, ApiError> {
     let requested_by = actor.to_string();
+    let revision = undo.and_then(|Json(undo)| undo.to_revision);
     let (version, rollout) = state
         .store
         .write(actor, move |tx| {
-            let asked = state.delivery.undo(tx, &model, undo.to_revision, &requested_by)?;
+            let asked = state.delivery.undo(tx, &model, revision, &requested_by)?;
             tx.bookkeeping();
             Ok::<_, AutomationError>(asked)
         })

@@ -7,16 +7,17 @@ const TONE: Record<Assessment, Tone> = { successful: 'good', failed: 'bad', inco
 const WORD: Record<Assessment, string> = { successful: 'passed', failed: 'failed', inconclusive: 'undecided', error: 'no measurement' };
 
 /** What is measured on the canary before it gets more traffic. */
-export function Analysis({ analysis, over = false }: { analysis: RolloutState['analysis']; over?: boolean }) {
+export function Analysis({ analysis, over = false, title = 'Measured live' }: { analysis: RolloutState['analysis']; over?: boolean; title?: string }) {
   if (!analysis) return <p className="analysis-none">Measurements of live requests appear here at the first analysis step.</p>;
   return (
     <table className="analysis">
       <caption className="sr-only">Analysis of live requests</caption>
       <thead>
         <tr>
-          <th scope="col">Measured live</th>
+          <th scope="col">{title}</th>
           <th scope="col">Measurements</th>
           <th scope="col">Latest</th>
+          <th scope="col">Limit</th>
           <th scope="col">Verdict</th>
         </tr>
       </thead>
@@ -33,7 +34,10 @@ function Row({ metric, over }: { metric: AnalysisMetric; over: boolean }) {
   const latest = metric.measurements.at(-1);
   return (
     <tr>
-      <th scope="row">{metric.name}</th>
+      <th scope="row">
+        {metric.name}
+        {metric.dry_run && <span className="under">dry run: has no say</span>}
+      </th>
       <td>
         <span className="dots">
           {metric.measurements.map((measurement) => (
@@ -45,9 +49,10 @@ function Row({ metric, over }: { metric: AnalysisMetric; over: boolean }) {
       <td className="analysis-latest">
         <strong className="num">{latest ? compact(latest.value) : '–'}</strong>
         <span className="limit" title={latest?.message}>
-          {latest ? <Prose text={withoutValue(latest)} /> : 'not measured yet'}
+          {latest ? <Prose text={told(latest, metric)} /> : 'not measured yet'}
         </span>
       </td>
+      <td className="analysis-limit">{metric.limit && <code>{metric.limit}</code>}</td>
       <td>
         <Decision metric={metric} over={over} />
       </td>
@@ -65,7 +70,9 @@ function Dot({ measurement }: { measurement: Measurement }) {
   return <span className={`dot tone-${TONE[measurement.assessment]}`} role="img" aria-label={said} title={said} />;
 }
 
-/** The message without the number that stands beside it anyway. */
-function withoutValue(measurement: Measurement): string {
-  return measurement.value === null ? measurement.message : measurement.message.replace(/^[-+\d.e]+ /i, '');
+/** The message without the number that stands beside it anyway, and without the limit where that does. */
+function told(measurement: Measurement, metric: AnalysisMetric): string {
+  if (measurement.value === null) return measurement.message;
+  if (metric.limit) return WORD[measurement.assessment];
+  return measurement.message.replace(/^[-+\d.e]+ /i, '');
 }

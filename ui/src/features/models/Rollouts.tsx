@@ -1,4 +1,5 @@
 import type { Rollout } from '../../api/types';
+import { Link } from '../../app/router';
 import { PhaseBadge } from '../../components/Badge';
 import { Card } from '../../components/Card';
 import { actor } from '../../components/format';
@@ -25,7 +26,9 @@ export function Rollouts({ rollouts }: { rollouts: Rollout[] }) {
             {rollouts.map((rollout) => (
               <tr key={rollout.id}>
                 <td>
-                  {rollout.model} <strong>v{rollout.version}</strong>
+                  <Link href={`/rollouts/${encodeURIComponent(rollout.id)}`}>
+                    {rollout.model} <strong>v{rollout.version}</strong>
+                  </Link>
                 </td>
                 <td>
                   <PhaseBadge phase={rollout.state.phase} />
