@@ -1,6 +1,7 @@
 //! The loop of a whole project, with a clock that stands still until a test moves it.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod ab;
 mod arrivals;
 mod collecting;
 mod configs;

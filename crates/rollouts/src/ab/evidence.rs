@@ -123,6 +123,18 @@ pub(super) fn quantity(quantity: Quantity, served: &AbServed, window: Option<Dur
     value.is_finite().then_some(value)
 }
 
+/// A share of which all units say the same, such as no failure among thousands of requests, is not
+/// certain: its error is taken as if one more unit had said yes, and one more no (Agresti and Caffo
+/// 2000). Without this a guardrail on failures could not be compared until something fails.
+#[expect(clippy::cast_precision_loss, reason = "a number of units")]
+fn never_certain(sample: Sample) -> Sample {
+    if sample.variance > 0.0 || sample.n == 0 {
+        return sample;
+    }
+    let share = 1.0 / (sample.n as f64 + 2.0);
+    Sample { variance: share * (1.0 - share), ..sample }
+}
+
 /// Sums of one unit.
 #[derive(Clone, Copy, Default)]
 struct Sums {
@@ -197,7 +209,11 @@ impl Scene<'_> {
             #[expect(clippy::cast_precision_loss, reason = "requests of one unit")]
             arms[unit.arm].push(&[values.iter().sum(), values.len() as f64])?;
         }
-        arms.iter().map(ratio::ratio).collect()
+        let samples = arms.iter().map(ratio::ratio);
+        match wanted.is_yes_or_no() {
+            true => samples.map(|sample| sample.map(never_certain)).collect(),
+            false => samples.collect(),
+        }
     }
 
     /// Quantiles over requests. Requests of one unit are alike, so the error is that of a share of
@@ -289,7 +305,11 @@ impl Scene<'_> {
             for unit in due {
                 arms[unit.arm].push(&[counted(&during, unit)])?;
             }
-            return Ok(arms.iter().map(|arm| Sample::of(arm, 0)).collect());
+            let samples = arms.iter().map(|arm| Sample::of(arm, 0));
+            return Ok(match outcome {
+                Outcome::Any => samples.map(never_certain).collect(),
+                Outcome::Count | Outcome::Sum => samples.collect(),
+            });
         };
         let earlier = due
             .iter()

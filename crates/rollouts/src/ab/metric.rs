@@ -66,6 +66,12 @@ pub enum Quantity {
 }
 
 impl Quantity {
+    /// Whether it is 1 or 0 for each prediction.
+    #[must_use]
+    pub const fn is_yes_or_no(self) -> bool {
+        matches!(self, Self::Error | Self::Correct(_))
+    }
+
     /// Whether it needs the label.
     #[must_use]
     pub const fn needs_label(self) -> bool {

@@ -1,0 +1,362 @@
+//! A/B tests from their file to the rollout of the winner.
+
+use crate::project::{MODEL, Project, let_it_look, until};
+use mainspring_automation::AutomationError;
+use mainspring_automation::ab::{AbTests, decided};
+use mainspring_domain::ab::{AbRequest, AbStatus, AbTest, MetricEvent};
+use mainspring_domain::delivery::Arm;
+use mainspring_domain::monitoring::Prediction;
+use mainspring_domain::{Actor, Clock as _, Timestamp};
+use mainspring_serving::{Caller, Rows};
+use mainspring_stats::decide::{Because, Outcome, Waiting};
+use serde_json::{Map, Value, json};
+use std::time::Duration;
+
+fn file(more: &str) -> String {
+    format!(
+        "name: better\nmodel: flights\narms: [{{name: control, version: 1}}, {{name: candidate, version: 2}}]\n\
+         metrics:\n  reward: {{from: label}}\n  error: {{from: error}}\n\
+         goals: [{{metric: reward, better: higher}}]\n\
+         guardrails: [{{metric: error, better: lower, margin: 0.02}}]\n{more}"
+    )
+}
+
+const PLAN: &str = "plan: {planned_units: 2000, minimum_runtime: 1h, look_every: 1h}\n";
+
+/// Version 1 in charge, version 2 registered, and a test of both at work.
+async fn testing(text: String) -> Project {
+    let project = Project::with_champion().await;
+    project.register(2, json!({ "answer": 2 })).await;
+    create(&project, text).await.unwrap();
+    change(&project, |tx| AbTests::start(tx, "better")).await.unwrap();
+    until("the route to be split", async || project.running().gateway.test(MODEL).is_some()).await;
+    project
+}
+
+async fn create(project: &Project, text: String) -> Result<AbTest, AutomationError> {
+    change(project, move |tx| AbTests::create(tx, text, &Actor::user("ada"))).await
+}
+
+async fn change<T: Send + 'static>(
+    project: &Project,
+    change: impl FnOnce(&mut dyn mainspring_metadata_store::WriteTx) -> Result<T, AutomationError>
+    + Send
+    + 'static,
+) -> Result<T, AutomationError> {
+    project.store().write(Actor::user("ada"), change).await
+}
+
+async fn test(project: &Project) -> AbTest {
+    project.read(|tx| tx.ab_test("better")).await.unwrap()
+}
+
+/// The arm of a unit on the live route.
+fn arm(project: &Project, unit: &str) -> Option<u16> {
+    let route = project.running().gateway.test(MODEL).unwrap();
+    (route.split)(unit, &Map::new()).map(|arm| u16::try_from(arm).unwrap())
+}
+
+/// A number in [0, 1) that looks random and is the same each time.
+fn chance(seed: u64) -> f64 {
+    let mut z = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(0x1234_5678_9abc_def1);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    ((z ^ (z >> 31)) >> 11) as f64 / 9_007_199_254_740_992.0
+}
+
+/// What a unit's request came to: whether the model failed, and its reward.
+type Fate = fn(u16, u64) -> Option<(bool, f64)>;
+
+/// Puts requests of units on record, each answered by its arm; a fate of none is lost.
+async fn traffic(project: &Project, units: std::ops::Range<u64>, fate: Fate) {
+    let now = project.clock.now();
+    let found = test(project).await;
+    let arms: Vec<(u64, Option<u16>)> = units.map(|n| (n, arm(project, &format!("u{n}")))).collect();
+    project
+        .write(Actor::user("client"), move |tx| {
+            for (n, arm) in arms {
+                let Some((arm, (failed, reward))) = arm.and_then(|arm| Some((arm, fate(arm, n)?))) else {
+                    continue;
+                };
+                let id = format!("r{n}");
+                tx.add_predictions(&[Prediction {
+                    id: id.clone(),
+                    time: now,
+                    event_time: None,
+                    model: MODEL.to_owned(),
+                    version: u32::from(arm) + 1,
+                    arm: Arm::Stable,
+                    rollout: None,
+                    canary_weight: 0,
+                    features: Map::new(),
+                    score: (!failed).then_some(0.5),
+                    error: failed.then(|| "the model failed".to_owned()),
+                    latency_us: 1000,
+                    label: None,
+                    label_time: None,
+                }])?;
+                tx.add_ab_request(&AbRequest {
+                    request: id.clone(),
+                    test: found.id.clone(),
+                    phase: found.phase,
+                    unit: format!("u{n}"),
+                    arm,
+                    time: now,
+                })?;
+                tx.add_label(&id, reward)?;
+            }
+            Ok(())
+        })
+        .await;
+}
+
+fn coin(share: f64, n: u64) -> f64 {
+    f64::from(u8::from(chance(n) < share))
+}
+
+async fn look(project: &Project) -> Outcome {
+    let decision = project.running().ab.look("better").await.unwrap().unwrap();
+    decided(&decision).unwrap().outcome
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_better_version_wins_and_is_rolled_out() {
+    let project = testing(file(PLAN)).await;
+    let fate: Fate = |arm, n| Some((false, coin(if arm == 1 { 0.7 } else { 0.5 }, n)));
+    traffic(&project, 0..1200, fate).await;
+    assert_eq!(look(&project).await, Outcome::Continue { waiting: Waiting::Time });
+    assert!(project.rollouts().await.len() == 1, "nothing happens before the minimum of time");
+    project.clock.advance(Duration::from_secs(3600));
+    until("the test to end", async || test(&project).await.status == AbStatus::Ended).await;
+    let ended = test(&project).await;
+    assert_eq!(ended.outcome.as_deref(), Some("`candidate` wins"));
+    let rollout = project.rollouts().await.pop().unwrap();
+    assert_eq!((Some(rollout.id), rollout.version), (ended.rollout, 2));
+    assert_eq!(rollout.requested_by, "ab_test:better");
+    let id = ended.id.clone();
+    let last = project.read(move |tx| Ok(tx.ab_decisions(&id, 1)?.pop())).await.unwrap();
+    assert_eq!(decided(&last).unwrap().outcome, Outcome::Winner { arm: 1 });
+    let numbers = 1..=last.number;
+    for number in numbers {
+        let same = project.store().read(move |tx| AbTests::replays(tx, "better", number)).await.unwrap();
+        assert!(same, "decision {number} comes out differently");
+    }
+    until("the route to be whole", async || project.running().gateway.test(MODEL).is_none()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn live_requests_keep_their_arm_across_a_restart() {
+    let mut project = testing(file(PLAN)).await;
+    let ask = async |project: &Project, unit: &str| {
+        let rows = Rows { columns: None, data: vec![vec![json!(1)]] };
+        let caller = Caller { key: Some(unit.to_owned()), ..Caller::default() };
+        let served = project.running().gateway.predict(MODEL, unit, &caller, None, rows, &Value::Null).await;
+        let served = served.unwrap();
+        let assigned = served.assigned.unwrap();
+        assert_eq!(u32::from(assigned.arm) + 1, served.version);
+        assert_eq!(assigned.unit, unit);
+        served.version
+    };
+    let units: Vec<String> = (0..200).map(|n| format!("u{n}")).collect();
+    let mut before = Vec::new();
+    for unit in &units {
+        before.push(ask(&project, unit).await);
+    }
+    let candidates = before.iter().filter(|version| **version == 2).count();
+    assert!((70..130).contains(&candidates), "{candidates} of 200");
+    project.restart().await;
+    until("the route to be split again", async || project.running().gateway.test(MODEL).is_some()).await;
+    for (unit, version) in units.iter().zip(before) {
+        assert_eq!(ask(&project, unit).await, version, "{unit}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_arms_that_are_the_same_have_no_winner() {
+    let plan = PLAN.replace("look_every", "same_arms: true, look_every");
+    let project = testing(file(&plan)).await;
+    project.clock.advance(Duration::from_secs(3600));
+    traffic(&project, 0..4100, |_, n| Some((false, coin(0.5, n)))).await;
+    let outcome = look(&project).await;
+    assert_eq!(outcome, Outcome::KeepChampion { because: Because::MaximumReached });
+    assert_eq!(project.rollouts().await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_arm_that_loses_its_requests_stops_the_test() {
+    let plan = PLAN.replace("planned_units: 2000", "planned_units: 100000");
+    let project = testing(file(&plan)).await;
+    // One in ten of the candidate's requests leaves no trace, and what is left looks far better.
+    let fate: Fate = |arm, n| {
+        let lost = arm == 1 && chance(n + 1_000_000) < 0.1;
+        (!lost).then(|| (false, coin(if arm == 1 { 0.9 } else { 0.5 }, n)))
+    };
+    traffic(&project, 0..20_000, fate).await;
+    assert_eq!(look(&project).await, Outcome::Stop { because: Because::SampleRatioMismatch });
+    let ended = test(&project).await;
+    assert!(ended.outcome.unwrap().contains("sample ratio mismatch"));
+    assert_eq!(ended.rollout, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_better_version_that_violates_a_guardrail_does_not_win() {
+    let project = testing(file(PLAN)).await;
+    project.clock.advance(Duration::from_secs(3600));
+    let fate: Fate = |arm, n| {
+        let failed = arm == 1 && chance(n + 5_000_000) < 0.15;
+        Some((failed, coin(if arm == 1 { 0.8 } else { 0.5 }, n)))
+    };
+    traffic(&project, 0..2000, fate).await;
+    assert_eq!(look(&project).await, Outcome::KeepChampion { because: Because::Harm });
+    assert_eq!(project.deployment().await.unwrap().stable, Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_count_once_in_any_order_and_units_of_two_arms_not_at_all() {
+    let text = "name: better\narms: [{name: a}, {name: b}]\nmetrics: {paid: {event: paid, outcome: sum}}\nassignment: {seed: s}\n\
+                goals: [{metric: paid, better: higher}]\nplan: {planned_units: 1000}\n";
+    let mut snapshots = Vec::new();
+    for turned in [false, true] {
+        let project = Project::started().await;
+        create(&project, text.to_owned()).await.unwrap();
+        change(&project, |tx| AbTests::start(tx, "better")).await.unwrap();
+        let now = project.clock.now();
+        change(&project, move |tx| {
+            let mut events: Vec<MetricEvent> = Vec::new();
+            for n in 0..400_u64 {
+                let unit = format!("u{n}");
+                AbTests::assign(tx, "better", &unit, &Map::new())?;
+                for turn in 0..3 {
+                    events.push(MetricEvent {
+                        id: format!("{n}.{turn}"),
+                        name: "paid".to_owned(),
+                        unit: unit.clone(),
+                        value: chance(n * 3 + turn) * 0.1,
+                        time: Timestamp::from_millis(now.as_millis() + i64::try_from(turn).unwrap()),
+                    });
+                }
+            }
+            if turned {
+                events.reverse();
+            }
+            for event in events.iter().chain(&events) {
+                tx.add_metric_event(event)?;
+            }
+            let id = tx.ab_test("better")?.unwrap().id;
+            let seen = tx.ab_exposure(&id, 1, "u7")?.unwrap().arm;
+            tx.expose(&id, 1, "u7", 1 - seen, now)?;
+            Ok(())
+        })
+        .await
+        .unwrap();
+        project.clock.advance(Duration::from_secs(60));
+        let decision = project.running().ab.look("better").await.unwrap().unwrap();
+        snapshots.push(decision.decision["snapshot"].clone());
+        assert_eq!(snapshots[0]["seen_in_several"], json!(1));
+    }
+    assert_eq!(snapshots[0], snapshots[1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_versions_answer_the_same_requests_in_the_shadow() {
+    let text = "name: better\nmodel: flights\nmode: shadow\n\
+                arms: [{name: control, version: 1}, {name: candidate, version: 2}]\n\
+                metrics: {off: {from: absolute_error}}\ngoals: [{metric: off, better: lower}]\n\
+                plan: {planned_units: 100, minimum_runtime: 0s, minimum_units: 10, look_every: 1h}\n";
+    let project = testing(text.to_owned()).await;
+    let found = test(&project).await;
+    for n in 0..120 {
+        let (id, unit) = (format!("r{n}"), format!("u{n}"));
+        let rows = Rows { columns: None, data: vec![vec![json!(1)]] };
+        let caller = Caller { key: Some(unit), ..Caller::default() };
+        let served = project.running().gateway.predict(MODEL, &id, &caller, None, rows, &Value::Null).await;
+        let served = served.unwrap();
+        assert_eq!(served.version, 1, "the control answers everybody");
+        let assigned = served.assigned.unwrap();
+        let time = project.clock.now();
+        project
+            .write(Actor::user("client"), move |tx| {
+                tx.add_predictions(&served.predictions)?;
+                let (test, unit) = (assigned.test, assigned.unit);
+                tx.add_ab_request(&AbRequest { request: id.clone(), test, phase: 1, unit, arm: 0, time })?;
+                // The candidate answers 2, the control 1: the candidate is nearer, by more or less.
+                tx.add_label(&id, 2.0 + f64::from(n % 3) / 10.0)?;
+                Ok(())
+            })
+            .await;
+    }
+    until("all to be mirrored", async || {
+        let id = found.id.clone();
+        project.read(move |tx| tx.ab_mirrored(&id, 1)).await.len() == 120
+    })
+    .await;
+    // Differences that are all alike have no error to compare with; these have.
+    let outcome = look(&project).await;
+    assert!(matches!(outcome, Outcome::Continue { .. } | Outcome::Winner { arm: 1 }), "{outcome:?}");
+    let decision = project.read(move |tx| Ok(tx.ab_decisions(&found.id, 1)?.pop())).await.unwrap();
+    let evidence = decided(&decision).unwrap().snapshot.metrics["off"].clone();
+    let mainspring_stats::decide::Evidence::Paired(samples) = evidence else { panic!("{evidence:?}") };
+    assert_eq!(samples[0].n, 120);
+    assert!(samples[0].mean < -0.7, "{samples:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_would_mix_results_begins_a_new_phase() {
+    let project = testing(file(PLAN)).await;
+    traffic(&project, 0..300, |_, n| Some((false, coin(0.5, n)))).await;
+    let revise =
+        async |text: String| change(&project, move |tx| AbTests::revise(tx, "better", text, "because")).await;
+    let (same, why) = revise(file(&PLAN.replace("look_every: 1h", "look_every: 2h"))).await.unwrap();
+    assert_eq!((same.phase, why), (1, None));
+    let heavier = file(PLAN).replace("version: 2", "version: 2, weight: 3");
+    let (next, why) = revise(heavier).await.unwrap();
+    assert_eq!((next.phase, why), (2, Some("the arms or their weights")));
+    until("the new split", async || {
+        project.running().gateway.test(MODEL).is_some_and(|route| route.phase == 2)
+    })
+    .await;
+    let outcome = look(&project).await;
+    assert!(matches!(outcome, Outcome::Continue { .. }), "{outcome:?}");
+    let decision = project.running().ab.look("better").await.unwrap().unwrap();
+    assert_eq!(decision.decision["snapshot"]["units"], json!([0, 0]), "nobody is carried over");
+    let foreign = revise(file(PLAN).replace("model: flights", "model: other")).await;
+    assert!(matches!(foreign, Err(AutomationError::AbState { .. })), "{foreign:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_test_that_cannot_be_right_does_not_start() {
+    let project = Project::with_champion().await;
+    project.register(2, json!({ "answer": 2 })).await;
+    let wrong = file(PLAN).replace("goals: [{metric: reward", "goals: [{metric: rewards");
+    let error = create(&project, wrong).await.unwrap_err().to_string();
+    assert!(error.contains("test:7:18") && error.contains("did you mean `reward`?"), "{error}");
+    assert!(project.read(|tx| tx.ab_tests(10)).await.is_empty());
+    create(
+        &project,
+        file(PLAN)
+            .replace("version: 1}", "version: 2}")
+            .replace("candidate, version: 2", "candidate, version: 1"),
+    )
+    .await
+    .unwrap();
+    let error = change(&project, |tx| AbTests::start(tx, "better")).await.unwrap_err().to_string();
+    assert!(error.contains("the first arm must be in charge of `flights`, which is version 1"), "{error}");
+    let again = create(&project, file(PLAN)).await.unwrap_err().to_string();
+    assert!(again.contains("is there already"), "{again}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_control_that_is_replaced_ends_the_test() {
+    let project = testing(file(PLAN)).await;
+    project
+        .write(Actor::user("ada"), |tx| {
+            let mut deployment = tx.deployment(MODEL)?.unwrap();
+            deployment.stable = Some(3);
+            tx.put_deployment(&deployment)
+        })
+        .await;
+    until("the test to end", async || test(&project).await.status == AbStatus::Ended).await;
+    assert_eq!(test(&project).await.outcome.unwrap(), "stopped: another version was put in charge");
+    let_it_look().await;
+    assert!(project.running().gateway.test(MODEL).is_none());
+}
