@@ -248,6 +248,7 @@ fn native(method: &str, route: &str) -> Option<Needs> {
         ("POST", "dags/import" | "dags/{dag_id}/runs" | "gates" | "data/versions") => {
             Needs::Role(Editor, On::Server)
         }
+        ("GET", "deployments/{model}/manifests") => Needs::Role(Reader, On::ModelPath),
         ("POST", "deployments/{model}" | "deployments/{model}/undo") => Needs::Role(Manager, On::ModelPath),
         ("POST", "rollouts/{id}/{verb}") => Needs::Role(Manager, On::RolloutPath),
         _ => return None,
