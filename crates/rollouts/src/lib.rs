@@ -7,6 +7,7 @@
 pub mod ab;
 mod analysis;
 mod assignment;
+mod export;
 mod machine;
 mod release;
 mod spec;
@@ -14,6 +15,7 @@ mod state;
 
 pub use analysis::{AnalysisRun, Assessment, Counts, Measurement, MetricRun};
 pub use assignment::arm_of;
+pub use export::{Exported, Manifests, Target, export};
 pub use machine::{Command, Event, Run, advance};
 pub use mainspring_expressions::condition::Value;
 pub use release::entry;

@@ -12,8 +12,8 @@ use crate::measure::Measuring;
 use crate::models::ModelFiles;
 use mainspring_domain::delivery::{Deployment, Rollout, route_parts};
 use mainspring_domain::{Actor, Clock};
-use mainspring_metadata_store::{Store, StoreError, WriteTx};
-use mainspring_rollouts::{Command, Event, Phase, RolloutState, Run, Step};
+use mainspring_metadata_store::{ReadTx, Store, StoreError, WriteTx};
+use mainspring_rollouts::{Command, Event, Exported, Phase, RolloutState, Run, Step};
 use mainspring_serving::{Gateway, ModelServer, ServedVersion};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -313,6 +313,14 @@ impl Delivery {
         requested_by: &str,
     ) -> Result<(u32, Option<String>), AutomationError> {
         self.releases.undo(tx, route, revision, requested_by)
+    }
+
+    /// What is deployed on a route, for another tool.
+    ///
+    /// # Errors
+    /// When nothing is in charge of it, or its manifest cannot be read.
+    pub fn exported(&self, tx: &dyn ReadTx, route: &str) -> Result<Exported, AutomationError> {
+        self.releases.exported(tx, route)
     }
 
     /// A person's word on a rollout. Gives its phase after; `None` when there is no such rollout that

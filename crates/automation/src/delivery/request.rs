@@ -1,6 +1,6 @@
 //! Asking for a version to be released, or for the one before.
 
-use super::step::step;
+use super::step::{read, step};
 use super::warm::Warm;
 use crate::AutomationError;
 use crate::config::Config;
@@ -8,8 +8,8 @@ use mainspring_domain::delivery::{Deployment, Rollout, STAGES, route_parts};
 use mainspring_domain::events::Record;
 use mainspring_domain::registry::Stage;
 use mainspring_governance::policy::StagePolicy;
-use mainspring_metadata_store::{StoreError, WriteTx};
-use mainspring_rollouts::{Event, RolloutSpec, RolloutState, entry};
+use mainspring_metadata_store::{ReadTx, StoreError, WriteTx};
+use mainspring_rollouts::{Event, Exported, RolloutSpec, RolloutState, entry};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -161,6 +161,41 @@ impl Releases {
             version.ok_or_else(|| AutomationError::NoRevision { model: route.to_owned(), revision })?;
         let reason = format!("undone to version {version}");
         Ok((version, self.request(tx, (route, version), (requested_by, &reason))?))
+    }
+}
+
+impl Releases {
+    /// What is deployed on a route, for another tool.
+    ///
+    /// # Errors
+    /// When nothing is in charge of it, or its manifest cannot be read.
+    pub(crate) fn exported(&self, tx: &dyn ReadTx, route: &str) -> Result<Exported, AutomationError> {
+        let (model, _) = route_parts(route);
+        let not_deployed = || AutomationError::NotDeployed(route.to_owned());
+        let deployment = tx.deployment(route)?.ok_or_else(not_deployed)?;
+        let stable = deployment.stable.ok_or_else(not_deployed)?;
+        let files = |version: u32| -> Result<String, AutomationError> {
+            let found = tx.model_version(model, version)?;
+            let found = found.ok_or_else(|| AutomationError::UnknownVersion(model.to_owned(), version))?;
+            Ok(found.storage_location)
+        };
+        let active = deployment.active_rollout.map(|id| tx.rollout(&id)).transpose()?.flatten();
+        let mut exported = Exported {
+            model: route.to_owned(),
+            stable: (stable, files(stable)?),
+            canary: None,
+            mirrored: 0,
+            replicas: self.config.model.get(model).map_or(1, |rules| rules.workers),
+            manifest: manifest(&self.config, &self.project, route)?,
+        };
+        if let Some(rollout) = active {
+            let (spec, state) = read(&rollout)?;
+            let mirrors = state.routing(&spec).mirrors;
+            exported.mirrored = mirrors.iter().map(|mirror| mirror.percentage).max().unwrap_or(0);
+            exported.canary = Some((rollout.version, files(rollout.version)?, state.weight));
+            exported.manifest = rollout.spec_text;
+        }
+        Ok(exported)
     }
 }
 

@@ -1,5 +1,6 @@
 //! `mainspring export`: write what is here for another tool.
 
+use crate::client::{ServerOption, encode};
 use crate::commands::import::{counted, failed};
 use crate::commands::server::{BACKEND_STORE, backend};
 use crate::error::{CliError, ExitCode};
@@ -22,6 +23,35 @@ enum ExportCommand {
     /// Fill an empty SQLite store of MLflow's, as `mlflow db upgrade sqlite:///PATH` makes it. The server
     /// may run meanwhile.
     Mlflow(Mlflow),
+    /// Write what is deployed as manifests for Argo Rollouts.
+    ArgoRollouts {
+        /// The image of the pods: it serves the model that `MODEL_URI` names on port 8080.
+        #[arg(long)]
+        image: String,
+        #[command(flatten)]
+        deployed: Deployed,
+    },
+    /// Write what is deployed as a KServe InferenceService.
+    Kserve(Deployed),
+    /// Write what is deployed as Models and an Experiment of Seldon Core 2.
+    Seldon(Deployed),
+}
+
+#[derive(Args)]
+struct Deployed {
+    /// The model, or NAME@STAGE.
+    model: String,
+    #[command(flatten)]
+    server: ServerOption,
+}
+
+impl Deployed {
+    fn write(self, target: &str, image: Option<&str>) -> Result<ExitCode, CliError> {
+        let image = image.map(|image| format!("&image={}", encode(image))).unwrap_or_default();
+        let path = format!("/api/v1/deployments/{}/manifests?target={target}{image}", encode(&self.model));
+        say(self.server.client()?.get_text(&path)?.trim_end());
+        Ok(ExitCode::Ok)
+    }
 }
 
 #[derive(Args)]
@@ -41,7 +71,14 @@ struct Mlflow {
 
 impl Export {
     pub(crate) fn run(self) -> Result<ExitCode, CliError> {
-        let ExportCommand::Mlflow(mlflow) = self.command;
+        let mlflow = match self.command {
+            ExportCommand::Mlflow(mlflow) => mlflow,
+            ExportCommand::ArgoRollouts { image, deployed } => {
+                return deployed.write("argo-rollouts", Some(&image));
+            }
+            ExportCommand::Kserve(deployed) => return deployed.write("kserve", None),
+            ExportCommand::Seldon(deployed) => return deployed.write("seldon", None),
+        };
         let data_dir = project::absolute(&project::root()?, &mlflow.data_dir);
         let backend = backend(mlflow.backend_store_uri.as_deref())?;
         let source = Onlooker::open(&backend, &data_dir)

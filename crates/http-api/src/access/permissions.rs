@@ -253,6 +253,7 @@ fn native(method: &str, route: &str) -> Option<Needs> {
         ("POST", "dags/import" | "dags/{dag_id}/runs" | "gates" | "data/versions") => {
             Needs::Role(Editor, On::Server)
         }
+        ("GET", "deployments/{model}/manifests") => Needs::Role(Reader, On::ModelPath),
         ("POST", "deployments/{model}" | "deployments/{model}/undo") => Needs::Role(Manager, On::ModelPath),
         ("POST", "ab/plan") => Needs::Role(Reader, On::Server),
         ("POST", "ab/events" | "ab/tests/{test}/assign") => Needs::Role(Editor, On::Server),

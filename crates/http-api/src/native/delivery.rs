@@ -9,7 +9,7 @@ use mainspring_domain::delivery::Rollout;
 use mainspring_domain::{Actor, Timestamp};
 use mainspring_metadata_store::StoreError;
 use mainspring_metadata_store::traits::search::Search;
-use mainspring_rollouts::{Event, RolloutSpec, RolloutState, Strategy};
+use mainspring_rollouts::{Event, RolloutSpec, RolloutState, Strategy, Target, export};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::path::Path as FilePath;
@@ -25,6 +25,12 @@ pub(super) struct Deploy {
 pub(super) struct Undo {
     #[serde(default)]
     to_revision: Option<u32>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct ManifestsQuery {
+    target: String,
+    image: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -126,6 +132,31 @@ pub(super) async fn undo(
         })
         .await?;
     Ok(Json(json!({ "version": version, "rollout": rollout })))
+}
+
+/// `GET /api/v1/deployments/{model}/manifests?target=&image=`: the deployment for a cluster, as YAML.
+pub(super) async fn manifests(
+    State(state): State<NativeState>,
+    Path(model): Path<String>,
+    Query(query): Query<ManifestsQuery>,
+) -> Result<String, ApiError> {
+    let target = match (query.target.as_str(), query.image) {
+        ("argo-rollouts", Some(image)) => Target::ArgoRollouts { image },
+        ("argo-rollouts", None) => {
+            return Err(ApiError::bad("the pods of Argo Rollouts need an image".to_owned())
+                .hint("name one with `image`: it serves the model that `MODEL_URI` names on port 8080"));
+        }
+        ("kserve", _) => Target::KServe,
+        ("seldon", _) => Target::Seldon,
+        (other, _) => {
+            return Err(ApiError::bad(format!("there is no target `{other}`"))
+                .hint("use argo-rollouts, kserve or seldon"));
+        }
+    };
+    let delivery = state.delivery.clone();
+    let exported = state.store.read(move |tx| delivery.exported(tx, &model)).await?;
+    let manifests = export(&exported, &target).map_err(AutomationError::from)?;
+    manifests.to_yaml().map_err(|reason| ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, reason))
 }
 
 /// `GET /api/v1/rollouts/{id}/shadow?segment=COLUMN`: how both versions answered mirrored requests, in

@@ -70,6 +70,7 @@ pub fn router(state: NativeState) -> Router {
         .route("/api/v1/data/arrivals", get(data::arrivals))
         .route("/api/v1/models", get(delivery::models))
         .route("/api/v1/deployments/{model}", post(delivery::deploy))
+        .route("/api/v1/deployments/{model}/manifests", get(delivery::manifests))
         .route("/api/v1/deployments/{model}/undo", post(delivery::undo))
         .route("/api/v1/rollouts", get(delivery::rollouts))
         .route("/api/v1/rollouts/{id}", get(delivery::rollout))

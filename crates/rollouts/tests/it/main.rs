@@ -3,6 +3,7 @@
 
 mod conformance;
 mod driver;
+mod exports;
 mod measuring;
 mod properties;
 mod specs;
