@@ -35,7 +35,14 @@ fn plan() -> Plan {
 }
 
 fn share(n: u64, p: f64) -> Arm {
-    Arm { sample: Sample { n, mean: p, variance: p * (1.0 - p) }, due: n }
+    Arm {
+        sample: Sample::proportion((p * n as f64).round() as u64, n).unwrap_or(Sample {
+            n,
+            mean: p,
+            variance: 0.25,
+        }),
+        due: n,
+    }
 }
 
 fn value(n: u64, mean: f64, deviation: f64) -> Arm {
