@@ -118,6 +118,16 @@ fn a_wrong_split_stops() {
 }
 
 #[test]
+fn metrics_outside_the_plan_decide_nothing() {
+    let mut more = snapshot(10_000, [0.90, 0.92], [100.0, 100.0]);
+    more.metrics.insert(
+        "buyers".into(),
+        Evidence::Split(vec![share(900, 0.5), Arm { due: 9_000, ..share(1_500, 0.5) }]),
+    );
+    assert_eq!(outcome(&plan(), &more), Outcome::Winner { arm: 1 });
+}
+
+#[test]
 fn what_cannot_be_computed_never_wins() {
     let good = || snapshot(10_000, [0.90, 0.92], [100.0, 100.0]);
     let mut missing = good();
