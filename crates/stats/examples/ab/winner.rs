@@ -67,10 +67,9 @@ fn run(truth: &Truth, plan: &Plan, seed: u64) -> Outcome {
         }
         let mut metrics = BTreeMap::new();
         for (index, goal) in goals.iter().enumerate() {
-            let arms = goal.iter().zip(&units).map(|(right, n)| {
-                let p = *right as f64 / *n as f64;
-                let variance = p * (1.0 - p) * *n as f64 / (*n as f64 - 1.0);
-                Arm { sample: Sample { n: *n, mean: p, variance }, due: *n }
+            let arms = goal.iter().zip(&units).map(|(right, n)| Arm {
+                sample: Sample::proportion(*right, *n).expect("two trials"),
+                due: *n,
             });
             metrics.insert(format!("goal {index}"), Evidence::Split(arms.collect()));
         }

@@ -83,6 +83,11 @@ fn total(snapshot: &Snapshot) -> u64 {
     snapshot.units.iter().fold(0, |sum, units| sum.saturating_add(*units))
 }
 
+/// The evidence of the plan's metrics; others that a snapshot holds decide nothing.
+fn planned<'a>(plan: &'a Plan, snapshot: &'a Snapshot) -> impl Iterator<Item = &'a Evidence> {
+    plan.metrics().filter_map(|name| snapshot.metrics.get(name))
+}
+
 /// Whether all models see the same requests: there is no split then.
 fn paired(snapshot: &Snapshot) -> bool {
     let pairs = |evidence: &Evidence| !matches!(evidence, Evidence::Split(_));
@@ -91,7 +96,7 @@ fn paired(snapshot: &Snapshot) -> bool {
 
 /// Whether units, and outcomes of each metric, are split as planned. The checks share the false alarms.
 fn split(plan: &Plan, snapshot: &Snapshot) -> (f64, Option<Because>) {
-    let outcomes = snapshot.metrics.values().filter_map(|evidence| match evidence {
+    let outcomes = planned(plan, snapshot).filter_map(|evidence| match evidence {
         Evidence::Split(arms) => Some(arms.iter().map(|arm| arm.sample.n).collect::<Vec<u64>>()),
         Evidence::Paired(_) | Evidence::Signs(_) => None,
     });

@@ -157,6 +157,12 @@ impl Plan {
         }
     }
 
+    /// Names of the goals, then of the guardrails.
+    pub fn metrics(&self) -> impl Iterator<Item = &str> {
+        let goals = self.goals.iter().map(|goal| goal.metric.as_str());
+        goals.chain(self.guardrails.iter().map(|guardrail| guardrail.metric.as_str()))
+    }
+
     /// Whether the plan can be followed.
     ///
     /// # Errors
@@ -197,8 +203,7 @@ impl Plan {
         if !(self.srm_threshold > 1.0 && self.srm_threshold.is_finite()) {
             return Err(PlanError::Threshold);
         }
-        let mut names: Vec<&str> = self.goals.iter().map(|goal| goal.metric.as_str()).collect();
-        names.extend(self.guardrails.iter().map(|guardrail| guardrail.metric.as_str()));
+        let mut names: Vec<&str> = self.metrics().collect();
         names.sort_unstable();
         match names.windows(2).find(|pair| pair[0] == pair[1]) {
             Some(pair) => Err(PlanError::Twice(pair[0].to_owned())),

@@ -3,7 +3,7 @@
 use super::decision::{Because, Comparison, Outcome, Role, Verdict, Waiting, Warning};
 use super::plan::Plan;
 use super::snapshot::{Evidence, Snapshot};
-use super::total;
+use super::{planned, total};
 
 /// Standard errors beyond which a result is more likely a mistake than a discovery (Twyman's law).
 const TOO_GOOD: f64 = 8.0;
@@ -66,7 +66,7 @@ fn waiting(plan: &Plan, snapshot: &Snapshot) -> Option<Waiting> {
         }
         Evidence::Paired(_) | Evidence::Signs(_) => false,
     };
-    snapshot.metrics.values().any(immature).then_some(Waiting::Outcomes)
+    planned(plan, snapshot).any(immature).then_some(Waiting::Outcomes)
 }
 
 pub(super) fn warnings(plan: &Plan, snapshot: &Snapshot, comparisons: &[Comparison]) -> Vec<Warning> {

@@ -40,7 +40,9 @@ pub enum Evidence {
 /// What is known of a metric in one arm.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Arm {
-    /// Estimate from the units whose outcome is known.
+    /// Estimate from the units whose outcome is known, those to which nothing happened among them: a
+    /// metric of buyers only is a ratio of units' sums, not a mean with fewer units. The numbers of units
+    /// are compared with the weights, because outcomes that are missing more in one arm bias everything.
     pub sample: Sample,
     /// Units whose outcome should be known by now: those exposed longer ago than the window.
     pub due: u64,

@@ -9,6 +9,7 @@
 //! cluster-robust estimate of the mean by request.
 
 pub mod covariate;
+pub mod heterogeneity;
 pub mod quantile;
 pub mod ratio;
 mod sample;

@@ -3,7 +3,7 @@
 use libm::{log, sqrt};
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Undecided, finite, probability};
+use crate::error::{Parameter, Undecided, finite, probability};
 use crate::intervals::Interval;
 use crate::moments::Moments;
 use crate::special::{t_isf, t_sf};
@@ -26,6 +26,23 @@ impl Sample {
     #[must_use]
     pub fn of<const K: usize>(moments: &Moments<K>, column: usize) -> Self {
         Self { n: moments.n(), mean: moments.mean(column), variance: moments.variance(column) }
+    }
+
+    /// A share of successes.
+    ///
+    /// # Errors
+    ///
+    /// [`Undecided::TooFew`] below two trials, [`Undecided::Parameter`] for more successes than trials.
+    pub fn proportion(successes: u64, trials: u64) -> Result<Self, Undecided> {
+        if trials < 2 {
+            return Err(Undecided::TooFew);
+        }
+        if successes > trials {
+            return Err(Undecided::Parameter(Parameter::Successes));
+        }
+        let n = trials as f64;
+        let mean = successes as f64 / n;
+        Ok(Self { n: trials, mean, variance: mean * (1.0 - mean) * n / (n - 1.0) })
     }
 
     /// The variance of the estimate.

@@ -26,6 +26,16 @@ pub fn power_t(d: f64, n: f64, ratio: f64, alpha: f64) -> Result<f64, Undecided>
     Ok(noncentral_t_sf(critical, df, shift) + noncentral_t_sf(critical, df, -shift))
 }
 
+/// The power that a test at one look has for `effect` with the standard error that an experiment has
+/// reached: what a chart of a running experiment shows.
+///
+/// # Errors
+///
+/// [`Undecided::Parameter`] for a standard error that is not positive or `alpha` outside (0, 1).
+pub fn power_reached(effect: f64, standard_error: f64, alpha: f64) -> Result<f64, Undecided> {
+    Ok(power_z(finite(effect)?.abs() / positive(standard_error)?, probability(alpha)?))
+}
+
 /// Power of a two-sided normal test whose statistic has the mean `shift` and variance 1.
 fn power_z(shift: f64, alpha: f64) -> f64 {
     let critical = normal_isf(0.5 * alpha);

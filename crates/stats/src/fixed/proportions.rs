@@ -8,6 +8,9 @@ use crate::error::{Parameter, Undecided, probability};
 use crate::intervals::{Interval, wilson};
 use crate::special::{beta_quantile, binomial_cdf, binomial_pmf, binomial_sf, normal_isf, normal_sf};
 
+/// Trials at most: exact tests take steps of the order of their root.
+pub const MAX_TRIALS: u64 = 10_000_000_000;
+
 /// Successes of trials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Proportion {
@@ -20,13 +23,17 @@ impl Proportion {
     ///
     /// # Errors
     ///
-    /// [`Undecided::TooFew`] without trials, [`Undecided::Parameter`] for more successes than trials.
+    /// [`Undecided::TooFew`] without trials, [`Undecided::Parameter`] for more successes than trials, or
+    /// more than [`MAX_TRIALS`].
     pub fn new(successes: u64, trials: u64) -> Result<Self, Undecided> {
         if trials == 0 {
             return Err(Undecided::TooFew);
         }
         if successes > trials {
             return Err(Undecided::Parameter(Parameter::Successes));
+        }
+        if trials > MAX_TRIALS {
+            return Err(Undecided::Parameter(Parameter::TooMany));
         }
         Ok(Self { successes, trials })
     }

@@ -8,8 +8,8 @@ use crate::special::{normal_sf, t_sf};
 
 use super::paired::tie_term;
 
-/// Values of both groups of [`mann_whitney`] up to which the p-value is exact, for the smaller group.
-const MAX_EXACT: usize = 8;
+/// Values up to which [`mann_whitney`] is exact: of the smaller group, and of the larger.
+const MAX_EXACT: [usize; 2] = [8, 2_000];
 
 /// Result of [`mann_whitney`].
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -37,7 +37,7 @@ pub fn mann_whitney(a: &[f64], b: &[f64]) -> Result<MannWhitney, Undecided> {
     let superiority = u / (na * nb);
     let ties = tie_term(&ranks);
     let larger = u.max(na * nb - u);
-    if a.len().min(b.len()) <= MAX_EXACT && ties == 0.0 && a.len().max(b.len()) <= 10_000 {
+    if ties == 0.0 && a.len().min(b.len()) <= MAX_EXACT[0] && a.len().max(b.len()) <= MAX_EXACT[1] {
         return Ok(MannWhitney { u, superiority, p: exact(a.len(), b.len(), larger as usize) });
     }
     let variance = na * nb / 12.0 * (n + 1.0 - ties / (n * (n - 1.0)));

@@ -14,6 +14,8 @@ pub const MAX_LOOKS: usize = 200;
 const NOTHING: f64 = 1e-15;
 /// A z that nothing reaches.
 const FAR: f64 = 8.0;
+/// Standard deviations of a step beyond which it does not lead.
+const NEAR: f64 = 9.0;
 
 /// How the error is spent over the information.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -95,13 +97,14 @@ pub fn boundaries(
 fn survivors(alive: &[(f64, f64)], z: f64, t: f64, deviation: f64, two_sided: bool) -> Vec<(f64, f64)> {
     let high = z * sqrt(t);
     let low = if two_sided { -high } else { -FAR * sqrt(t) };
-    // Twenty nodes resolve three standard deviations of a step.
-    let panels = (((high - low) / (2.0 * deviation)) as u32).clamp(2, 400) + 1;
+    // Twenty nodes resolve four standard deviations of a step.
+    let panels = (((high - low) / (4.0 * deviation)) as u32).clamp(2, 400) + 1;
     nodes(low, high, panels)
         .into_iter()
         .map(|(s, weight)| {
+            let near = |(from, _): &&(f64, f64)| (s - from).abs() < NEAR * deviation;
             let density: f64 =
-                alive.iter().map(|(from, mass)| mass * normal_pdf((s - from) / deviation)).sum();
+                alive.iter().filter(near).map(|(from, mass)| mass * normal_pdf((s - from) / deviation)).sum();
             (s, weight * density / deviation)
         })
         .collect()

@@ -35,7 +35,14 @@ fn plan() -> Plan {
 }
 
 fn share(n: u64, p: f64) -> Arm {
-    Arm { sample: Sample { n, mean: p, variance: p * (1.0 - p) }, due: n }
+    Arm {
+        sample: Sample::proportion((p * n as f64).round() as u64, n).unwrap_or(Sample {
+            n,
+            mean: p,
+            variance: 0.25,
+        }),
+        due: n,
+    }
 }
 
 fn value(n: u64, mean: f64, deviation: f64) -> Arm {
@@ -108,6 +115,16 @@ fn a_wrong_split_stops() {
     let mut missing = snapshot(10_000, [0.90, 0.92], [100.0, 100.0]);
     missing.units = vec![10_000];
     assert!(matches!(outcome(&plan(), &missing), Outcome::Stop { .. }));
+}
+
+#[test]
+fn metrics_outside_the_plan_decide_nothing() {
+    let mut more = snapshot(10_000, [0.90, 0.92], [100.0, 100.0]);
+    more.metrics.insert(
+        "buyers".into(),
+        Evidence::Split(vec![share(900, 0.5), Arm { due: 9_000, ..share(1_500, 0.5) }]),
+    );
+    assert_eq!(outcome(&plan(), &more), Outcome::Winner { arm: 1 });
 }
 
 #[test]

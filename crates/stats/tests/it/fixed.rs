@@ -1,6 +1,7 @@
 //! Fixed-horizon tests: exact values by enumeration, and what must be refused.
 
 use mainspring_stats::error::Undecided;
+use mainspring_stats::estimate::heterogeneity::{segments, trend};
 use mainspring_stats::estimate::quantile::{quantile_of, rank_bounds};
 use mainspring_stats::estimate::ratio::ratio;
 use mainspring_stats::estimate::strata::post_stratified;
@@ -8,7 +9,7 @@ use mainspring_stats::estimate::{Alternative, Effect, Sample, log_ratio, relativ
 use mainspring_stats::fixed::contingency::sample_ratio;
 use mainspring_stats::fixed::multiple::{Adjustment, adjust};
 use mainspring_stats::fixed::paired::wilcoxon;
-use mainspring_stats::fixed::power::{plan, power_t, sample_size_paired, sample_size_t};
+use mainspring_stats::fixed::power::{plan, power_reached, power_t, sample_size_paired, sample_size_t};
 use mainspring_stats::fixed::proportions::{Proportion, barnard_exact, binomial_test, fisher_exact};
 use mainspring_stats::fixed::ranks::mann_whitney;
 use mainspring_stats::moments::Bivariate;
@@ -42,6 +43,7 @@ fn what_cannot_be_tested_says_why() {
     assert!(sample_ratio(&[5, 5], &[0.0, 0.0]).is_err());
     assert_eq!(sample_ratio(&[5, 1], &[1.0, 0.0]).map(|test| test.p), Ok(0.0));
     assert!(Proportion::new(2, 1).is_err() && Proportion::new(0, 0).is_err());
+    assert!(Proportion::new(u64::MAX, u64::MAX).is_err() && Sample::proportion(3, 2).is_err());
     assert_eq!(post_stratified(&[]), Err(Undecided::TooFew));
     assert_eq!(rank_bounds(5, 0.99), Err(Undecided::TooFew));
     assert!(adjust(&[0.1, f64::NAN], Adjustment::Holm).is_err());
@@ -60,6 +62,9 @@ fn sizes_of_paired_and_unpaired_tests() {
     assert!(sample_size_t(0.0, 1.0, 0.05, 0.8).is_err());
     let size = plan(0.2, 1.0, 2, 1.0, 0.05, 0.8).unwrap();
     assert_eq!((size.control, size.candidate, size.total), (394, 394, 788));
+    // 1.96 + 0.84 standard errors
+    assert!((power_reached(2.801_585, 1.0, 0.05).unwrap() - 0.8).abs() < 1e-6);
+    assert!(power_reached(1.0, 0.0, 0.05).is_err());
     assert!(plan(0.2, 0.0, 2, 1.0, 0.05, 0.8).is_err() && plan(0.2, 1.0, 1, 1.0, 0.05, 0.8).is_err());
 }
 
@@ -86,6 +91,42 @@ fn strata_remove_what_differs_between_cells() {
     let with_empty =
         post_stratified(&[cells[0], cells[1], (sample(5, 9.0, 1.0), sample(0, 0.0, 0.0))]).unwrap();
     assert_eq!(with_empty.n, 805);
+}
+
+fn effect(estimate: f64, standard_error: f64) -> Effect {
+    Effect { estimate, standard_error, df: f64::INFINITY, n: 100 }
+}
+
+#[test]
+fn a_segment_that_differs_is_found_and_others_are_not() {
+    let mut effects = vec![effect(0.1, 0.05); 9];
+    let same = segments(&effects).unwrap();
+    assert!(same.p > 0.999 && same.differs.iter().all(|p| *p > 0.999));
+    assert!(
+        (same.common.estimate - 0.1).abs() < 1e-12 && (same.common.standard_error - 0.05 / 3.0).abs() < 1e-12
+    );
+    effects.push(effect(-0.2, 0.05));
+    let one = segments(&effects).unwrap();
+    assert!(one.p < 1e-3 && one.differs[9] < 1e-6 && one.differs[..9].iter().all(|p| *p > 0.1), "{one:?}");
+    // Two segments: Q is the squared z of their difference.
+    let two = segments(&[effect(0.0, 0.3), effect(1.0, 0.4)]).unwrap();
+    assert!((two.p - 0.045_500_263_896_358_42).abs() < 1e-12 && (two.differs[0] - two.p).abs() < 1e-12);
+    assert_eq!(segments(&[effect(0.0, 0.3)]), Err(Undecided::TooFew));
+    assert!(segments(&[effect(0.0, 0.0), effect(0.0, 1.0)]).is_err());
+    assert!(segments(&[effect(f64::NAN, 1.0), effect(0.0, 1.0)]).is_err());
+}
+
+#[test]
+fn an_effect_that_wears_off_is_a_novelty() {
+    let ages = [0.0, 1.0, 2.0, 3.0];
+    let of = |values: [f64; 4]| trend(&ages, &values.map(|value| effect(value, 0.02)), 0.05).unwrap();
+    let fading = of([0.3, 0.2, 0.1, 0.0]);
+    assert!((fading.slope + 0.1).abs() < 1e-12 && fading.novelty);
+    assert!((fading.standard_error - 0.02 / 5.0_f64.sqrt()).abs() < 1e-12);
+    assert!(!of([0.1; 4]).novelty && !of([0.1, 0.2, 0.3, 0.4]).novelty);
+    assert!(of([-0.3, -0.2, -0.1, 0.0]).novelty);
+    assert_eq!(trend(&[1.0; 2], &[effect(0.0, 1.0); 2], 0.05), Err(Undecided::NoVariance));
+    assert_eq!(trend(&ages, &[effect(0.0, 1.0); 2], 0.05), Err(Undecided::Lengths));
 }
 
 #[test]
