@@ -99,9 +99,11 @@ class Worker:
     def _predict_alone(self, request: dict[str, Any]) -> dict[str, Any]:
         from mlflow.exceptions import MlflowException
 
-        from mainspring.tables import InputError
+        from mainspring.tables import InputError, decode_parquet
 
         try:
+            if "parquet" in request:
+                return {"predictions": [decode_parquet(request["parquet"])]}
             if not isinstance(request.get("data"), list):
                 raise InputError("a request needs data: a list of rows")
             return {"predictions": self._predict(request.get("columns"), request["data"], request.get("params"))}

@@ -23,7 +23,7 @@ pub use statistics::{BUCKETS_US, Counts};
 use thiserror::Error;
 
 /// A set of rows: column names (absent for plain arrays) and the rows' values.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Deserialize)]
 pub struct Rows {
     /// The names, or `None` for unnamed columns.
     pub columns: Option<Vec<String>>,

@@ -102,6 +102,14 @@ impl ModelServer {
         Ok(enforce(self.inputs(), rows)?)
     }
 
+    /// The rows of a Parquet file, read where the model runs.
+    ///
+    /// # Errors
+    /// When it cannot be read there.
+    pub async fn read_parquet(&self, file: &[u8]) -> Result<Rows, ServeError> {
+        self.engine.read_parquet(file).await
+    }
+
     /// Predicts rows that [`ModelServer::fit`] has passed: one prediction per row.
     ///
     /// # Errors

@@ -1,7 +1,11 @@
-//! Inference: the Open Inference Protocol (REST and gRPC), MLflow scoring, and feedback.
+//! Inference: the Open Inference Protocol (REST and gRPC), the protocols of MLflow's scoring server, of
+//! KServe's first version and of Seldon's, and feedback.
 
 mod feedback;
+mod forms;
+mod kserve;
 mod mlflow_scoring;
+mod seldon;
 mod serve;
 mod v2;
 
@@ -31,6 +35,12 @@ pub fn router(state: InferenceState) -> Router {
         .route("/ping", get(mlflow_scoring::ping))
         .route("/invocations", post(mlflow_scoring::invocations))
         .route("/v2/models/{model}/feedback", post(feedback::feedback))
+        .route("/v1/models", get(kserve::models))
+        .route("/v1/models/{model}", get(kserve::model).post(kserve::predict))
+        .route("/api/v1.0/predictions", post(seldon::predictions))
+        .route("/api/v1.0/feedback", post(seldon::feedback))
+        .route("/seldon/{namespace}/{model}/api/v1.0/predictions", post(seldon::predictions))
+        .route("/seldon/{namespace}/{model}/api/v1.0/feedback", post(seldon::feedback))
         .merge(v2::router())
         .with_state(state)
 }

@@ -123,8 +123,33 @@ pub(super) fn is_acceptable(id: &str) -> bool {
     (1..=128).contains(&id.len()) && !id.chars().any(char::is_control)
 }
 
+/// Names the model when several are deployed.
+const MODEL: &str = "x-mainspring-model";
+
+/// The model meant where a path names none: that of the header, or the only one.
+///
+/// # Errors
+/// When there is a choice.
+pub(super) fn model_meant(state: &InferenceState, headers: &HeaderMap) -> Result<String, String> {
+    if let Some(name) = headers.get(MODEL) {
+        return name.to_str().map(str::to_owned).map_err(|_| format!("{MODEL} is not readable text"));
+    }
+    let deployed = state.gateway.views();
+    match deployed.as_slice() {
+        [only] => Ok(only.model.clone()),
+        [] => match state.config.model.keys().next() {
+            Some(name) => Ok(name.clone()),
+            None => Err("no model is deployed".to_owned()),
+        },
+        several => {
+            let names: Vec<&str> = several.iter().map(|view| view.model.as_str()).collect();
+            Err(format!("several models are deployed ({}); name one in the header {MODEL}", names.join(", ")))
+        }
+    }
+}
+
 /// The status of each failure. What the client did wrong is 400; what may go away is 503.
-fn refusal(error: &ServeError) -> Refusal {
+pub(super) fn refusal(error: &ServeError) -> Refusal {
     let status = match error {
         ServeError::NotDeployed(_) | ServeError::NotLoaded { .. } => StatusCode::NOT_FOUND,
         ServeError::Signature(_) | ServeError::Input(_) => StatusCode::BAD_REQUEST,
