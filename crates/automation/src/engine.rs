@@ -18,7 +18,7 @@ use mainspring_governance::policy::StagePolicy;
 use mainspring_metadata_store::Store;
 use mainspring_pipelines::{ImportSettings, Scheduler, SchedulerSettings, import_folder};
 use mainspring_rollouts::arm_of;
-use mainspring_serving::{Gateway, ServerSettings};
+use mainspring_serving::{EngineChoice, Gateway, ServerSettings};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -111,6 +111,8 @@ impl Loop {
                 workers: 1,
                 queue: 1024,
                 concurrency: None,
+                engine: EngineChoice::Auto,
+                onnxruntime: None,
                 load_timeout: Duration::from_secs(120),
                 request_timeout: Duration::from_secs(30),
                 logs: data_dir.join("logs"),

@@ -1,6 +1,7 @@
 //! Models that answer: worker processes and the gateway that spreads requests over versions.
 //!
-//! A model runs in Python worker processes of the user's environment; the server never loads it.
+//! An ONNX model runs in this process, by the ONNX Runtime of the user's environment; any other in Python
+//! worker processes of that environment: the server never loads what is code.
 //! [`ModelServer`] keeps the workers of one version alive, [`Gateway`] holds the route of each
 //! model and assigns each request to a version. What was served comes back as a
 //! [`Prediction`](mainspring_domain::monitoring::Prediction) for the caller to store.
@@ -8,6 +9,7 @@
 mod engine;
 mod frames;
 mod gateway;
+mod onnx;
 mod python;
 mod server;
 mod signature;
@@ -16,7 +18,7 @@ mod worker;
 
 pub use engine::Description;
 pub use gateway::{Assign, Gateway, RouteView, Served, ServedVersion, score};
-pub use server::{ModelServer, ServerSettings};
+pub use server::{EngineChoice, ModelServer, ServerSettings};
 pub use signature::{ColumnSpec, SignatureError};
 pub use statistics::{BUCKETS_US, Counts};
 

@@ -15,7 +15,7 @@ use mainspring_domain::{Actor, Clock as _, SystemClock};
 use mainspring_http_api::access::{AccessPolicy, Gate, guarded};
 use mainspring_http_api::inference::{InferenceState, router};
 use mainspring_metadata_store::{Store, StoreError};
-use mainspring_serving::{Gateway, ServerSettings};
+use mainspring_serving::{EngineChoice, Gateway, ServerSettings};
 use mainspring_test_support::new_store;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -73,6 +73,8 @@ impl World {
             workers: 1,
             queue: 256,
             concurrency: None,
+            engine: EngineChoice::Auto,
+            onnxruntime: None,
             load_timeout: Duration::from_secs(120),
             request_timeout: Duration::from_secs(20),
             logs: dir.path().join("logs"),
