@@ -61,6 +61,17 @@ def model_input(columns: list[str] | None, rows: list[Any], schema: Any) -> Any:
     return table
 
 
+def zero_row(schema: Any) -> Any:
+    """A row that says nothing, in the form that the model takes; None when that is not known."""
+    if schema is None:
+        return None
+    if schema.is_tensor_spec():
+        arrays = [np.zeros([1 if side < 0 else side for side in spec.shape], spec.type) for spec in schema.inputs]
+        return arrays[0] if len(arrays) == 1 else dict(zip(schema.input_names(), arrays))
+    blank = {"string": "", "boolean": False, "datetime": "1970-01-01", "binary": ""}
+    return model_input(schema.input_names(), [[blank.get(_type_name(spec), 0) for spec in schema.inputs]], schema)
+
+
 def json_rows(result: Any) -> Any:
     """A prediction as JSON; what is not finite becomes null."""
     if isinstance(result, pd.DataFrame):

@@ -1,5 +1,6 @@
 //! `mainspring.toml`: what the loop watches, triggers, requires and retrains.
 
+use crate::serving_rules::{LogRules, Serving, ServingRules};
 use mainspring_expressions::duration;
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
@@ -44,6 +45,9 @@ pub struct Config {
     /// What is watched in production, by model.
     #[serde(default)]
     pub monitor: BTreeMap<String, Monitor>,
+    /// How models are served.
+    #[serde(default)]
+    pub serving: Serving,
     /// Who may call the server.
     #[serde(default)]
     pub access: Access,
@@ -129,6 +133,12 @@ pub struct ModelRules {
     /// Worker processes per version.
     #[serde(default = "default_workers")]
     pub workers: usize,
+    /// How it is served.
+    #[serde(default)]
+    pub serving: ServingRules,
+    /// What is kept of its predictions.
+    #[serde(default)]
+    pub log: LogRules,
 }
 
 /// `[monitor.NAME]`
@@ -176,7 +186,7 @@ const fn default_workers() -> usize {
     1
 }
 
-fn read_duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+pub(crate) fn read_duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(deserializer)?;
     duration::parse(&text).map_err(serde::de::Error::custom)
 }
@@ -253,6 +263,26 @@ impl Config {
                 place(&format!("[model.{name}]"), 0, "workers"),
                 format!("model.{name}: {} workers are not possible", rules.workers),
                 "use 1 to 16",
+            ));
+        }
+        for (name, rules) in &config.model {
+            let mistakes = [("serving", rules.serving.mistake()), ("log", rules.log.mistake())];
+            for (table, mistake) in mistakes {
+                if let Some((key, hint)) = mistake {
+                    let header = format!("[model.{name}.{table}]");
+                    return Err(error(
+                        place(&header, 0, key),
+                        format!("model.{name}.{table}: this value of `{key}` is not possible"),
+                        hint,
+                    ));
+                }
+            }
+        }
+        if config.serving.onnxruntime.as_deref().is_some_and(|path| !path.is_absolute()) {
+            return Err(error(
+                place("[serving]", 0, "onnxruntime"),
+                "serving: `onnxruntime` is not an absolute path".to_owned(),
+                "name the file, as /usr/lib/libonnxruntime.so.1.32.0, or leave it out to have it looked for",
             ));
         }
         Ok(config)

@@ -105,6 +105,7 @@ impl Loop {
         let models = Arc::new(ModelFiles {
             store: store.clone(),
             artifacts,
+            config: Arc::clone(&config),
             settings: ServerSettings {
                 python: python.clone(),
                 python_path: python_path.clone(),
@@ -112,7 +113,10 @@ impl Loop {
                 queue: 1024,
                 concurrency: None,
                 engine: EngineChoice::Auto,
-                onnxruntime: None,
+                onnxruntime: config.serving.onnxruntime.clone(),
+                max_batch: 256,
+                batch_wait: Duration::ZERO,
+                warm_up: true,
                 load_timeout: Duration::from_secs(120),
                 request_timeout: Duration::from_secs(30),
                 logs: data_dir.join("logs"),

@@ -15,6 +15,7 @@ mod monitors;
 mod reactions;
 mod repository;
 mod runner;
+mod serving_rules;
 mod triggers;
 mod watch;
 pub mod webhooks;
@@ -23,6 +24,7 @@ pub use config::{Access, Config, ConfigError};
 pub use delivery::{Delivery, request_rollout};
 pub use engine::{Importer, Loop, LoopSettings};
 pub use repository::Repository;
+pub use serving_rules::{EngineName, LogMode, LogRules, Serving, ServingRules};
 
 use mainspring_metadata_store::StoreError;
 use mainspring_pipelines::PipelineError;

@@ -28,6 +28,12 @@ pub struct ServerSettings {
     pub engine: EngineChoice,
     /// The library of ONNX Runtime; none to look for it.
     pub onnxruntime: Option<PathBuf>,
+    /// Rows that a Python worker predicts in one call at most, when requests that wait are put together.
+    pub max_batch: usize,
+    /// How long the first request of such a batch waits for others.
+    pub batch_wait: Duration,
+    /// Whether the model is asked once before it counts as ready.
+    pub warm_up: bool,
     /// How long a model may take to load.
     pub load_timeout: Duration,
     /// How long a request may take.

@@ -107,6 +107,9 @@ impl Worker {
         let process = command
             .args(["-m", "mainspring.model_worker", "--model"])
             .arg(model)
+            .args(["--max-batch", &settings.max_batch.to_string()])
+            .args(["--batch-wait-ms", &settings.batch_wait.as_millis().to_string()])
+            .args(settings.warm_up.then_some("--warm-up"))
             .env("PYTHONPATH", &settings.python_path)
             .env("MAINSPRING_ROLE", settings.role)
             // A worker is one of several; threads of numeric libraries would fight over the cores.

@@ -270,6 +270,7 @@ fn other(method: &str, pattern: &str) -> Option<Needs> {
         ("POST", "/graphql") => Needs::Login,
         ("GET", "/get-artifact") => Needs::Role(Reader, On::RunQuery),
         ("GET", "/model-versions/get-artifact") => Needs::Role(Reader, On::Model),
+        ("GET", "/metrics") => Needs::Role(Reader, On::Server),
         ("GET", "/v1/models") => Needs::Role(Reader, On::Visible),
         ("GET", "/v1/models/{model}") | ("POST", "/seldon/{namespace}/{model}/api/v1.0/predictions") => {
             Needs::Role(Reader, On::ModelPath)

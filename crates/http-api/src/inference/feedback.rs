@@ -79,6 +79,8 @@ pub(super) async fn attach(
         })?;
         numbers.push((request_id, number));
     }
+    // A label may come sooner than a buffered prediction is written.
+    state.log.flush().await;
     let written = state.store.write(Actor::system("feedback"), move |tx| {
         let (mut matched, mut unknown) = (0_usize, Vec::new());
         for (request_id, label) in numbers {

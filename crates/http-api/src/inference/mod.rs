@@ -4,6 +4,8 @@
 mod feedback;
 mod forms;
 mod kserve;
+mod log;
+mod metrics;
 mod mlflow_scoring;
 mod seldon;
 mod serve;
@@ -16,11 +18,15 @@ use mainspring_metadata_store::Store;
 use mainspring_serving::Gateway;
 use std::sync::Arc;
 
+pub use log::PredictionLog;
+
 /// What inference works with.
 #[derive(Clone)]
 pub struct InferenceState {
-    /// The store, for the log of predictions.
+    /// The store, for feedback and what is deployed.
     pub store: Store,
+    /// The log of predictions.
+    pub log: PredictionLog,
     /// The gateway.
     pub gateway: Arc<Gateway>,
     /// Loads and unloads models.
@@ -32,6 +38,7 @@ pub struct InferenceState {
 /// The routes.
 pub fn router(state: InferenceState) -> Router {
     Router::new()
+        .route("/metrics", get(metrics::metrics))
         .route("/ping", get(mlflow_scoring::ping))
         .route("/invocations", post(mlflow_scoring::invocations))
         .route("/v2/models/{model}/feedback", post(feedback::feedback))

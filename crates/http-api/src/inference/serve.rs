@@ -2,8 +2,7 @@
 
 use super::InferenceState;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use mainspring_domain::{Actor, Timestamp};
-use mainspring_metadata_store::StoreError;
+use mainspring_domain::Timestamp;
 use mainspring_serving::{Rows, ServeError};
 use serde_json::Value;
 
@@ -45,8 +44,8 @@ pub(super) fn answer_headers(request_id: &str, version: u32) -> HeaderMap {
 /// A request that has no answer: status and text.
 pub(super) type Refusal = (StatusCode, String);
 
-/// Serves rows. The record of what was served is durable before this returns, so that a label that
-/// names the request id finds it, whatever happens to the server.
+/// Serves rows. Unless the model's log is set to less, the record of what was served is durable before
+/// this returns, so that a label that names the request id finds it, whatever happens to the server.
 pub(super) async fn serve(
     state: &InferenceState,
     call: Call<'_>,
@@ -102,12 +101,8 @@ async fn predict_and_record(
     }
     let predictions = served.predictions;
     state
-        .store
-        .write(Actor::system("gateway"), move |tx| {
-            tx.add_predictions(&predictions)?;
-            tx.bookkeeping();
-            Ok::<_, StoreError>(())
-        })
+        .log
+        .keep(&model, predictions)
         .await
         .map_err(|error| (StatusCode::SERVICE_UNAVAILABLE, error.to_string()))?;
     match served.outcome {

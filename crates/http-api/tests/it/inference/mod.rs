@@ -13,7 +13,7 @@ use mainspring_domain::delivery::Deployment;
 use mainspring_domain::registry::{ModelVersion, RegisteredModel, Stage};
 use mainspring_domain::{Actor, Clock as _, SystemClock};
 use mainspring_http_api::access::{AccessPolicy, Gate, guarded};
-use mainspring_http_api::inference::{InferenceState, router};
+use mainspring_http_api::inference::{InferenceState, PredictionLog, router};
 use mainspring_metadata_store::{Store, StoreError};
 use mainspring_serving::{EngineChoice, Gateway, ServerSettings};
 use mainspring_test_support::new_store;
@@ -75,6 +75,9 @@ impl World {
             concurrency: None,
             engine: EngineChoice::Auto,
             onnxruntime: None,
+            max_batch: 256,
+            batch_wait: Duration::ZERO,
+            warm_up: true,
             load_timeout: Duration::from_secs(120),
             request_timeout: Duration::from_secs(20),
             logs: dir.path().join("logs"),
@@ -91,6 +94,7 @@ impl World {
             store: store.clone(),
             gateway: Arc::clone(&gateway),
             repository: Arc::clone(&repository),
+            log: PredictionLog::new(store.clone(), Arc::clone(&config)),
             config,
         };
         let gate = Gate::new(store.clone(), Arc::new(SystemClock), AccessPolicy::default());
@@ -101,8 +105,14 @@ impl World {
     /// One model `m`, version 3, with the given input columns, whose worker does what a request's
     /// parameters say.
     pub(crate) async fn with(behaviour: Value) -> Self {
+        Self::configured(behaviour, "").await
+    }
+
+    /// The same with more configuration.
+    pub(crate) async fn configured(behaviour: Value, config: &str) -> Self {
         let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("../serving/tests/it/fake_python");
-        let world = Self::new(TempDir::new().unwrap(), python, "[project]\nname = \"t\"\n");
+        let config = format!("[project]\nname = \"t\"\n{config}");
+        let world = Self::new(TempDir::new().unwrap(), python, &config);
         let folder = models(world.dir.path()).join("m");
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join("behaviour.json"), behaviour.to_string()).unwrap();
