@@ -377,6 +377,28 @@ mod tests {
     }
 
     #[test]
+    fn rules_of_serving_are_read_and_checked() {
+        let model = "[project]\nname = \"x\"\n[model.m]\nrollout = \"r.yaml\"\n";
+        let rules = "[model.m.serving]\nqueue = 8\ntimeout = \"5s\"\n[model.m.log]\nmode = \"buffered\"\nsample = 0.1\n";
+        let config = Config::parse(&format!("{model}{rules}"), Path::new("mainspring.toml")).unwrap();
+        let m = &config.model["m"];
+        assert_eq!((m.serving.queue, m.serving.timeout.as_secs(), m.serving.max_batch), (8, 5, 256));
+        assert_eq!((m.log.mode, m.log.sample), (crate::LogMode::Buffered, 0.1));
+        for (rules, message) in [
+            ("[model.m.serving]\nqueue = 0\n", "mainspring.toml:6:1: model.m.serving: this value of `queue`"),
+            ("[model.m.serving]\nmax_batch = 0\n", "this value of `max_batch`"),
+            ("[model.m.serving]\nbatch_wait = \"1m\"\n", "this value of `batch_wait`"),
+            ("[model.m.serving]\nengine = \"triton\"\n", "unknown variant `triton`"),
+            ("[model.m.log]\nsample = 1.5\n", "this value of `sample`"),
+            ("[model.m.log]\nsample = nan\n", "this value of `sample`"),
+            ("[serving]\nonnxruntime = \"lib.so\"\n", "not an absolute path"),
+        ] {
+            let refused = refuse(&format!("{model}{rules}"));
+            assert!(refused.contains(message), "{refused}");
+        }
+    }
+
+    #[test]
     fn the_example_is_accepted() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/flights/mainspring.toml");
         let text = std::fs::read_to_string(path).unwrap();

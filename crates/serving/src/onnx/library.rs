@@ -121,7 +121,7 @@ fn in_package(package: &Path) -> Vec<PathBuf> {
 
 #[cfg(test)]
 mod tests {
-    use super::{in_environment, package_of};
+    use super::{environment, in_environment, package_of};
     use std::path::Path;
 
     #[test]
@@ -133,6 +133,13 @@ mod tests {
             std::fs::write(capi.join(name), "").unwrap();
         }
         assert_eq!(in_environment(folder.path()), [capi.join("libonnxruntime.so.1.32.0")]);
+    }
+
+    #[tokio::test]
+    async fn a_library_that_is_not_there_is_named_with_what_to_do() {
+        let chosen = Path::new("/nowhere/libonnxruntime.so");
+        let refused = environment(Some(chosen), Path::new("python3")).await.unwrap_err().to_string();
+        assert!(refused.contains("/nowhere/libonnxruntime.so") && refused.contains("[serving]"), "{refused}");
     }
 
     #[tokio::test]

@@ -1,6 +1,7 @@
 //! Inference, asked as clients ask.
 
 mod clients;
+mod log;
 mod others;
 mod protocol;
 
