@@ -4,6 +4,7 @@ use crate::commands::artifact_options::ArtifactOptions;
 use crate::error::{CliError, ExitCode};
 use crate::project;
 use crate::terminal::note;
+use axum::serve::ListenerExt as _;
 use clap::Args;
 use mainspring_automation::webhooks::{Sealer, Sender, WebhookSettings};
 use mainspring_automation::{Access, Config, Loop, LoopSettings};
@@ -113,6 +114,12 @@ impl Server {
         }
         let stopping = Arc::new(tokio::sync::Notify::new());
         let told = Arc::clone(&stopping);
+        // A small answer goes out at once.
+        let listener = listener.tap_io(|stream| {
+            if let Err(error) = stream.set_nodelay(true) {
+                tracing::debug!(%error, "TCP_NODELAY");
+            }
+        });
         let server = axum::serve(listener, app).with_graceful_shutdown(async move {
             told_to_stop().await;
             told.notify_one();

@@ -2,6 +2,7 @@
 //!
 //! A model's file is data, not code of its author: its operators are those of the runtime.
 
+mod batch;
 mod library;
 mod package;
 mod values;
@@ -10,9 +11,10 @@ pub(crate) use package::OnnxPackage;
 
 use crate::engine::{Answer, Description, Engine};
 use crate::{Rows, ServeError, ServerSettings, StartError};
+use batch::{Waiting, lost};
 use ort::environment::Environment;
 use ort::logging::LogLevel;
-use ort::session::{RunOptions, Session};
+use ort::session::Session;
 use serde_json::Value;
 use std::path::Path;
 use std::pin::Pin;
@@ -24,18 +26,22 @@ use values::Port;
 
 /// A run that is expected to take longer goes to a thread of its own, so that it holds up nobody else.
 const QUICK: Duration = Duration::from_micros(500);
+/// Times that a model is asked before it counts as ready: the first run is by far the slowest.
+const WARM_UPS: usize = 3;
 
 /// A loaded model with its sessions.
 pub(crate) struct OnnxModel {
     pool: Arc<Pool>,
     description: Description,
     limit: Duration,
+    max_batch: usize,
 }
 
 struct Pool {
     ports: Vec<Port>,
     free: Mutex<Vec<Session>>,
     turns: Semaphore,
+    waiting: Waiting,
     /// What a row took lately, in nanoseconds.
     row_ns: AtomicU64,
 }
@@ -67,47 +73,75 @@ impl OnnxModel {
             turns: Semaphore::new(sessions.len()),
             ports,
             free: Mutex::new(sessions),
+            waiting: Waiting::default(),
             row_ns: AtomicU64::new(0),
         };
-        Ok(Self { pool: Arc::new(pool), description, limit: settings.request_timeout })
+        let model = Self {
+            pool: Arc::new(pool),
+            description,
+            limit: settings.request_timeout,
+            max_batch: settings.max_batch,
+        };
+        if settings.warm_up {
+            model.warm_up().await;
+        }
+        Ok(model)
+    }
+
+    /// Asks for rows that say nothing, so that the first request finds everything in place. A model that
+    /// refuses them answers requests all the same.
+    async fn warm_up(&self) {
+        let Some(rows) = values::blank(&self.pool.ports) else { return };
+        for _ in 0..WARM_UPS {
+            if let Err(error) = self.ask(&rows).await {
+                tracing::debug!(%error, "the model was not warmed up");
+            }
+        }
     }
 
     async fn ask(&self, rows: &Rows) -> Answer {
-        let timeout = || ServeError::Timeout(self.limit.as_secs());
-        let turn =
-            tokio::time::timeout(self.limit, self.pool.turns.acquire()).await.map_err(|_| timeout())?;
-        let turn = turn.map_err(|_| ServeError::NotReady)?;
-        if self.pool.is_quick(rows.data.len()) {
-            return self.pool.run(rows, None);
+        let answer = tokio::time::timeout(self.limit, self.in_turn(rows)).await;
+        answer.unwrap_or_else(|_| Err(ServeError::Timeout(self.limit.as_secs())))
+    }
+
+    async fn in_turn(&self, rows: &Rows) -> Answer {
+        let pool = &self.pool;
+        if pool.is_quick(rows.data.len()) {
+            let _turn = pool.turns.acquire().await.map_err(|_| ServeError::NotReady)?;
+            return pool.run(rows);
         }
-        let options = RunOptions::new().map_err(|error| ServeError::Model(error.to_string()))?;
-        let options = Arc::new(options);
-        let (pool, rows, given) = (Arc::clone(&self.pool), rows.clone(), Arc::clone(&options));
-        // The turn is given back when the session is: a run cannot be left before its end.
-        turn.forget();
-        let running = tokio::task::spawn_blocking(move || {
-            let answer = pool.run(&rows, Some(&given));
-            pool.turns.add_permits(1);
-            answer
-        });
-        match tokio::time::timeout(self.limit, running).await {
-            Ok(answer) => answer.unwrap_or_else(|error| Err(ServeError::Model(error.to_string()))),
-            Err(_) => {
-                // The run ends at its next operator.
-                let _ = options.terminate();
-                Err(timeout())
-            }
+        let mut answer = pool.waiting.push(rows.clone());
+        loop {
+            let turn = tokio::select! {
+                biased;
+                answer = &mut answer => return answer.unwrap_or_else(|_| Err(lost())),
+                turn = pool.turns.acquire() => turn.map_err(|_| ServeError::NotReady)?,
+            };
+            // Who has the turn takes the oldest, whoever asked for it; so this request may still wait.
+            let Some(batch) = pool.waiting.take(self.max_batch) else {
+                // Nobody waits any more: this one is at work.
+                drop(turn);
+                return answer.await.unwrap_or_else(|_| Err(lost()));
+            };
+            // The turn is given back when the session is: a run cannot be left before its end.
+            turn.forget();
+            let pool = Arc::clone(pool);
+            tokio::task::spawn_blocking(move || {
+                batch.run(|rows| pool.run(rows));
+                pool.turns.add_permits(1);
+            });
         }
     }
 }
 
-/// One thread per run: requests are what runs beside each other.
+/// One thread per run: requests are what runs beside each other. What goes wrong in a run is told to the one
+/// who asked, so the runtime need not log it too.
 fn session(environment: &Environment, file: &Path) -> Result<Session, String> {
     let made = || -> ort::Result<Session> {
         Session::builder(environment)?
             .with_intra_threads(1)?
             .with_inter_threads(1)?
-            .with_log_level(LogLevel::Error)?
+            .with_log_level(LogLevel::Fatal)?
             .commit_from_file(file)
     };
     made().map_err(|error| error.to_string())
@@ -119,7 +153,7 @@ impl Pool {
         expected > 0 && Duration::from_nanos(expected) < QUICK
     }
 
-    fn run(&self, rows: &Rows, options: Option<&RunOptions>) -> Answer {
+    fn run(&self, rows: &Rows) -> Answer {
         let one_by_one = rows.data.len() > 1 && self.ports.iter().any(Port::takes_one_row);
         let Some(mut session) = lock(&self.free).pop() else { return Err(ServeError::NotReady) };
         let began = Instant::now();
@@ -127,13 +161,13 @@ impl Pool {
             let mut predictions = Vec::with_capacity(rows.data.len());
             let mut each = rows.data.iter().map(|row| {
                 let one = Rows { columns: rows.columns.clone(), data: vec![row.clone()] };
-                predictions.extend(self.run_once(&mut session, &one, options)?);
+                predictions.extend(self.run_once(&mut session, &one)?);
                 Ok(())
             });
             let all = each.try_for_each(|done: Result<(), ServeError>| done);
             all.map(|()| predictions)
         } else {
-            self.run_once(&mut session, rows, options)
+            self.run_once(&mut session, rows)
         };
         let took =
             u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX) / rows.data.len().max(1) as u64;
@@ -144,13 +178,9 @@ impl Pool {
         answer
     }
 
-    fn run_once(&self, session: &mut Session, rows: &Rows, options: Option<&RunOptions>) -> Answer {
+    fn run_once(&self, session: &mut Session, rows: &Rows) -> Answer {
         let inputs = values::inputs(&self.ports, rows)?;
-        let failed = |error: ort::Error| ServeError::Model(error.to_string());
-        let outputs = match options {
-            None => session.run(inputs).map_err(failed)?,
-            Some(options) => session.run_with_options(inputs, options).map_err(failed)?,
-        };
+        let outputs = session.run(inputs).map_err(|error| ServeError::Model(error.to_string()))?;
         values::predictions(&outputs, rows.data.len())
     }
 }

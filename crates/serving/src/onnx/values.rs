@@ -80,6 +80,31 @@ fn dtype(element: TensorElementType) -> Option<&'static str> {
     })
 }
 
+/// Values of a made-up row at most.
+const MOST_BLANK: i64 = 1_000_000;
+
+/// A row of zeros and empty texts; none when it would be large.
+pub(super) fn blank(ports: &[Port]) -> Option<Rows> {
+    let size =
+        |port: &Port| port.sides.iter().skip(1).fold(1_i64, |size, side| size.saturating_mul((*side).max(1)));
+    if ports.iter().map(size).fold(0_i64, i64::saturating_add) > MOST_BLANK {
+        return None;
+    }
+    let cell = |port: &Port| {
+        let zero = match port.element {
+            TensorElementType::String => Value::from(""),
+            TensorElementType::Bool => Value::from(false),
+            _ => Value::from(0),
+        };
+        let sides = port.sides.get(1..).unwrap_or_default().iter();
+        sides.rev().fold(zero, |inner, side| Value::Array(vec![inner; usize::try_from(*side).unwrap_or(1)]))
+    };
+    Some(Rows {
+        columns: Some(ports.iter().map(|port| port.name.clone()).collect()),
+        data: vec![ports.iter().map(cell).collect()],
+    })
+}
+
 /// The inputs of a run.
 pub(super) type Inputs<'a> = Vec<(&'a str, SessionInputValue<'static>)>;
 
