@@ -1,5 +1,6 @@
 //! Inference, asked as clients ask.
 
+mod access;
 mod clients;
 mod log;
 mod others;
@@ -31,6 +32,7 @@ pub(crate) struct World {
     pub(crate) store: Store,
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) repository: Arc<Repository>,
+    state: InferenceState,
     pub(crate) routes: Router,
 }
 
@@ -59,6 +61,10 @@ impl Reply {
 /// Where a test's models are, by name, below the server's folder.
 pub(crate) fn models(dir: &Path) -> PathBuf {
     dir.join("artifacts/m")
+}
+
+fn behind(state: &InferenceState, policy: AccessPolicy) -> Router {
+    guarded(router(state.clone()), Gate::new(state.store.clone(), Arc::new(SystemClock), policy))
 }
 
 impl World {
@@ -98,9 +104,13 @@ impl World {
             log: PredictionLog::new(store.clone(), Arc::clone(&config)),
             config,
         };
-        let gate = Gate::new(store.clone(), Arc::new(SystemClock), AccessPolicy::default());
-        let routes = guarded(router(state), gate);
-        Self { dir, store, gateway, repository, routes }
+        let routes = behind(&state, AccessPolicy::default());
+        Self { dir, store, gateway, repository, state, routes }
+    }
+
+    /// Asks for a login from now on.
+    pub(crate) fn ask_for_login(&mut self) {
+        self.routes = behind(&self.state, AccessPolicy { login: true, ..AccessPolicy::default() });
     }
 
     /// One model `m`, version 3, with the given input columns, whose worker does what a request's
