@@ -4,7 +4,7 @@
 use super::InferenceState;
 use axum::extract::State;
 use axum::http::header;
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse as _, Response};
 use mainspring_serving::{BUCKETS_US, Counts};
 use std::fmt::Write as _;
 
