@@ -37,4 +37,10 @@ pub(crate) trait Engine: Send + Sync {
         rows: &'a Rows,
         params: &'a Value,
     ) -> Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
+
+    /// The rows of a Parquet file.
+    fn read_parquet<'a>(
+        &'a self,
+        file: &'a [u8],
+    ) -> Pin<Box<dyn Future<Output = Result<Rows, ServeError>> + Send + 'a>>;
 }

@@ -2,10 +2,10 @@
 
 use super::InferenceState;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use mainspring_domain::Timestamp;
 use mainspring_domain::ab::AbRequest;
-use mainspring_domain::{Actor, Timestamp};
-use mainspring_metadata_store::StoreError;
-use mainspring_serving::{Caller, Rows, ServeError};
+use mainspring_domain::monitoring::Prediction;
+use mainspring_serving::{Assigned, Caller, Rows, ServeError};
 use serde_json::Value;
 
 /// The request's id: taken from the client, or made here; the answer carries it.
@@ -46,8 +46,8 @@ pub(super) fn answer_headers(request_id: &str, version: u32) -> HeaderMap {
 /// A request that has no answer: status and text.
 pub(super) type Refusal = (StatusCode, String);
 
-/// Serves rows. The record of what was served is durable before this returns, so that a label that
-/// names the request id finds it, whatever happens to the server.
+/// Serves rows. Unless the model's log is set to less, the record of what was served is durable before
+/// this returns, so that a label that names the request id finds it, whatever happens to the server.
 pub(super) async fn serve(
     state: &InferenceState,
     call: Call<'_>,
@@ -107,32 +107,30 @@ async fn predict_and_record(
         // The client's mistake says nothing of the model.
         return Err(refusal(error));
     }
-    let (predictions, assigned) = (served.predictions, served.assigned);
+    let predictions = served.predictions;
+    let requests = served.assigned.map(|assigned| counted(&assigned, &predictions)).unwrap_or_default();
     state
-        .store
-        .write(Actor::system("gateway"), move |tx| {
-            tx.add_predictions(&predictions)?;
-            for (assigned, prediction) in
-                assigned.iter().flat_map(|one| predictions.iter().map(move |row| (one, row)))
-            {
-                tx.add_ab_request(&AbRequest {
-                    request: prediction.id.clone(),
-                    test: assigned.test.clone(),
-                    phase: assigned.phase,
-                    unit: assigned.unit.clone(),
-                    arm: assigned.arm,
-                    time: prediction.time,
-                })?;
-            }
-            tx.bookkeeping();
-            Ok::<_, StoreError>(())
-        })
+        .log
+        .keep(&model, predictions, requests)
         .await
         .map_err(|error| (StatusCode::SERVICE_UNAVAILABLE, error.to_string()))?;
     match served.outcome {
         Ok(predictions) => Ok(Answer { request_id, version: served.version, predictions }),
         Err(error) => Err(refusal(&error)),
     }
+}
+
+/// The rows of a request as those of a unit in an A/B test.
+fn counted(assigned: &Assigned, rows: &[Prediction]) -> Vec<AbRequest> {
+    let request = |row: &Prediction| AbRequest {
+        request: row.id.clone(),
+        test: assigned.test.clone(),
+        phase: assigned.phase,
+        unit: assigned.unit.clone(),
+        arm: assigned.arm,
+        time: row.time,
+    };
+    rows.iter().map(request).collect()
 }
 
 /// What a refused id is answered with.
@@ -142,8 +140,33 @@ pub(super) fn is_acceptable(id: &str) -> bool {
     (1..=128).contains(&id.len()) && !id.chars().any(char::is_control)
 }
 
+/// Names the model when several are deployed.
+const MODEL: &str = "x-mainspring-model";
+
+/// The model meant where a path names none: that of the header, or the only one.
+///
+/// # Errors
+/// When there is a choice.
+pub(super) fn model_meant(state: &InferenceState, headers: &HeaderMap) -> Result<String, String> {
+    if let Some(name) = headers.get(MODEL) {
+        return name.to_str().map(str::to_owned).map_err(|_| format!("{MODEL} is not readable text"));
+    }
+    let deployed = state.gateway.views();
+    match deployed.as_slice() {
+        [only] => Ok(only.model.clone()),
+        [] => match state.config.model.keys().next() {
+            Some(name) => Ok(name.clone()),
+            None => Err("no model is deployed".to_owned()),
+        },
+        several => {
+            let names: Vec<&str> = several.iter().map(|view| view.model.as_str()).collect();
+            Err(format!("several models are deployed ({}); name one in the header {MODEL}", names.join(", ")))
+        }
+    }
+}
+
 /// The status of each failure. What the client did wrong is 400; what may go away is 503.
-fn refusal(error: &ServeError) -> Refusal {
+pub(super) fn refusal(error: &ServeError) -> Refusal {
     let status = match error {
         ServeError::NotDeployed(_) | ServeError::NotLoaded { .. } => StatusCode::NOT_FOUND,
         ServeError::Signature(_) | ServeError::Input(_) => StatusCode::BAD_REQUEST,

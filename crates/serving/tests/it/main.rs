@@ -4,5 +4,6 @@
 mod gateway;
 mod loading;
 mod model;
+mod onnx;
 mod requests;
 mod signatures;
