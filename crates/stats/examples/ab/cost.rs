@@ -78,7 +78,7 @@ pub(crate) fn report() {
         black_box(second);
         let cost = start.elapsed().as_nanos() as f64 / units.len() as f64;
         let (places, pairs) = spread(hashing);
-        println!("| {name} | {cost:.0} | {places:.3} | {pairs:.3} |");
+        println!("| {name} | {cost:.0} | {places:.1e} | {pairs:.2} |");
     }
     println!("\n{} million users, {METRICS} metrics, 2 arms:\n", CHUNK * CHUNKS / 1_000_000);
     println!("| analysis | CPU s | s |\n|---|---:|---:|");
