@@ -311,3 +311,49 @@ async fn a_version_passes_its_stages_in_order_each_with_a_route_of_its_own() {
     assert_eq!(project.running().gateway.views().len(), 1, "stages are no models of their own");
     assert_eq!(project.stage(1).await, Stage::Production);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_metrics_server_that_does_not_answer_holds_nobody_up() {
+    // It takes connections and says nothing.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", silent.local_addr().unwrap());
+    let mut project = Project::new();
+    project.file("rollout.yaml", &by_prometheus(&address));
+    project.configure("[monitor.flights]", "[model.flights.stage.staging]\n[monitor.flights]");
+    project.start().await;
+    let delivery = project.running().delivery.clone();
+    let release = async |route: &'static str, version: u32| {
+        let (delivery, store) = (delivery.clone(), project.store());
+        let asked = store.write(Actor::user("ada"), move |tx| {
+            let asked = delivery.request(tx, (route, version), ("user:ada", "test"));
+            tx.bookkeeping();
+            asked
+        });
+        asked.await.map_err(|error: mainspring_automation::AutomationError| error.to_string()).unwrap();
+    };
+    for version in [1, 2, 3] {
+        project.register(version, json!({ "answer": version })).await;
+        release("flights@staging", version).await;
+        until("staging", async || asked(&project, "flights@staging", "1").await == Some(version)).await;
+        let stable =
+            async || project.read(|tx| tx.deployment("flights@staging")).await.and_then(|found| found.stable);
+        until("staging in charge", async || stable().await == Some(version)).await;
+        if version < 3 {
+            release("flights", version).await;
+            until("the rollout", async || {
+                project.read(|tx| tx.rollouts(Some("flights"), 9)).await.len() == version as usize
+            })
+            .await;
+        }
+        if version == 1 {
+            project.until_all_from(1).await;
+        }
+    }
+    // Version 2 measures and waits; version 3 went to staging meanwhile.
+    let rollout = project.read(|tx| tx.rollouts(Some("flights"), 1)).await.remove(0);
+    assert_eq!((rollout.version, &rollout.state["step"]), (2, &json!(1)));
+    let began = Instant::now();
+    let phase = delivery.command(&rollout.id, Actor::user("ada"), Event::Abort("no".into())).await.unwrap();
+    assert_eq!(phase, Some(Phase::Degraded));
+    assert!(began.elapsed() < Duration::from_secs(2));
+}
