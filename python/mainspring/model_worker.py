@@ -21,9 +21,6 @@ from typing import Any
 
 from mainspring.framing import FrameStream
 
-MOST_ROWS = 256
-"""Rows predicted at once."""
-
 MOST_WAITING = 4096
 """Requests taken from the socket ahead of their turn."""
 
@@ -34,7 +31,9 @@ MOST_TRACEBACKS = 100
 class Worker:
     """Answers requests of one model, predicting together what arrived together."""
 
-    def __init__(self, stream: FrameStream, model: Any):
+    def __init__(self, stream: FrameStream, model: Any, max_batch: int = 256, batch_wait: float = 0.0):
+        self._max_batch = max_batch
+        self._batch_wait = batch_wait
         self._stream = stream
         self._model = model
         self._schema = model.metadata.get_input_schema()
@@ -54,6 +53,8 @@ class Worker:
             if first is None:
                 return False
             self._waiting.append(first)
+            if self._batch_wait and _batchable(first) and len(first["data"]) < self._max_batch:
+                time.sleep(self._batch_wait)
         while len(self._waiting) < MOST_WAITING and (message := self._stream.receive_ready()) is not None:
             self._waiting.append(message)
         return True
@@ -67,7 +68,7 @@ class Worker:
             alike = request is first or (
                 _batchable(first) and _batchable(request) and request["columns"] == first["columns"]
             )
-            if alike and (not batch or rows + size <= MOST_ROWS):
+            if alike and (not batch or rows + size <= self._max_batch):
                 batch.append(request)
                 rows += size
             else:
@@ -99,9 +100,11 @@ class Worker:
     def _predict_alone(self, request: dict[str, Any]) -> dict[str, Any]:
         from mlflow.exceptions import MlflowException
 
-        from mainspring.tables import InputError
+        from mainspring.tables import InputError, decode_parquet
 
         try:
+            if "parquet" in request:
+                return {"predictions": [decode_parquet(request["parquet"])]}
             if not isinstance(request.get("data"), list):
                 raise InputError("a request needs data: a list of rows")
             return {"predictions": self._predict(request.get("columns"), request["data"], request.get("params"))}
@@ -142,7 +145,7 @@ def _error(error: BaseException, kind: str, message: str | None = None) -> dict[
     }
 
 
-def load(stream: FrameStream, folder: str) -> Any:
+def load(stream: FrameStream, folder: str, warm: bool = False) -> Any:
     """Load the model and announce the result; None if it failed."""
     started = time.monotonic()
     try:
@@ -152,6 +155,8 @@ def load(stream: FrameStream, folder: str) -> Any:
 
         model = mlflow.pyfunc.load_model(folder)
         signature = model.metadata.signature
+        if warm:
+            warm_up(model)
         ready = {
             "type": "ready",
             "pid": os.getpid(),
@@ -168,6 +173,21 @@ def load(stream: FrameStream, folder: str) -> Any:
     return model
 
 
+def warm_up(model: Any) -> None:
+    """Ask the model once, with its own example or a row of zeros: the first answer is the slowest."""
+    from mainspring.tables import zero_row
+
+    try:
+        example = model.input_example if model.metadata.saved_input_example_info else None
+        if example is None:
+            example = zero_row(model.metadata.get_input_schema())
+        if example is not None:
+            model.predict(example)
+    except Exception as error:
+        # A made-up row may well be refused; requests are answered all the same.
+        print(f"the model was not warmed up: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+
+
 def take_socket() -> socket.socket:
     """The socket on descriptor 0, moved out of reach of the model's code."""
     connection = socket.socket(fileno=os.dup(0))
@@ -180,15 +200,18 @@ def take_socket() -> socket.socket:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", required=True, help="folder of an MLflow model")
+    parser.add_argument("--max-batch", type=int, default=256, help="rows predicted at once")
+    parser.add_argument("--batch-wait-ms", type=int, default=0, help="how long a first request waits for others")
+    parser.add_argument("--warm-up", action="store_true", help="ask the model once before it is ready")
     options = parser.parse_args()
     # A request has few rows: threads would cost more than they save.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     stream = FrameStream(take_socket())
     try:
-        model = load(stream, options.model)
+        model = load(stream, options.model, options.warm_up)
         if model is None:
             return 1
-        Worker(stream, model).serve()
+        Worker(stream, model, options.max_batch, options.batch_wait_ms / 1000).serve()
     except (BrokenPipeError, ConnectionResetError):
         # The server has gone; so does its worker.
         pass

@@ -5,6 +5,7 @@ environment has.
 """
 
 import base64
+import io
 import math
 from collections.abc import Callable
 from typing import Any
@@ -60,6 +61,17 @@ def model_input(columns: list[str] | None, rows: list[Any], schema: Any) -> Any:
     return table
 
 
+def zero_row(schema: Any) -> Any:
+    """A row that says nothing, in the form that the model takes; None when that is not known."""
+    if schema is None:
+        return None
+    if schema.is_tensor_spec():
+        arrays = [np.zeros([1 if side < 0 else side for side in spec.shape], spec.type) for spec in schema.inputs]
+        return arrays[0] if len(arrays) == 1 else dict(zip(schema.input_names(), arrays))
+    blank = {"string": "", "boolean": False, "datetime": "1970-01-01", "binary": ""}
+    return model_input(schema.input_names(), [[blank.get(_type_name(spec), 0) for spec in schema.inputs]], schema)
+
+
 def json_rows(result: Any) -> Any:
     """A prediction as JSON; what is not finite becomes null."""
     if isinstance(result, pd.DataFrame):
@@ -74,6 +86,8 @@ def json_rows(result: Any) -> Any:
         return json_rows(result.item())
     if isinstance(result, float):
         return result if math.isfinite(result) else None
+    if isinstance(result, bytes):
+        return base64.b64encode(result).decode()
     if result is None or result is pd.NA or result is pd.NaT:
         return None
     if isinstance(result, bool | int | str):
@@ -81,6 +95,18 @@ def json_rows(result: Any) -> Any:
     if hasattr(result, "isoformat"):
         return result.isoformat()
     raise TypeError(f"the model returned a {type(result).__name__}, which cannot be sent as JSON")
+
+
+def decode_parquet(body: str) -> dict[str, Any]:
+    """The columns and rows of a Parquet file, which comes as base64 text."""
+    try:
+        table = pd.read_parquet(io.BytesIO(base64.b64decode(body)))
+    except ImportError as error:
+        raise InputError(f"the model's environment cannot read Parquet: {error}") from None
+    except Exception as error:
+        raise InputError(f"the Parquet file cannot be read: {error}") from None
+    rows = [[json_rows(value) for value in row] for row in table.itertuples(index=False, name=None)]
+    return {"columns": [str(name) for name in table.columns], "data": rows}
 
 
 def _type_name(spec: Any) -> str:

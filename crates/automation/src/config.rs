@@ -1,5 +1,6 @@
 //! `mainspring.toml`: what the loop watches, triggers, requires and retrains.
 
+use crate::serving_rules::{LogRules, Serving, ServingRules};
 use mainspring_domain::delivery::STAGES;
 use mainspring_expressions::duration;
 use serde::{Deserialize, Deserializer};
@@ -45,6 +46,9 @@ pub struct Config {
     /// What is watched in production, by model.
     #[serde(default)]
     pub monitor: BTreeMap<String, Monitor>,
+    /// How models are served.
+    #[serde(default)]
+    pub serving: Serving,
     /// Who may call the server.
     #[serde(default)]
     pub access: Access,
@@ -133,6 +137,12 @@ pub struct ModelRules {
     /// Stages that versions pass before production, by name.
     #[serde(default)]
     pub stage: BTreeMap<String, StageRules>,
+    /// How it is served.
+    #[serde(default)]
+    pub serving: ServingRules,
+    /// What is kept of its predictions.
+    #[serde(default)]
+    pub log: LogRules,
 }
 
 /// `[model.NAME.stage.STAGE]`
@@ -192,7 +202,7 @@ const fn default_workers() -> usize {
     1
 }
 
-fn read_duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+pub(crate) fn read_duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(deserializer)?;
     duration::parse(&text).map_err(serde::de::Error::custom)
 }
@@ -280,6 +290,26 @@ impl Config {
                 place(&format!("[model.{name}]"), 0, "workers"),
                 format!("model.{name}: {} workers are not possible", rules.workers),
                 "use 1 to 16",
+            ));
+        }
+        for (name, rules) in &config.model {
+            let mistakes = [("serving", rules.serving.mistake()), ("log", rules.log.mistake())];
+            for (table, mistake) in mistakes {
+                if let Some((key, hint)) = mistake {
+                    let header = format!("[model.{name}.{table}]");
+                    return Err(error(
+                        place(&header, 0, key),
+                        format!("model.{name}.{table}: this value of `{key}` is not possible"),
+                        hint,
+                    ));
+                }
+            }
+        }
+        if config.serving.onnxruntime.as_deref().is_some_and(|path| !path.is_absolute()) {
+            return Err(error(
+                place("[serving]", 0, "onnxruntime"),
+                "serving: `onnxruntime` is not an absolute path".to_owned(),
+                "name the file, as /usr/lib/libonnxruntime.so.1.32.0, or leave it out to have it looked for",
             ));
         }
         Ok(config)
@@ -371,6 +401,28 @@ mod tests {
         );
         let window = refuse("[project]\nname = \"x\"\n[monitor.m]\nlabel = \"y\"\nwindow = 3\n");
         assert!(window.starts_with("mainspring.toml:5:1: monitor.m: a window of 3 labels"), "{window}");
+    }
+
+    #[test]
+    fn rules_of_serving_are_read_and_checked() {
+        let model = "[project]\nname = \"x\"\n[model.m]\nrollout = \"r.yaml\"\n";
+        let rules = "[model.m.serving]\nqueue = 8\ntimeout = \"5s\"\n[model.m.log]\nmode = \"buffered\"\nsample = 0.1\n";
+        let config = Config::parse(&format!("{model}{rules}"), Path::new("mainspring.toml")).unwrap();
+        let m = &config.model["m"];
+        assert_eq!((m.serving.queue, m.serving.timeout.as_secs(), m.serving.max_batch), (8, 5, 256));
+        assert_eq!((m.log.mode, m.log.sample), (crate::LogMode::Buffered, 0.1));
+        for (rules, message) in [
+            ("[model.m.serving]\nqueue = 0\n", "mainspring.toml:6:1: model.m.serving: this value of `queue`"),
+            ("[model.m.serving]\nmax_batch = 0\n", "this value of `max_batch`"),
+            ("[model.m.serving]\nbatch_wait = \"1m\"\n", "this value of `batch_wait`"),
+            ("[model.m.serving]\nengine = \"triton\"\n", "unknown variant `triton`"),
+            ("[model.m.log]\nsample = 1.5\n", "this value of `sample`"),
+            ("[model.m.log]\nsample = nan\n", "this value of `sample`"),
+            ("[serving]\nonnxruntime = \"lib.so\"\n", "not an absolute path"),
+        ] {
+            let refused = refuse(&format!("{model}{rules}"));
+            assert!(refused.contains(message), "{refused}");
+        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod prometheus;
 mod reactions;
 mod repository;
 mod runner;
+mod serving_rules;
 mod shadow;
 mod triggers;
 mod watch;
@@ -25,6 +26,7 @@ pub use config::{Access, Config, ConfigError};
 pub use delivery::Delivery;
 pub use engine::{Importer, Loop, LoopSettings};
 pub use repository::Repository;
+pub use serving_rules::{EngineName, LogMode, LogRules, Serving, ServingRules};
 pub use shadow::Comparison;
 
 use mainspring_metadata_store::StoreError;

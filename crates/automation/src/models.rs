@@ -1,10 +1,12 @@
 //! Registered versions as files that a worker can load.
 
+use crate::config::Config;
 use mainspring_artifact_store::Artifacts;
 use mainspring_domain::registry::ModelVersion;
 use mainspring_metadata_store::{Store, StoreError};
 use mainspring_serving::{ModelServer, ServerSettings};
 use mainspring_tables::Profile;
+use std::sync::Arc;
 
 /// Where in a run's artifacts the profile of its training data lies.
 const PROFILE: &str = "mainspring/profile.json";
@@ -15,6 +17,7 @@ const PROFILE_LIMIT: u64 = 64 << 20;
 pub(crate) struct ModelFiles {
     pub(crate) store: Store,
     pub(crate) artifacts: Artifacts,
+    pub(crate) config: Arc<Config>,
     pub(crate) settings: ServerSettings,
 }
 
@@ -29,7 +32,8 @@ impl ModelFiles {
         let found = self.version(model, version).await?;
         let place = self.artifacts.locate(&found.storage_location).map_err(|error| error.to_string())?;
         let folder = place.store.local_folder(&place.path).await.map_err(|error| error.to_string())?;
-        let settings = ServerSettings { workers, ..self.settings.clone() };
+        let rules = self.config.model.get(model).map(|rules| rules.serving.clone()).unwrap_or_default();
+        let settings = rules.apply(&self.settings, workers);
         let name = format!("{model}/{version}");
         ModelServer::start(&name, folder, settings).await.map_err(|error| error.to_string())
     }

@@ -31,7 +31,8 @@ impl Repository {
         config: Arc<Config>,
         settings: ServerSettings,
     ) -> Self {
-        let models = Arc::new(ModelFiles { store: store.clone(), artifacts, settings });
+        let models =
+            Arc::new(ModelFiles { store: store.clone(), artifacts, config: Arc::clone(&config), settings });
         let (_, leads) = watch::channel(true);
         Self { store, gateway, models, config, leads }
     }

@@ -37,4 +37,16 @@ pub(crate) trait Engine: Send + Sync {
         rows: &'a Rows,
         params: &'a Value,
     ) -> Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
+
+    /// The rows of a Parquet file.
+    fn read_parquet<'a>(
+        &'a self,
+        file: &'a [u8],
+    ) -> Pin<Box<dyn Future<Output = Result<Rows, ServeError>> + Send + 'a>>;
+}
+
+/// What a model that runs without Python says to a Parquet file.
+pub(crate) fn no_parquet() -> ServeError {
+    let message = "Parquet is read by Python workers, and this model runs without; send JSON or CSV";
+    ServeError::Input(message.to_owned())
 }

@@ -1,6 +1,8 @@
 //! Models that answer: worker processes and the gateway that spreads requests over versions.
 //!
-//! A model runs in Python worker processes of the user's environment; the server never loads it.
+//! An ONNX model runs in this process, by the ONNX Runtime of the user's environment, and so does a LightGBM
+//! booster, read from its text; any other in Python
+//! worker processes of that environment: the server never loads what is code.
 //! [`ModelServer`] keeps the workers of one version alive, [`Gateway`] holds the route of each
 //! model and assigns each request to a version. What was served comes back as a
 //! [`Prediction`](mainspring_domain::monitoring::Prediction) for the caller to store.
@@ -8,7 +10,10 @@
 mod engine;
 mod frames;
 mod gateway;
+mod lightgbm;
 mod mirror;
+mod onnx;
+mod package;
 mod python;
 mod routing;
 mod server;
@@ -20,14 +25,14 @@ pub use engine::Description;
 pub use gateway::{Assign, Gateway, RouteView, Served, ServedVersion, score};
 pub use mirror::{Live, Mirrored, Mirrors};
 pub use routing::Caller;
-pub use server::{ModelServer, ServerSettings};
+pub use server::{EngineChoice, ModelServer, ServerSettings};
 pub use signature::{ColumnSpec, SignatureError};
 pub use statistics::{BUCKETS_US, Counts};
 
 use thiserror::Error;
 
 /// A set of rows: column names (absent for plain arrays) and the rows' values.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Deserialize)]
 pub struct Rows {
     /// The names, or `None` for unnamed columns.
     pub columns: Option<Vec<String>>,

@@ -62,13 +62,28 @@ impl PythonWorkers {
     }
 
     async fn ask(&self, rows: &Rows, params: &Value) -> Answer {
-        let worker = {
-            let workers = self.workers.read().unwrap_or_else(PoisonError::into_inner);
-            workers.iter().filter(|worker| worker.is_alive()).min_by_key(|worker| worker.load()).cloned()
-        };
-        let worker = worker.ok_or(ServeError::NotReady)?;
+        let worker = self.free()?;
+        self.in_time(&worker, worker.predict(rows, params)).await
+    }
+
+    async fn decode(&self, file: &[u8]) -> Result<Rows, ServeError> {
+        let worker = self.free()?;
+        let answer = self.in_time(&worker, worker.read_parquet(file)).await?;
+        let table = answer.into_iter().next().unwrap_or_default();
+        serde_json::from_value(table)
+            .map_err(|error| ServeError::Model(format!("the worker's table: {error}")))
+    }
+
+    /// The worker that has the least to do.
+    fn free(&self) -> Result<Arc<Worker>, ServeError> {
+        let workers = self.workers.read().unwrap_or_else(PoisonError::into_inner);
+        let alive = workers.iter().filter(|worker| worker.is_alive());
+        alive.min_by_key(|worker| worker.load()).cloned().ok_or(ServeError::NotReady)
+    }
+
+    async fn in_time(&self, worker: &Worker, answer: impl Future<Output = Answer>) -> Answer {
         let limit = self.settings.request_timeout;
-        match tokio::time::timeout(limit, worker.predict(rows, params)).await {
+        match tokio::time::timeout(limit, answer).await {
             Ok(answer) => answer,
             Err(_) => {
                 // A worker that hangs would make everybody after this request wait as well; one that
@@ -101,6 +116,13 @@ impl Engine for PythonWorkers {
         params: &'a Value,
     ) -> Pin<Box<dyn Future<Output = Answer> + Send + 'a>> {
         Box::pin(self.ask(rows, params))
+    }
+
+    fn read_parquet<'a>(
+        &'a self,
+        file: &'a [u8],
+    ) -> Pin<Box<dyn Future<Output = Result<Rows, ServeError>> + Send + 'a>> {
+        Box::pin(self.decode(file))
     }
 }
 

@@ -1,6 +1,9 @@
 //! One version of a model at work: its engine, who gets in, and what is counted.
 
 use crate::engine::{Answer, Description, Engine};
+use crate::lightgbm::LightGbmModel;
+use crate::onnx::OnnxModel;
+use crate::package::{Format, Package};
 use crate::python::PythonWorkers;
 use crate::signature::{ColumnSpec, enforce};
 use crate::statistics::{Counts, Statistics};
@@ -23,6 +26,16 @@ pub struct ServerSettings {
     pub queue: usize,
     /// Requests that may be with the engine at once; none for as many as the queue has.
     pub concurrency: Option<usize>,
+    /// What runs the model.
+    pub engine: EngineChoice,
+    /// The library of ONNX Runtime; none to look for it.
+    pub onnxruntime: Option<PathBuf>,
+    /// Rows that a Python worker predicts in one call at most, when requests that wait are put together.
+    pub max_batch: usize,
+    /// How long the first request of such a batch waits for others.
+    pub batch_wait: Duration,
+    /// Whether the model is asked once before it counts as ready.
+    pub warm_up: bool,
     /// How long a model may take to load.
     pub load_timeout: Duration,
     /// How long a request may take.
@@ -31,6 +44,16 @@ pub struct ServerSettings {
     pub logs: PathBuf,
     /// What the workers find in `MAINSPRING_ROLE`: `serving` for live traffic, `testing` for a battery.
     pub role: &'static str,
+}
+
+/// What runs a model.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EngineChoice {
+    /// In this process what can be run here, in Python workers all else.
+    #[default]
+    Auto,
+    /// Python workers, whatever the model.
+    Python,
 }
 
 /// One version at work. Its processes end when it is dropped.
@@ -48,12 +71,25 @@ impl ModelServer {
     /// # Errors
     /// When the engine cannot be started or cannot load the model.
     pub async fn start(name: &str, model: PathBuf, settings: ServerSettings) -> Result<Self, StartError> {
-        let engine = PythonWorkers::start(name, &model, settings.clone()).await?;
+        let package = match settings.engine {
+            EngineChoice::Auto => Package::find(&model)?,
+            EngineChoice::Python => None,
+        };
+        let engine: Box<dyn Engine> = match package {
+            Some(package) if package.format == Format::Onnx => {
+                Box::new(OnnxModel::start(package, &settings).await?)
+            }
+            Some(package) => match LightGbmModel::start(package, &settings)? {
+                Some(booster) => Box::new(booster),
+                None => Box::new(PythonWorkers::start(name, &model, settings.clone()).await?),
+            },
+            None => Box::new(PythonWorkers::start(name, &model, settings.clone()).await?),
+        };
         Ok(Self {
             name: name.to_owned(),
             turns: settings.concurrency.map(Semaphore::new),
             settings,
-            engine: Box::new(engine),
+            engine,
             statistics: Statistics::default(),
         })
     }
@@ -100,6 +136,14 @@ impl ModelServer {
     /// Names the columns that do not fit.
     pub fn fit(&self, rows: Rows) -> Result<Rows, ServeError> {
         Ok(enforce(self.inputs(), rows)?)
+    }
+
+    /// The rows of a Parquet file, read where the model runs.
+    ///
+    /// # Errors
+    /// When it cannot be read there.
+    pub async fn read_parquet(&self, file: &[u8]) -> Result<Rows, ServeError> {
+        self.engine.read_parquet(file).await
     }
 
     /// Predicts rows that [`ModelServer::fit`] has passed: one prediction per row.

@@ -3,8 +3,10 @@
 use crate::engine::Answer;
 use crate::signature::ColumnSpec;
 use crate::{Rows, ServeError, ServerSettings, StartError, frames};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use mainspring_domain::secrets::VARIABLES;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::fs::File;
@@ -60,6 +62,14 @@ struct WorkerError {
     message: String,
 }
 
+#[derive(Serialize)]
+struct Request<'a> {
+    id: u64,
+    columns: Option<&'a [String]>,
+    data: &'a [Vec<Value>],
+    params: &'a Value,
+}
+
 #[derive(Deserialize)]
 struct Reply {
     id: u64,
@@ -97,6 +107,9 @@ impl Worker {
         let process = command
             .args(["-m", "mainspring.model_worker", "--model"])
             .arg(model)
+            .args(["--max-batch", &settings.max_batch.to_string()])
+            .args(["--batch-wait-ms", &settings.batch_wait.as_millis().to_string()])
+            .args(settings.warm_up.then_some("--warm-up"))
             .env("PYTHONPATH", &settings.python_path)
             .env("MAINSPRING_ROLE", settings.role)
             // A worker is one of several; threads of numeric libraries would fight over the cores.
@@ -178,8 +191,24 @@ impl Worker {
     /// Sends rows and waits for their predictions, one per row.
     pub(crate) async fn predict(&self, rows: &Rows, params: &Value) -> Answer {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let body = json!({ "id": id, "columns": rows.columns, "data": rows.data, "params": params });
-        let body = serde_json::to_vec(&body).map_err(|error| ServeError::Input(error.to_string()))?;
+        let request = Request { id, columns: rows.columns.as_deref(), data: &rows.data, params };
+        let predictions = self.ask(id, serde_json::to_vec(&request)).await?;
+        if predictions.len() == rows.data.len() {
+            Ok(predictions)
+        } else {
+            let (found, expected) = (predictions.len(), rows.data.len());
+            Err(ServeError::Model(format!("it gave {found} predictions for {expected} rows")))
+        }
+    }
+
+    /// Sends a Parquet file and waits for its table, the one value of the answer.
+    pub(crate) async fn read_parquet(&self, file: &[u8]) -> Answer {
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        self.ask(id, serde_json::to_vec(&json!({ "id": id, "parquet": STANDARD.encode(file) }))).await
+    }
+
+    async fn ask(&self, id: u64, body: serde_json::Result<Vec<u8>>) -> Answer {
+        let body = body.map_err(|error| ServeError::Input(error.to_string()))?;
         if body.len() > frames::LIMIT {
             return Err(ServeError::Input(format!("the request has more than {} bytes", frames::LIMIT)));
         }
@@ -201,13 +230,7 @@ impl Worker {
         }
         let answer = receive.await.unwrap_or(Err(ServeError::WorkerDied));
         drop(guard);
-        let predictions = answer?;
-        if predictions.len() == rows.data.len() {
-            Ok(predictions)
-        } else {
-            let (found, expected) = (predictions.len(), rows.data.len());
-            Err(ServeError::Model(format!("it gave {found} predictions for {expected} rows")))
-        }
+        answer
     }
 }
 

@@ -4,6 +4,7 @@ use crate::commands::artifact_options::ArtifactOptions;
 use crate::error::{CliError, ExitCode};
 use crate::project;
 use crate::terminal::note;
+use axum::serve::ListenerExt as _;
 use clap::Args;
 use mainspring_automation::webhooks::{Sealer, Sender, WebhookSettings};
 use mainspring_automation::{Access, Config, Loop, LoopSettings};
@@ -12,7 +13,7 @@ use mainspring_domain::{Actor, SystemClock};
 use mainspring_governance::policy::StagePolicy;
 use mainspring_governance::users;
 use mainspring_http_api::access::{AccessPolicy, Gate};
-use mainspring_http_api::inference::InferenceState;
+use mainspring_http_api::inference::{InferenceState, PredictionLog};
 use mainspring_http_api::mlflow::MlflowState;
 use mainspring_http_api::native::NativeState;
 use mainspring_metadata_store::{Backend, PostgresAddress, ReadTx, Store, StoreError};
@@ -96,7 +97,7 @@ impl Server {
             Backend::Sqlite => data_dir.display().to_string(),
             Backend::Postgres(database) => format!("{database} and {}", data_dir.display()),
         };
-        let (app, parts, first) =
+        let Assembled { app, parts, log, first } =
             assemble(&root, &data_dir, backend, &self.artifacts, config, address).await?;
         note(&format!(
             "mainspring is ready after {} ms: http://{address} (project {}, data in {place})",
@@ -113,6 +114,11 @@ impl Server {
         }
         let stopping = Arc::new(tokio::sync::Notify::new());
         let told = Arc::clone(&stopping);
+        // A small answer goes out at once.
+        let listener = listener.tap_io(|stream| {
+            // Without it the answer comes all the same, only later.
+            let _ = stream.set_nodelay(true);
+        });
         let server = axum::serve(listener, app).with_graceful_shutdown(async move {
             told_to_stop().await;
             told.notify_one();
@@ -121,9 +127,20 @@ impl Server {
             served = server => served?,
             () = async { stopping.notified().await; tokio::time::sleep(GRACE).await; } => {}
         }
+        // What was answered from a buffered log is written before the end.
+        let _ = tokio::time::timeout(GRACE, log.flush()).await;
         note("stopped; tasks that were at work go on and are picked up at the next start");
         Ok(())
     }
+}
+
+/// The parts of a server.
+struct Assembled {
+    app: axum::Router,
+    parts: Loop,
+    log: PredictionLog,
+    /// The first user and its token, when they were made.
+    first: Option<(String, String)>,
 }
 
 async fn assemble(
@@ -133,7 +150,7 @@ async fn assemble(
     options: &ArtifactOptions,
     config: Config,
     address: SocketAddr,
-) -> Result<(axum::Router, Loop, Option<(String, String)>), CliError> {
+) -> Result<Assembled, CliError> {
     let clock = Arc::new(SystemClock);
     let store = Store::open_on(backend, data_dir, clock.clone()).map_err(|error| match error {
         StoreError::Locked { .. } => {
@@ -177,6 +194,7 @@ async fn assemble(
     } else {
         None
     };
+    let log = PredictionLog::new(store.clone(), Arc::clone(&config));
     let app = mainspring_http_api::application(
         Gate::new(store.clone(), Arc::new(SystemClock), policy),
         MlflowState {
@@ -191,6 +209,7 @@ async fn assemble(
             store: store.clone(),
             gateway: Arc::clone(&parts.gateway),
             repository: Arc::clone(&parts.repository),
+            log: log.clone(),
             config: Arc::clone(&config),
         },
         NativeState {
@@ -205,7 +224,7 @@ async fn assemble(
             collector: parts.collector.clone(),
         },
     );
-    Ok((app, parts, first))
+    Ok(Assembled { app, parts, log, first })
 }
 
 /// The sender of messages to webhooks, as the environment sets it up.

@@ -8,7 +8,7 @@ use mainspring_executors::install_python_package;
 use mainspring_model_testing::{
     Battery, BatteryReport, PredictError, Predictor, Verdict, render_text, run, to_junit, to_markdown,
 };
-use mainspring_serving::{ModelServer, Rows, ServerSettings};
+use mainspring_serving::{EngineChoice, ModelServer, Rows, ServerSettings};
 use mainspring_tables::{Profile, Table};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -123,6 +123,11 @@ impl TestModel {
             workers: 1,
             queue: 64,
             concurrency: None,
+            engine: EngineChoice::Auto,
+            onnxruntime: None,
+            max_batch: 256,
+            batch_wait: Duration::ZERO,
+            warm_up: true,
             load_timeout: Duration::from_secs(120),
             request_timeout: Duration::from_secs(120),
             logs: scratch.join("logs"),

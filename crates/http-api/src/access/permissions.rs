@@ -40,6 +40,8 @@ pub(super) enum On {
     ModelWithSource,
     /// The registered model in the path.
     ModelPath,
+    /// The same, with a verb behind a colon.
+    ModelCall,
     /// The model of the rollout in the path.
     RolloutPath,
     /// The experiment of the W&B project in the path.
@@ -269,6 +271,15 @@ fn other(method: &str, pattern: &str) -> Option<Needs> {
         ("POST", "/graphql") => Needs::Login,
         ("GET", "/get-artifact") => Needs::Role(Reader, On::RunQuery),
         ("GET", "/model-versions/get-artifact") => Needs::Role(Reader, On::Model),
+        ("GET", "/metrics") => Needs::Role(Reader, On::Server),
+        ("GET", "/v1/models") => Needs::Role(Reader, On::Visible),
+        ("GET", "/v1/models/{model}") | ("POST", "/seldon/{namespace}/{model}/api/v1.0/predictions") => {
+            Needs::Role(Reader, On::ModelPath)
+        }
+        ("POST", "/v1/models/{model}") => Needs::Role(Reader, On::ModelCall),
+        ("POST", "/seldon/{namespace}/{model}/api/v1.0/feedback") => Needs::Role(Editor, On::ModelPath),
+        ("POST", "/api/v1.0/predictions") => Needs::Role(Reader, On::Server),
+        ("POST", "/api/v1.0/feedback") => Needs::Role(Editor, On::Server),
         ("POST", "/invocations") => Needs::Role(Reader, On::Server),
         ("POST", "/v2/repository/index") | ("GET", "/v2/models/stats") => Needs::Role(Reader, On::Visible),
         ("POST", "/v2/repository/models/{model}/load" | "/v2/repository/models/{model}/unload") => {

@@ -90,6 +90,10 @@ pub(super) fn needed(
         On::ModelPath => {
             needed.extend(in_path("model").map(|name| (role, Scope::Model(served_model(name).to_owned()))));
         }
+        On::ModelCall => {
+            let name = in_path("model").map(|call| call.rsplit_once(':').map_or(call, |(name, _)| name));
+            needed.extend(name.map(|name| (role, Scope::Model(name.to_owned()))));
+        }
         On::RolloutPath => {
             if let Some(id) = in_path("id") {
                 let found = tx.rollout(id)?;

@@ -1,7 +1,13 @@
-//! Inference: the Open Inference Protocol (REST and gRPC), MLflow scoring, and feedback.
+//! Inference: the Open Inference Protocol (REST and gRPC), the protocols of MLflow's scoring server, of
+//! KServe's first version and of Seldon's, and feedback.
 
 mod feedback;
+mod forms;
+mod kserve;
+mod log;
+mod metrics;
 mod mlflow_scoring;
+mod seldon;
 mod serve;
 mod v2;
 
@@ -12,11 +18,15 @@ use mainspring_metadata_store::Store;
 use mainspring_serving::Gateway;
 use std::sync::Arc;
 
+pub use log::PredictionLog;
+
 /// What inference works with.
 #[derive(Clone)]
 pub struct InferenceState {
-    /// The store, for the log of predictions.
+    /// The store, for feedback and what is deployed.
     pub store: Store,
+    /// The log of predictions.
+    pub log: PredictionLog,
     /// The gateway.
     pub gateway: Arc<Gateway>,
     /// Loads and unloads models.
@@ -28,9 +38,16 @@ pub struct InferenceState {
 /// The routes.
 pub fn router(state: InferenceState) -> Router {
     Router::new()
+        .route("/metrics", get(metrics::metrics))
         .route("/ping", get(mlflow_scoring::ping))
         .route("/invocations", post(mlflow_scoring::invocations))
         .route("/v2/models/{model}/feedback", post(feedback::feedback))
+        .route("/v1/models", get(kserve::models))
+        .route("/v1/models/{model}", get(kserve::model).post(kserve::predict))
+        .route("/api/v1.0/predictions", post(seldon::predictions))
+        .route("/api/v1.0/feedback", post(seldon::feedback))
+        .route("/seldon/{namespace}/{model}/api/v1.0/predictions", post(seldon::predictions))
+        .route("/seldon/{namespace}/{model}/api/v1.0/feedback", post(seldon::feedback))
         .merge(v2::router())
         .with_state(state)
 }

@@ -2,10 +2,11 @@
 
 use super::InferenceState;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use mainspring_domain::{Actor, Timestamp};
-use mainspring_metadata_store::StoreError;
+use mainspring_domain::Timestamp;
 use mainspring_serving::{Caller, Rows, ServeError};
 use serde_json::Value;
+use std::future::poll_fn;
+use std::task::Poll;
 
 /// The request's id: taken from the client, or made here; the answer carries it.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -45,8 +46,8 @@ pub(super) fn answer_headers(request_id: &str, version: u32) -> HeaderMap {
 /// A request that has no answer: status and text.
 pub(super) type Refusal = (StatusCode, String);
 
-/// Serves rows. The record of what was served is durable before this returns, so that a label that
-/// names the request id finds it, whatever happens to the server.
+/// Serves rows. Unless the model's log is set to less, the record of what was served is durable before
+/// this returns, so that a label that names the request id finds it, whatever happens to the server.
 pub(super) async fn serve(
     state: &InferenceState,
     call: Call<'_>,
@@ -72,8 +73,7 @@ pub(super) async fn serve(
         Some((name, value))
     });
     let caller = Caller { key: text(&KEY).map(str::to_owned), headers: headers.collect() };
-    // A task of its own: a client that gives up must not keep a slow model out of the record.
-    let work = tokio::spawn(predict_and_record(
+    let mut work = Box::pin(predict_and_record(
         state.clone(),
         (call.model.to_owned(), call.version),
         request_id,
@@ -82,7 +82,14 @@ pub(super) async fn serve(
         rows,
         call.params.clone(),
     ));
-    work.await.unwrap_or_else(|error| Err((StatusCode::INTERNAL_SERVER_ERROR, error.to_string())))
+    // What is done at once needs no task.
+    if let Poll::Ready(answer) = poll_fn(|context| Poll::Ready(work.as_mut().poll(context))).await {
+        return answer;
+    }
+    // A task of its own: a client that gives up must not keep a slow model out of the record.
+    tokio::spawn(work)
+        .await
+        .unwrap_or_else(|error| Err((StatusCode::INTERNAL_SERVER_ERROR, error.to_string())))
 }
 
 async fn predict_and_record(
@@ -108,12 +115,8 @@ async fn predict_and_record(
     }
     let predictions = served.predictions;
     state
-        .store
-        .write(Actor::system("gateway"), move |tx| {
-            tx.add_predictions(&predictions)?;
-            tx.bookkeeping();
-            Ok::<_, StoreError>(())
-        })
+        .log
+        .keep(&model, predictions)
         .await
         .map_err(|error| (StatusCode::SERVICE_UNAVAILABLE, error.to_string()))?;
     match served.outcome {
@@ -129,8 +132,33 @@ pub(super) fn is_acceptable(id: &str) -> bool {
     (1..=128).contains(&id.len()) && !id.chars().any(char::is_control)
 }
 
+/// Names the model when several are deployed.
+const MODEL: &str = "x-mainspring-model";
+
+/// The model meant where a path names none: that of the header, or the only one.
+///
+/// # Errors
+/// When there is a choice.
+pub(super) fn model_meant(state: &InferenceState, headers: &HeaderMap) -> Result<String, String> {
+    if let Some(name) = headers.get(MODEL) {
+        return name.to_str().map(str::to_owned).map_err(|_| format!("{MODEL} is not readable text"));
+    }
+    let deployed = state.gateway.views();
+    match deployed.as_slice() {
+        [only] => Ok(only.model.clone()),
+        [] => match state.config.model.keys().next() {
+            Some(name) => Ok(name.clone()),
+            None => Err("no model is deployed".to_owned()),
+        },
+        several => {
+            let names: Vec<&str> = several.iter().map(|view| view.model.as_str()).collect();
+            Err(format!("several models are deployed ({}); name one in the header {MODEL}", names.join(", ")))
+        }
+    }
+}
+
 /// The status of each failure. What the client did wrong is 400; what may go away is 503.
-fn refusal(error: &ServeError) -> Refusal {
+pub(super) fn refusal(error: &ServeError) -> Refusal {
     let status = match error {
         ServeError::NotDeployed(_) | ServeError::NotLoaded { .. } => StatusCode::NOT_FOUND,
         ServeError::Signature(_) | ServeError::Input(_) => StatusCode::BAD_REQUEST,

@@ -1,6 +1,6 @@
 //! Models that do what a test asks of them.
 
-use mainspring_serving::{ModelServer, Rows, ServeError, ServerSettings, StartError};
+use mainspring_serving::{EngineChoice, ModelServer, Rows, ServeError, ServerSettings, StartError};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -24,6 +24,11 @@ impl Model {
             workers: 1,
             queue: 256,
             concurrency: None,
+            engine: EngineChoice::Auto,
+            onnxruntime: None,
+            max_batch: 256,
+            batch_wait: Duration::ZERO,
+            warm_up: false,
             load_timeout: Duration::from_secs(20),
             request_timeout: Duration::from_secs(20),
             role: "serving",

@@ -281,7 +281,7 @@ fn to_half(number: f32) -> u16 {
     // A subnormal has the exponent of the smallest normal number without its leading one; the sum
     // carries into the exponent where rounding does.
     let bits = steps(exponent) as u16;
-    if bits < 1024 { sign | bits } else { sign | (((exponent + 15) as u16) << 10) + (bits - 1024) }
+    if bits < 1024 { sign | bits } else { sign | ((((exponent + 15) as u16) << 10) + (bits - 1024)) }
 }
 
 #[cfg(test)]

@@ -12,6 +12,9 @@ mod rest;
 mod tensor;
 mod triton;
 
+pub(super) use failure::Failure;
+pub(super) use incoming::{Payload, Target};
+
 use super::InferenceState;
 use axum::Router;
 use axum::routing::{get, post};

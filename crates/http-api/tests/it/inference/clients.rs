@@ -50,3 +50,8 @@ async fn session(deployed: &[&'static str], session: &str) {
 async fn every_call_of_tritonclient() {
     session(&["columns", "matrix"], "triton_session.py").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_scoring_client_of_mlflow() {
+    session(&["columns"], "scoring_session.py").await;
+}

@@ -1,6 +1,9 @@
 //! Inference, asked as clients ask.
 
+mod access;
 mod clients;
+mod log;
+mod others;
 mod protocol;
 
 use axum::Router;
@@ -12,9 +15,9 @@ use mainspring_domain::delivery::Deployment;
 use mainspring_domain::registry::{ModelVersion, RegisteredModel, Stage};
 use mainspring_domain::{Actor, Clock as _, SystemClock};
 use mainspring_http_api::access::{AccessPolicy, Gate, guarded};
-use mainspring_http_api::inference::{InferenceState, router};
+use mainspring_http_api::inference::{InferenceState, PredictionLog, router};
 use mainspring_metadata_store::{Store, StoreError};
-use mainspring_serving::{Gateway, ServerSettings};
+use mainspring_serving::{EngineChoice, Gateway, ServerSettings};
 use mainspring_test_support::new_store;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -29,6 +32,7 @@ pub(crate) struct World {
     pub(crate) store: Store,
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) repository: Arc<Repository>,
+    state: InferenceState,
     pub(crate) routes: Router,
 }
 
@@ -59,6 +63,10 @@ pub(crate) fn models(dir: &Path) -> PathBuf {
     dir.join("artifacts/m")
 }
 
+fn behind(state: &InferenceState, policy: AccessPolicy) -> Router {
+    guarded(router(state.clone()), Gate::new(state.store.clone(), Arc::new(SystemClock), policy))
+}
+
 impl World {
     /// A server with nothing loaded, whose workers are run by `python`.
     pub(crate) fn new(dir: TempDir, python: PathBuf, config: &str) -> Self {
@@ -72,6 +80,11 @@ impl World {
             workers: 1,
             queue: 256,
             concurrency: None,
+            engine: EngineChoice::Auto,
+            onnxruntime: None,
+            max_batch: 256,
+            batch_wait: Duration::ZERO,
+            warm_up: true,
             load_timeout: Duration::from_secs(120),
             request_timeout: Duration::from_secs(20),
             logs: dir.path().join("logs"),
@@ -88,18 +101,29 @@ impl World {
             store: store.clone(),
             gateway: Arc::clone(&gateway),
             repository: Arc::clone(&repository),
+            log: PredictionLog::new(store.clone(), Arc::clone(&config)),
             config,
         };
-        let gate = Gate::new(store.clone(), Arc::new(SystemClock), AccessPolicy::default());
-        let routes = guarded(router(state), gate);
-        Self { dir, store, gateway, repository, routes }
+        let routes = behind(&state, AccessPolicy::default());
+        Self { dir, store, gateway, repository, state, routes }
+    }
+
+    /// Asks for a login from now on.
+    pub(crate) fn ask_for_login(&mut self) {
+        self.routes = behind(&self.state, AccessPolicy { login: true, ..AccessPolicy::default() });
     }
 
     /// One model `m`, version 3, with the given input columns, whose worker does what a request's
     /// parameters say.
     pub(crate) async fn with(behaviour: Value) -> Self {
+        Self::configured(behaviour, "").await
+    }
+
+    /// The same with more configuration.
+    pub(crate) async fn configured(behaviour: Value, config: &str) -> Self {
         let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("../serving/tests/it/fake_python");
-        let world = Self::new(TempDir::new().unwrap(), python, "[project]\nname = \"t\"\n");
+        let config = format!("[project]\nname = \"t\"\n{config}");
+        let world = Self::new(TempDir::new().unwrap(), python, &config);
         let folder = models(world.dir.path()).join("m");
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join("behaviour.json"), behaviour.to_string()).unwrap();

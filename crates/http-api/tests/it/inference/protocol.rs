@@ -9,7 +9,7 @@ use mainspring_metadata_store::StoreError;
 use serde_json::{Value, json};
 use std::io::Write as _;
 
-fn tensors(more: Value) -> Value {
+fn tensors(more: &Value) -> Value {
     let mut request = json!({ "inputs": [
         { "name": "hour", "shape": [2, 1], "datatype": "INT64", "data": [9, 17] },
         { "name": "carrier", "shape": [2, 1], "datatype": "BYTES", "data": ["UA", "AA"] } ] });
@@ -46,7 +46,7 @@ async fn a_server_tells_of_itself_and_its_models() {
 #[tokio::test]
 async fn columns_go_in_and_predictions_come_out() {
     let world = World::columns().await;
-    let sent = tensors(json!({ "id": "my id/1", "parameters": { "echo": true } }));
+    let sent = tensors(&json!({ "id": "my id/1", "parameters": { "echo": true } }));
     let reply = world.post("/v2/models/m/versions/3/infer", sent.to_string()).await;
     let answer = reply.json();
     assert_eq!((&answer["id"], &answer["model_version"]), (&json!("my id/1"), &json!("3")), "{answer}");
@@ -55,7 +55,7 @@ async fn columns_go_in_and_predictions_come_out() {
         { "name": "hour", "datatype": "INT64", "shape": [2], "data": [9, 17] } ]);
     assert_eq!(answer["outputs"], outputs);
     assert_eq!(reply.headers["x-mainspring-model-version"], "3");
-    let chosen = tensors(json!({ "parameters": { "echo": true }, "outputs": [{ "name": "hour" }] }));
+    let chosen = tensors(&json!({ "parameters": { "echo": true }, "outputs": [{ "name": "hour" }] }));
     let answer = world.post("/v2/models/m/infer", chosen.to_string()).await.json();
     assert_eq!(answer["outputs"].as_array().unwrap().len(), 1);
     assert!(!answer["id"].as_str().unwrap().is_empty(), "an id is made where none is given");
@@ -93,7 +93,7 @@ async fn tensors_go_both_ways_as_bytes() {
 #[tokio::test]
 async fn bodies_may_be_compressed_but_not_bombs() {
     let world = World::columns().await;
-    let plain = tensors(json!({})).to_string();
+    let plain = tensors(&json!({})).to_string();
     let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
     gzip.write_all(plain.as_bytes()).unwrap();
     let mut zlib = ZlibEncoder::new(Vec::new(), Compression::fast());
@@ -137,19 +137,22 @@ async fn mistakes_are_400_with_a_reason_and_cost_no_worker() {
             one(json!({ "name": "x", "shape": [1, 2], "datatype": "FP32", "data": [1, 2] })),
             "column `carrier`, row 0: expected string",
         ),
-        (tensors(json!({ "outputs": [{ "name": "nope" }] })), "the model has no output `nope`"),
-        (tensors(json!({ "id": "a\u{7}" })), "a request id has 1 to 128 bytes"),
-        (tensors(json!({ "parameters": { "refuse": "month 13" } })), "the model refuses the input: month 13"),
+        (tensors(&json!({ "outputs": [{ "name": "nope" }] })), "the model has no output `nope`"),
+        (tensors(&json!({ "id": "a\u{7}" })), "a request id has 1 to 128 bytes"),
+        (
+            tensors(&json!({ "parameters": { "refuse": "month 13" } })),
+            "the model refuses the input: month 13",
+        ),
     ] {
         world.post("/v2/models/m/infer", request.to_string()).await.refused(400, message);
     }
     world.post("/v2/models/m/infer", "{").await.refused(400, "the request cannot be read");
-    let raised = tensors(json!({ "parameters": { "raise": "overflow" } }));
+    let raised = tensors(&json!({ "parameters": { "raise": "overflow" } }));
     world
         .post("/v2/models/m/infer", raised.to_string())
         .await
         .refused(500, "the model failed: ValueError: overflow");
-    let good = world.post("/v2/models/m/infer", tensors(json!({})).to_string()).await;
+    let good = world.post("/v2/models/m/infer", tensors(&json!({})).to_string()).await;
     assert_eq!((good.status, world.gateway.stable("m").unwrap().server.restarts()), (StatusCode::OK, 0));
 }
 
@@ -160,7 +163,7 @@ async fn the_repository_lists_unloads_and_loads() {
     assert_eq!(index, json!([{ "name": "m", "version": "3", "state": "READY", "reason": "" }]));
     assert_eq!(world.post("/v2/repository/models/m/unload", "{}").await.status, StatusCode::OK);
     world
-        .post("/v2/models/m/infer", tensors(json!({})).to_string())
+        .post("/v2/models/m/infer", tensors(&json!({})).to_string())
         .await
         .refused(404, "no version of model `m`");
     let index = world.post("/v2/repository/index", "{}").await.json();
@@ -170,7 +173,10 @@ async fn the_repository_lists_unloads_and_loads() {
         json!([])
     );
     assert_eq!(world.post("/v2/repository/models/m/load", Body::empty()).await.status, StatusCode::OK);
-    assert_eq!(world.post("/v2/models/m/infer", tensors(json!({})).to_string()).await.status, StatusCode::OK);
+    assert_eq!(
+        world.post("/v2/models/m/infer", tensors(&json!({})).to_string()).await.status,
+        StatusCode::OK
+    );
     world
         .post("/v2/repository/models/nope/load", "")
         .await
@@ -212,8 +218,8 @@ async fn what_cannot_be_changed_says_so() {
 #[tokio::test]
 async fn statistics_count_answers_and_failures() {
     let world = World::columns().await;
-    world.post("/v2/models/m/infer", tensors(json!({})).to_string()).await;
-    world.post("/v2/models/m/infer", tensors(json!({ "parameters": { "raise": "x" } })).to_string()).await;
+    world.post("/v2/models/m/infer", tensors(&json!({})).to_string()).await;
+    world.post("/v2/models/m/infer", tensors(&json!({ "parameters": { "raise": "x" } })).to_string()).await;
     for path in ["/v2/models/m/stats", "/v2/models/m/versions/3/stats", "/v2/models/stats"] {
         let stats = &world.get(path).await.json()["model_stats"][0];
         assert_eq!((&stats["inference_count"], &stats["execution_count"]), (&json!(2), &json!(1)), "{stats}");

@@ -152,18 +152,18 @@ fn contents(datatype: Datatype, values: &[Value]) -> Contents {
     let reals = || values.iter().map(|value| value.as_f64().unwrap_or(f64::NAN));
     match datatype {
         Datatype::Bool => {
-            contents.bools = values.iter().map(|value| value.as_bool().unwrap_or_default()).collect()
+            contents.bools = values.iter().map(|value| value.as_bool().unwrap_or_default()).collect();
         }
         Datatype::Int8 | Datatype::Int16 | Datatype::Int32 => {
-            contents.ints = integers().map(|number| number as i32).collect()
+            contents.ints = integers().map(|number| number as i32).collect();
         }
         Datatype::Int64 => contents.int64s = integers().collect(),
         Datatype::Uint8 | Datatype::Uint16 | Datatype::Uint32 => {
-            contents.uints = naturals().map(|number| number as u32).collect()
+            contents.uints = naturals().map(|number| number as u32).collect();
         }
         Datatype::Uint64 => contents.uint64s = naturals().collect(),
         Datatype::Fp16 | Datatype::Bf16 | Datatype::Fp32 => {
-            contents.fp32s = reals().map(|number| number as f32).collect()
+            contents.fp32s = reals().map(|number| number as f32).collect();
         }
         Datatype::Fp64 => contents.fp64s = reals().collect(),
         Datatype::Bytes => {

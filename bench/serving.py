@@ -1,0 +1,204 @@
+#!/usr/bin/env python3
+"""What one answered request costs the server, in CPU time.
+
+    python3 bench/serving.py --binary target/release/mainspring --python PYTHON [--json FILE]
+
+PYTHON is an interpreter with tests/clients/serving-requirements.txt. Starts `mainspring server` in an
+empty Git project, deploys the same models with a log of each kind, and sends single rows over
+connections that are kept alive. The figure is the CPU time of the server's whole process tree, its
+model workers included, per request: wall times say little, because the client shares the machine.
+Linux only.
+"""
+
+import argparse
+import json
+import os
+import selectors
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+from idle import cpu_seconds, free_port, memory_total, run, stop, total, tree, wait_until_healthy
+
+ROOT = Path(__file__).resolve().parent.parent
+CONNECTIONS = (1, 8, 64)
+LOGS = {"durable": 'mode = "durable"', "buffered": 'mode = "buffered"', "none": "sample = 0.0"}
+MODELS = {"onnx": "onnx_matrix", "pyfunc": "matrix"}
+ROLLOUT = """kind: Rollout
+metadata: { name: bench }
+spec: { strategy: { canary: { steps: [{ setWeight: 100 }] } } }
+"""
+REGISTER = """
+import sys
+import mlflow
+from mlflow import MlflowClient
+
+client = MlflowClient()
+for name, folder in (pair.split("=") for pair in sys.argv[1:]):
+    with mlflow.start_run() as run:
+        mlflow.log_artifacts(folder, "model")
+    client.create_registered_model(name)
+    client.create_model_version(name, f"{run.info.artifact_uri}/model", run.info.run_id)
+"""
+OWN_TIME = """
+import sys, time
+import mlflow, numpy as np
+
+model = mlflow.pyfunc.load_model(sys.argv[1])
+row = np.ones((1, 30), dtype=np.float32)
+for _ in range(200):
+    model.predict(row)
+began = time.process_time()
+for _ in range(2000):
+    model.predict(row)
+print((time.process_time() - began) / 2000 * 1e6)
+"""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--binary", type=Path, required=True, help="the mainspring binary")
+    parser.add_argument("--python", type=Path, required=True, help="an interpreter that has the models' packages")
+    parser.add_argument("--seconds", type=float, default=4, help="how long each point is measured")
+    parser.add_argument("--json", type=Path, help="write the figures as JSON")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="mainspring-bench-") as name:
+        results = measure(Path(name), options)
+    machine = {"cores": os.cpu_count(), "memory_gb": round(memory_total() / 1e9)}
+    for what, value in results.items():
+        print(f"{what:44} {value:10.1f}")
+    if options.json:
+        options.json.write_text(json.dumps({"machine": machine, "results": results}, indent=2) + "\n")
+    return 0
+
+
+def measure(folder: Path, options) -> dict:
+    # Not resolved: a virtual environment is known by the path of its link.
+    python = options.python.absolute()
+    models = folder / "models"
+    subprocess.run([python, "-W", "ignore", ROOT / "tests/clients/serving_models.py", models, *MODELS.values()], check=True)
+    own = float(run(python, "-W", "ignore", "-c", OWN_TIME, str(models / "matrix")))
+    results = {"pyfunc: the model's own time, us": own}
+    project = folder / "project"
+    subprocess.run(["git", "init", "--quiet", str(project)], check=True)
+    deployed = {f"{kind}-{log}": (MODELS[kind], rules) for kind in MODELS for log, rules in LOGS.items()}
+    rules = "".join(
+        f'[model.{name}]\nrollout = "rollout.yaml"\n[model.{name}.log]\n{rules}\n' for name, (_, rules) in deployed.items()
+    )
+    (project / "mainspring.toml").write_text(f'[project]\nname = "bench"\npython = "{python}"\n{rules}')
+    (project / "rollout.yaml").write_text(ROLLOUT)
+    port = free_port()
+    log = folder / "server.log"
+    with log.open("w") as output:
+        began = time.monotonic()
+        command = [str(options.binary.resolve()), "server", "--port", str(port)]
+        server = subprocess.Popen(command, cwd=project, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True)
+    try:
+        wait_until_healthy(server, port, began, log)
+        names = [f"{name}={models / model}" for name, (model, _) in deployed.items()]
+        environment = os.environ | {"MLFLOW_TRACKING_URI": f"http://127.0.0.1:{port}"}
+        subprocess.run([python, "-W", "ignore", "-c", REGISTER, *names], check=True, env=environment, stdout=subprocess.DEVNULL)
+        for name in deployed:
+            deploy(port, name)
+        for name in deployed:
+            for form, request in forms(port, name).items():
+                for connections in CONNECTIONS:
+                    cost, rate = point(server.pid, port, request, connections, options.seconds)
+                    what = f"{name}, {form}, c={connections}"
+                    results[f"{what}: CPU us"] = cost
+                    print(f"{what}: {cost:.1f} us, {rate:.0f}/s", file=sys.stderr)
+        results["rss MB"] = total(tree(server.pid), "Rss")
+    finally:
+        stop(server)
+    return results
+
+
+def deploy(port: int, name: str) -> None:
+    url = f"http://127.0.0.1:{port}"
+    body = json.dumps({"version": 1}).encode()
+    request = urllib.request.Request(f"{url}/api/v1/deployments/{name}", body, {"Content-Type": "application/json"})
+    urllib.request.urlopen(request, timeout=30).read()
+    until = time.monotonic() + 120
+    while time.monotonic() < until:
+        try:
+            if urllib.request.urlopen(f"{url}/v2/models/{name}/ready", timeout=30).status == 200:
+                return
+        except urllib.error.HTTPError:
+            time.sleep(0.1)
+    raise SystemExit(f"{name} was not ready")
+
+
+def forms(port: int, name: str) -> dict[str, bytes]:
+    """One row of thirty numbers, as JSON and as bytes."""
+    import struct
+
+    row = [((i * 7919) % 100) / 8 for i in range(30)]
+    head = {"name": "X", "shape": [1, 30], "datatype": "FP32"}
+    plain = json.dumps({"inputs": [head | {"data": row}]}).encode()
+    described = json.dumps({"inputs": [head | {"parameters": {"binary_data_size": 120}}]}).encode()
+    raw = struct.pack("<30f", *row)
+    path = f"POST /v2/models/{name}/infer HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
+    return {
+        "json": f"{path}Content-Length: {len(plain)}\r\n\r\n".encode() + plain,
+        "binary": f"{path}Inference-Header-Content-Length: {len(described)}\r\nContent-Length: {len(described) + 120}\r\n\r\n".encode()
+        + described
+        + raw,
+    }
+
+
+class Connection:
+    """One request at a time, over and over."""
+
+    def __init__(self, port: int, request: bytes):
+        self.socket = socket.create_connection(("127.0.0.1", port))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.request = request
+        self.received = b""
+
+    def ask(self) -> None:
+        self.socket.sendall(self.request)
+
+    def answered(self) -> bool:
+        """Reads what has come; true when the answer is whole."""
+        self.received += self.socket.recv(65536)
+        head, gap, body = self.received.partition(b"\r\n\r\n")
+        if not gap:
+            return False
+        if not head.startswith(b"HTTP/1.1 200"):
+            raise SystemExit(f"the server answered {self.received[:500]!r}")
+        length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+        if len(body) < length:
+            return False
+        self.received = b""
+        return True
+
+
+def point(pid: int, port: int, request: bytes, connections: int, seconds: float) -> tuple[float, float]:
+    """Microseconds of CPU per request and requests per second; the first second is not counted."""
+    selector = selectors.DefaultSelector()
+    opened = [Connection(port, request) for _ in range(connections)]
+    for connection in opened:
+        selector.register(connection.socket, selectors.EVENT_READ, connection)
+        connection.ask()
+    began, counted, before = time.monotonic(), None, 0.0
+    answered = 0
+    while (now := time.monotonic()) < began + 1 + seconds:
+        if counted is None and now >= began + 1:
+            counted, answered, before = now, 0, cpu_seconds(tree(pid))
+        for key, _ in selector.select(1):
+            if key.data.answered():
+                answered += 1
+                key.data.ask()
+    cost = (cpu_seconds(tree(pid)) - before) / answered * 1e6
+    rate = answered / (time.monotonic() - counted)
+    for connection in opened:
+        connection.socket.close()
+    return cost, rate
+
+
+if __name__ == "__main__":
+    sys.exit(main())

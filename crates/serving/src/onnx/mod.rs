@@ -1,0 +1,217 @@
+//! The engine of ONNX models: ONNX Runtime in this process.
+//!
+//! A model's file is data, not code of its author: its operators are those of the runtime.
+
+mod batch;
+mod library;
+mod values;
+
+use crate::engine::{Answer, Description, Engine};
+use crate::package::Package;
+use crate::{Rows, ServeError, ServerSettings, StartError};
+use batch::{Waiting, lost};
+use ort::environment::Environment;
+use ort::logging::LogLevel;
+use ort::session::Session;
+use serde_json::Value;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
+use values::Port;
+
+/// A run that is expected to take longer goes to a thread of its own, so that it holds up nobody else.
+const QUICK: Duration = Duration::from_micros(500);
+/// Times that a model is asked before it counts as ready: the first run is by far the slowest.
+const WARM_UPS: usize = 3;
+
+/// A loaded model with its sessions.
+pub(crate) struct OnnxModel {
+    pool: Arc<Pool>,
+    description: Description,
+    limit: Duration,
+    max_batch: usize,
+}
+
+struct Pool {
+    ports: Vec<Port>,
+    free: Mutex<Vec<Session>>,
+    turns: Semaphore,
+    waiting: Waiting,
+    /// What a row took lately, in nanoseconds.
+    row_ns: AtomicU64,
+}
+
+impl OnnxModel {
+    /// Loads a model.
+    ///
+    /// # Errors
+    /// When the runtime is not found, or refuses the model.
+    pub(crate) async fn start(package: Package, settings: &ServerSettings) -> Result<Self, StartError> {
+        let environment = library::environment(settings.onnxruntime.as_deref(), &settings.python).await?;
+        let (count, file) = (settings.workers.max(1), package.file);
+        let loading = tokio::task::spawn_blocking(move || {
+            (0..count).map(|_| session(&environment, &file)).collect::<Result<Vec<_>, _>>()
+        });
+        let loaded = tokio::time::timeout(settings.load_timeout, loading).await;
+        let loaded = loaded.map_err(|_| StartError::Timeout(settings.load_timeout.as_secs()))?;
+        let sessions =
+            loaded.map_err(|error| StartError::Load(error.to_string()))?.map_err(StartError::Load)?;
+        let Some(first) = sessions.first() else { return Err(StartError::Load("no session".to_owned())) };
+        let ports: Result<Vec<Port>, String> = first.inputs().iter().map(Port::of).collect();
+        let ports = ports.map_err(StartError::Load)?;
+        let description = Description {
+            platform: "onnx_onnxv1",
+            inputs: Some(package.inputs.unwrap_or_else(|| ports.iter().map(Port::spec).collect())),
+            outputs: Some(first.outputs().iter().map(values::output_spec).collect()),
+        };
+        let pool = Pool {
+            turns: Semaphore::new(sessions.len()),
+            ports,
+            free: Mutex::new(sessions),
+            waiting: Waiting::default(),
+            row_ns: AtomicU64::new(0),
+        };
+        let model = Self {
+            pool: Arc::new(pool),
+            description,
+            limit: settings.request_timeout,
+            max_batch: settings.max_batch,
+        };
+        if settings.warm_up {
+            model.warm_up().await;
+        }
+        Ok(model)
+    }
+
+    /// Asks for rows that say nothing, so that the first request finds everything in place. A model that
+    /// refuses them answers requests all the same.
+    async fn warm_up(&self) {
+        let Some(rows) = values::blank(&self.pool.ports) else { return };
+        for _ in 0..WARM_UPS {
+            if let Err(error) = self.ask(&rows).await {
+                tracing::debug!(%error, "the model was not warmed up");
+            }
+        }
+    }
+
+    async fn ask(&self, rows: &Rows) -> Answer {
+        let answer = tokio::time::timeout(self.limit, self.in_turn(rows)).await;
+        answer.unwrap_or_else(|_| Err(ServeError::Timeout(self.limit.as_secs())))
+    }
+
+    async fn in_turn(&self, rows: &Rows) -> Answer {
+        let pool = &self.pool;
+        if pool.is_quick(rows.data.len()) {
+            let _turn = pool.turns.acquire().await.map_err(|_| ServeError::NotReady)?;
+            return pool.run(rows);
+        }
+        let mut answer = pool.waiting.push(rows.clone());
+        loop {
+            let turn = tokio::select! {
+                biased;
+                answer = &mut answer => return answer.unwrap_or_else(|_| Err(lost())),
+                turn = pool.turns.acquire() => turn.map_err(|_| ServeError::NotReady)?,
+            };
+            // Who has the turn takes the oldest, whoever asked for it; so this request may still wait.
+            let Some(batch) = pool.waiting.take(self.max_batch) else {
+                // Nobody waits any more: this one is at work.
+                drop(turn);
+                return answer.await.unwrap_or_else(|_| Err(lost()));
+            };
+            // The turn is given back when the session is: a run cannot be left before its end.
+            turn.forget();
+            let pool = Arc::clone(pool);
+            tokio::task::spawn_blocking(move || {
+                batch.run(|rows| pool.run(rows));
+                pool.turns.add_permits(1);
+            });
+        }
+    }
+}
+
+/// One thread per run: requests are what runs beside each other. What goes wrong in a run is told to the one
+/// who asked, so the runtime need not log it too.
+fn session(environment: &Environment, file: &Path) -> Result<Session, String> {
+    let made = || -> ort::Result<Session> {
+        Session::builder(environment)?
+            .with_intra_threads(1)?
+            .with_inter_threads(1)?
+            .with_log_level(LogLevel::Fatal)?
+            .commit_from_file(file)
+    };
+    made().map_err(|error| error.to_string())
+}
+
+impl Pool {
+    fn is_quick(&self, rows: usize) -> bool {
+        let expected = self.row_ns.load(Relaxed).saturating_mul(rows as u64);
+        expected > 0 && Duration::from_nanos(expected) < QUICK
+    }
+
+    fn run(&self, rows: &Rows) -> Answer {
+        let one_by_one = rows.data.len() > 1 && self.ports.iter().any(Port::takes_one_row);
+        let Some(mut session) = lock(&self.free).pop() else { return Err(ServeError::NotReady) };
+        let began = Instant::now();
+        let answer = if one_by_one {
+            let mut predictions = Vec::with_capacity(rows.data.len());
+            let mut each = rows.data.iter().map(|row| {
+                let one = Rows { columns: rows.columns.clone(), data: vec![row.clone()] };
+                predictions.extend(self.run_once(&mut session, &one)?);
+                Ok(())
+            });
+            let all = each.try_for_each(|done: Result<(), ServeError>| done);
+            all.map(|()| predictions)
+        } else {
+            self.run_once(&mut session, rows)
+        };
+        let took =
+            u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX) / rows.data.len().max(1) as u64;
+        let before = self.row_ns.load(Relaxed);
+        let lately = if before == 0 { took } else { before.saturating_mul(7).saturating_add(took) / 8 };
+        self.row_ns.store(lately.max(1), Relaxed);
+        lock(&self.free).push(session);
+        answer
+    }
+
+    fn run_once(&self, session: &mut Session, rows: &Rows) -> Answer {
+        let inputs = values::inputs(&self.ports, rows)?;
+        let outputs = session.run(inputs).map_err(|error| ServeError::Model(error.to_string()))?;
+        values::predictions(&outputs, rows.data.len())
+    }
+}
+
+fn lock(free: &Mutex<Vec<Session>>) -> std::sync::MutexGuard<'_, Vec<Session>> {
+    free.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Engine for OnnxModel {
+    fn description(&self) -> &Description {
+        &self.description
+    }
+
+    fn is_ready(&self) -> bool {
+        true
+    }
+
+    fn restarts(&self) -> u64 {
+        0
+    }
+
+    fn predict<'a>(
+        &'a self,
+        rows: &'a Rows,
+        _params: &'a Value,
+    ) -> Pin<Box<dyn Future<Output = Answer> + Send + 'a>> {
+        Box::pin(self.ask(rows))
+    }
+
+    fn read_parquet<'a>(
+        &'a self,
+        _file: &'a [u8],
+    ) -> Pin<Box<dyn Future<Output = Result<Rows, ServeError>> + Send + 'a>> {
+        Box::pin(async { Err(crate::engine::no_parquet()) })
+    }
+}

@@ -1,0 +1,173 @@
+//! What a folder says of the model in it, where no Python is needed to run it.
+
+use crate::StartError;
+use crate::signature::ColumnSpec;
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::{Component, Path, PathBuf};
+
+/// The description that MLflow writes beside a model.
+const DESCRIPTION: &str = "MLmodel";
+/// Bytes of it that are read.
+const LIMIT: u64 = 16 << 20;
+
+/// The model's file, and what its MLflow signature says of its inputs.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Package {
+    pub(crate) format: Format,
+    pub(crate) file: PathBuf,
+    pub(crate) inputs: Option<Vec<ColumnSpec>>,
+}
+
+/// How a model is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    Onnx,
+    /// The text of a LightGBM booster.
+    LightGbm,
+}
+
+/// The class of boosters in MLflow's flavor; models of its other classes are pickled.
+const BOOSTER: &str = "lightgbm.basic.Booster";
+
+#[derive(Deserialize)]
+struct MlModel {
+    #[serde(default)]
+    flavors: BTreeMap<String, Value>,
+    #[serde(default)]
+    signature: Option<Signature>,
+}
+
+/// Lists as JSON texts.
+#[derive(Deserialize)]
+struct Signature {
+    #[serde(default)]
+    inputs: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Input {
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(rename = "type")]
+    kind: Value,
+    #[serde(default = "yes")]
+    required: bool,
+    #[serde(default, rename = "tensor-spec")]
+    tensor: Option<TensorSpec>,
+}
+
+#[derive(Deserialize)]
+struct TensorSpec {
+    dtype: String,
+    shape: Vec<i64>,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+impl Package {
+    /// The model of a folder: that of MLflow's flavors `onnx` and `lightgbm`, or the only `.onnx` file
+    /// where MLflow has described nothing. None when it is another kind of model.
+    ///
+    /// # Errors
+    /// When the description cannot be read or names a file outside of the folder.
+    pub(crate) fn find(folder: &Path) -> Result<Option<Self>, StartError> {
+        let unreadable = |problem: String| StartError::Load(format!("{DESCRIPTION}: {problem}"));
+        let description = folder.join(DESCRIPTION);
+        if !description.exists() {
+            return Ok(bare(folder).map(|file| Self { format: Format::Onnx, file, inputs: None }));
+        }
+        let size = description.metadata().map_err(|error| unreadable(error.to_string()))?.len();
+        if size > LIMIT {
+            return Err(unreadable(format!("it has {size} bytes, more than {LIMIT}")));
+        }
+        let text = std::fs::read_to_string(&description).map_err(|error| unreadable(error.to_string()))?;
+        let model: MlModel = serde_saphyr::from_str(&text).map_err(|error| unreadable(error.to_string()))?;
+        let onnx = model.flavors.get("onnx").map(|flavor| (Format::Onnx, flavor, "model.onnx"));
+        let booster = model.flavors.get("lightgbm").filter(|flavor| flavor["model_class"] == BOOSTER);
+        let booster = booster.map(|flavor| (Format::LightGbm, flavor, "model.lgb"));
+        let Some((format, flavor, usual)) = onnx.or(booster) else { return Ok(None) };
+        let data = flavor["data"].as_str().unwrap_or(usual);
+        let plain = Path::new(data).components().all(|part| matches!(part, Component::Normal(_)));
+        let file = folder.join(data);
+        if !plain || !file.symlink_metadata().is_ok_and(|file| file.is_file()) {
+            return Err(unreadable(format!("its flavor names `{data}`, which is no file of the model")));
+        }
+        let inputs = match model.signature.and_then(|signature| signature.inputs) {
+            None => None,
+            Some(text) => {
+                Some(columns(&text).map_err(|problem| unreadable(format!("signature: {problem}")))?)
+            }
+        };
+        Ok(Some(Self { format, file, inputs }))
+    }
+}
+
+fn bare(folder: &Path) -> Option<PathBuf> {
+    let files = std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path());
+    let mut found = files.filter(|path| path.extension().is_some_and(|end| end == "onnx") && path.is_file());
+    let only = found.next()?;
+    found.next().is_none().then_some(only)
+}
+
+fn columns(text: &str) -> Result<Vec<ColumnSpec>, String> {
+    let inputs: Vec<Input> = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let single = inputs.len() == 1;
+    let spec = |(number, input): (usize, Input)| {
+        let made = if single { "input".to_owned() } else { format!("input-{number}") };
+        let (dtype, shape) = input.tensor.map(|tensor| (tensor.dtype, tensor.shape)).unzip();
+        let kind = input.kind.as_str().unwrap_or("any").to_owned();
+        ColumnSpec { name: input.name.unwrap_or(made), kind, required: input.required, dtype, shape }
+    };
+    Ok(inputs.into_iter().enumerate().map(spec).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Format, Package};
+
+    fn described(description: &str) -> Result<Option<Package>, crate::StartError> {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("MLmodel"), description).unwrap();
+        std::fs::write(folder.path().join("model.onnx"), "").unwrap();
+        Package::find(folder.path())
+    }
+
+    #[test]
+    fn the_flavor_names_the_file_and_the_signature_the_inputs() {
+        let found = described(
+            "flavors:\n  onnx:\n    data: model.onnx\n  python_function: {}\nsignature:\n  inputs: '[{\"type\": \"double\", \"name\": \"x\", \"required\": false}, {\"type\": \"tensor\", \"tensor-spec\": {\"dtype\": \"float32\", \"shape\": [-1, 3]}}]'\n  outputs: null\n",
+        );
+        let found = found.unwrap().unwrap();
+        assert!(found.file.ends_with("model.onnx"));
+        let inputs = found.inputs.unwrap();
+        assert_eq!(
+            (inputs[0].name.as_str(), inputs[0].kind.as_str(), inputs[0].required),
+            ("x", "double", false)
+        );
+        assert_eq!((inputs[1].name.as_str(), inputs[1].shape.as_deref()), ("input-1", Some(&[-1, 3][..])));
+    }
+
+    #[test]
+    fn other_models_and_other_files_are_told_apart() {
+        assert_eq!(described("flavors:\n  sklearn: {}\n").unwrap(), None);
+        let booster = "flavors:\n  lightgbm: {data: model.onnx, model_class: lightgbm.basic.Booster}\n";
+        assert_eq!(described(booster).unwrap().unwrap().format, Format::LightGbm);
+        let pickled = booster.replace("basic.Booster", "sklearn.LGBMClassifier");
+        assert_eq!(described(&pickled).unwrap(), None);
+        for outside in ["../model.onnx", "/etc/passwd", "nothing.onnx"] {
+            let refused = described(&format!("flavors:\n  onnx:\n    data: {outside}\n")).unwrap_err();
+            assert!(refused.to_string().contains("no file of the model"), "{refused}");
+        }
+        assert!(described("flavors: [").is_err());
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(Package::find(folder.path()).unwrap(), None);
+        std::fs::write(folder.path().join("a.onnx"), "").unwrap();
+        assert!(Package::find(folder.path()).unwrap().is_some());
+        std::fs::write(folder.path().join("b.onnx"), "").unwrap();
+        assert_eq!(Package::find(folder.path()).unwrap(), None);
+    }
+}
