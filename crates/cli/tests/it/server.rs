@@ -35,7 +35,7 @@ fn mistakes_in_the_project_are_refused_with_their_place() {
     let ended = project.run(&["server", "--port", "0"]);
     assert_eq!(ended.code, 2);
     insta::assert_snapshot!(ended.err, @r"
-    error: rollout.yaml:6:22: setWeight 120 is outside 0 to 100
+    error: rollout.yaml:6:22: SetWeight needs to be between 0 and 100
       hint: write the canary's share of the traffic in percent
     ");
     project.write("mainspring.toml", "[project]\nname = \"x\"\ndag = \"dags\"\n");

@@ -2,6 +2,7 @@
 
 use mainspring_automation::{Config, LogMode, LogRules};
 use mainspring_domain::Actor;
+use mainspring_domain::delivery::served_model;
 use mainspring_domain::monitoring::Prediction;
 use mainspring_metadata_store::{Store, StoreError};
 use sha2::{Digest as _, Sha256};
@@ -45,7 +46,7 @@ impl PredictionLog {
     /// # Errors
     /// When the log is durable and the store fails.
     pub(super) async fn keep(&self, model: &str, mut rows: Vec<Prediction>) -> Result<(), StoreError> {
-        let rules = self.config.model.get(model).map(|rules| &rules.log);
+        let rules = self.config.model.get(served_model(model)).map(|rules| &rules.log);
         if let Some(rules) = rules {
             let Some(first) = rows.first() else { return Ok(()) };
             if !is_sampled(rules, &first.id) {
