@@ -33,7 +33,7 @@ const FLOORS: [(u8, &[&str]); 5] = [
 
 /// Heavy dependencies and the rooms that may name them. One room each, except where the reason is
 /// given.
-const HOMES: [(&str, &[&str]); 15] = [
+const HOMES: [(&str, &[&str]); 14] = [
     // The data gate runs a contract's SQL rules on an in-memory database of its own.
     ("rusqlite", &["metadata-store", "data-quality"]),
     ("tokio-postgres", &["metadata-store"]),
