@@ -115,8 +115,16 @@ class Server:
 
 def call(connection: http.client.HTTPConnection, method: str, path: str, body: dict | None = None) -> dict:
     data = None if body is None else json.dumps(body).encode()
-    connection.request(method, f"/api/2.0/mlflow/{path}", data, {"Content-Type": "application/json"})
-    answer = connection.getresponse()
+    for last in (False, True):
+        try:
+            connection.request(method, f"/api/2.0/mlflow/{path}", data, {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            break
+        except (BrokenPipeError, ConnectionResetError, http.client.RemoteDisconnected):
+            # MLflow's server closes connections now and then.
+            connection.close()
+            if last:
+                raise
     text = answer.read()
     if answer.status != 200:
         raise SystemExit(f"{method} {path} answered {answer.status}: {text[:500]!r}")
@@ -145,6 +153,9 @@ def measure(name: str, folder: Path, command, runs: int) -> dict:
 
     with Server(name, folder, command) as server:
         note("idle rss MB", total(tree(server.process.pid), "Rss"))
+        # The first calls load what the server's language loads lazily.
+        for number in range(20):
+            create(server, number)
         note("runs/create ms", server.cost(100 if slow else 2000, lambda n: create(server, n)))
         run_id = create(server)
 

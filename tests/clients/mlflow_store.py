@@ -154,9 +154,61 @@ def make_registry(client, run, models):
 
 
 def make_trace(client, experiment):
+    from mlflow.entities import AssessmentSource, SpanEvent
+
     os.environ["MLFLOW_ENABLE_ASYNC_TRACE_LOGGING"] = "false"
-    span = client.start_trace("answer", experiment_id=experiment, inputs={"q": 1})
-    client.end_trace(span.trace_id, outputs={"a": 2})
+    root = client.start_trace("answer", experiment_id=experiment, inputs={"q": 1, "é": [None, 2.5]}, tags={"t": "v"})
+    step = client.start_span("ask", root.trace_id, root.span_id, span_type="LLM", inputs=["x"])
+    step.set_attribute("mlflow.chat.tokenUsage", {"input_tokens": 3, "output_tokens": 4, "total_tokens": 7})
+    step.set_attribute("odd", float("nan"))
+    step.add_event(SpanEvent("token", attributes={"text": "a", "n": 1}))
+    client.end_span(root.trace_id, step.span_id, outputs={"a": 2})
+    client.end_trace(root.trace_id, outputs={"a": 2})
+    failed = client.start_trace("failed", experiment_id=experiment)
+    client.end_trace(failed.trace_id, status="ERROR")
+    mlflow.log_feedback(trace_id=root.trace_id, name="good", value=True, rationale="it is",
+                        source=AssessmentSource("HUMAN", "ada"), metadata={"k": "v"})
+    mlflow.log_feedback(trace_id=root.trace_id, name="score", value=0.5)
+    mlflow.log_expectation(trace_id=root.trace_id, name="right", value={"a": [1, "x"]})
+
+
+def traces(client, experiments):
+    found = pages(lambda token: client.search_traces(
+        locations=experiments, max_results=100, page_token=token, include_spans=False))
+    return [trace.info for trace in found]
+
+
+def show_trace(client, info, options):
+    tags = dict(info.tags)
+    place = tags.pop("mlflow.artifactLocation", None)
+    # File stores keep spans in a file, which is behind a server once it was brought.
+    in_file = tags.get("mlflow.trace.spansLocation") != "TRACKING_STORE"
+    trace = None if in_file and "--nowhere" in options else client.get_trace(info.trace_id)
+    return {
+        "location": None if options else place,
+        "of": info.experiment_id,
+        "time": [info.request_time, info.execution_duration],
+        "state": str(info.state),
+        "previews": [info.request_preview, info.response_preview],
+        "tags": tags,
+        # Databases leave out the spaces that files keep.
+        "metadata": {key: json.loads(value) if value.startswith("{") else value
+                     for key, value in info.trace_metadata.items()},
+        "said": sorted((a.name, show_assessment(a)) for a in info.assessments),
+        "spans": [
+            [s.span_id, s.parent_id, s.name, s.span_type, s.start_time_ns, s.end_time_ns, str(s.status),
+             repr(sorted(s.attributes.items())),
+             [[e.name, e.timestamp, sorted(e.attributes.items())] for e in s.events]]
+            for s in trace.data.spans
+        ] if trace else None,
+    }
+
+
+def show_assessment(said):
+    shown = said.to_dictionary()
+    # Some stores leave out what is so unless they say otherwise.
+    shown.setdefault("valid", True)
+    return json.dumps(shown, sort_keys=True)
 
 
 def number(value):
@@ -197,6 +249,8 @@ def dump(uri, options):
     if MAJOR >= 3:
         models = list(pages(lambda token: client.search_logged_models(ids, max_results=50, page_token=token)))
         content["models"] = {model.model_id: show_model(model, options) for model in models}
+        content["traces"] = {
+            info.trace_id: show_trace(client, info, options) for info in traces(client, ids)}
     return content
 
 

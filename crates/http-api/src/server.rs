@@ -28,18 +28,22 @@ pub fn application(
 ) -> Router {
     // Clients of W&B send files to this server only: where it keeps none, there is nothing to offer.
     let wandb = mlflow.artifacts.own().ok().map(|artifacts| {
-        wandb::router(WandbState {
+        wandb::routers(WandbState {
             store: mlflow.store.clone(),
             artifacts: artifacts.clone(),
             clock: Arc::new(SystemClock),
         })
     });
+    let (files, wandb) = wandb.unzip();
+    let mlflow = mlflow::router(mlflow);
+    let graphql = mlflow::graphql::router(guarded(mlflow.clone(), gate.clone()), wandb);
     let routes = Router::new()
         .merge(inference::router(inference))
         .merge(native::router(native))
         .merge(ui::router())
-        .merge(mlflow::router(mlflow))
-        .merge(wandb.unwrap_or_default())
+        .merge(mlflow)
+        .merge(files.unwrap_or_default())
+        .merge(graphql)
         .layer(DefaultBodyLimit::max(BODY_LIMIT));
     guarded(routes, gate).layer(middleware::map_response(protect)).layer(CatchPanicLayer::custom(panicked))
 }

@@ -27,6 +27,12 @@ pub struct Counts {
     pub logged_models: u64,
     /// Points that were measured on logged models.
     pub model_points: u64,
+    /// Traces.
+    pub traces: u64,
+    /// Spans of traces.
+    pub spans: u64,
+    /// What was said about traces.
+    pub assessments: u64,
     /// Registered models.
     pub registered_models: u64,
     /// Versions of registered models.
@@ -42,7 +48,7 @@ pub struct Counts {
 impl Counts {
     /// The counts under the names that people read.
     #[must_use]
-    pub const fn named(&self) -> [(&'static str, u64); 14] {
+    pub const fn named(&self) -> [(&'static str, u64); 17] {
         [
             ("experiments", self.experiments),
             ("runs", self.runs),
@@ -53,6 +59,9 @@ impl Counts {
             ("links to models", self.model_links),
             ("logged models", self.logged_models),
             ("points of logged models", self.model_points),
+            ("traces", self.traces),
+            ("spans", self.spans),
+            ("assessments", self.assessments),
             ("registered models", self.registered_models),
             ("model versions", self.model_versions),
             ("aliases", self.aliases),
@@ -101,8 +110,6 @@ pub struct Report {
     pub kept_locations: BTreeMap<String, u64>,
     /// Artifact folders that were not found. A run that logged no file has none.
     pub absent_folders: u64,
-    /// Traces that were left out.
-    pub traces: u64,
     /// Metric values that were infinite and are the largest finite number now.
     pub infinities: u64,
 }

@@ -6,7 +6,7 @@ use mainspring_domain::Actor;
 use mainspring_domain::registry::{ModelVersion, RegisteredModel};
 use mainspring_domain::tracking::Experiment;
 use mainspring_metadata_store::{Onlooker, ReadTx, Store, StoreError, WriteTx};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use tokio::runtime::Handle;
 
 /// The opened store of a data directory.
@@ -94,6 +94,19 @@ impl Target {
                 if let Some(model) = tx.logged_model(&id)? {
                     let unfinished = tx.cursor(&bookmark(&id))? != 0;
                     known.insert(id, Known { artifact_uri: model.artifact_uri, unfinished });
+                }
+            }
+            Ok(known)
+        })
+    }
+
+    /// Those of the traces that are there.
+    pub(crate) fn known_traces(&self, ids: Vec<String>) -> Result<HashSet<String>> {
+        self.read(move |tx| {
+            let mut known = HashSet::new();
+            for id in ids {
+                if tx.trace_experiment(&id)?.is_some() {
+                    known.insert(id);
                 }
             }
             Ok(known)

@@ -2,6 +2,7 @@
 
 use super::schema;
 use async_graphql::dynamic::{Schema, SchemaError};
+use async_graphql::parser::types::ExecutableDocument;
 use async_graphql::{Request, Variables};
 use futures_util::future::BoxFuture;
 use serde::Deserialize;
@@ -53,13 +54,29 @@ impl<C> Call<C> {
 type Answer = Result<Value, GraphqlError>;
 pub(super) type Resolver<C> = Arc<dyn Fn(Call<C>) -> BoxFuture<'static, Answer> + Send + Sync>;
 
+/// What a field without a resolver shows when its parent has no such member: the name of its type,
+/// and whether it is a list.
+pub(super) type Missing = fn(&str, bool) -> Value;
+
 /// Resolvers by `Type.field`.
-pub(crate) struct Resolvers<C>(HashMap<&'static str, Resolver<C>>);
+pub(crate) struct Resolvers<C> {
+    by_field: HashMap<&'static str, Resolver<C>>,
+    missing: Missing,
+}
 
 impl<C: Clone + Send + Sync + 'static> Resolvers<C> {
-    /// None yet.
+    /// None yet; members that are not there are null.
     pub(crate) fn new() -> Self {
-        Self(HashMap::new())
+        Self::with_missing(|_, _| Value::Null)
+    }
+
+    /// None yet; members that are not there are what a function says.
+    pub(crate) fn with_missing(missing: Missing) -> Self {
+        Self { by_field: HashMap::new(), missing }
+    }
+
+    pub(super) const fn missing(&self) -> Missing {
+        self.missing
     }
 
     /// Adds the resolver of a field.
@@ -68,16 +85,16 @@ impl<C: Clone + Send + Sync + 'static> Resolvers<C> {
         F: Fn(Call<C>) -> R + Send + Sync + 'static,
         R: Future<Output = Answer> + Send + 'static,
     {
-        self.0.insert(field, Arc::new(move |call| Box::pin(resolver(call))));
+        self.by_field.insert(field, Arc::new(move |call| Box::pin(resolver(call))));
     }
 
     pub(super) fn take(&mut self, field: &str) -> Option<Resolver<C>> {
-        self.0.remove(field)
+        self.by_field.remove(field)
     }
 
     /// Resolvers of fields that the schema does not have.
     pub(super) fn rest(&self) -> impl Iterator<Item = &&'static str> {
-        self.0.keys()
+        self.by_field.keys()
     }
 }
 
@@ -129,6 +146,28 @@ impl<C: Clone + Send + Sync + 'static> Executor<C> {
         if let Some(name) = sent.operation_name.filter(|name| !name.is_empty()) {
             request = request.operation_name(name);
         }
+        self.run(request).await
+    }
+
+    /// Executes a request that was parsed before; `sent` holds its variables and the name of its
+    /// operation.
+    pub(crate) async fn execute_document(
+        &self,
+        document: ExecutableDocument,
+        sent: &Map<String, Value>,
+        context: C,
+    ) -> Value {
+        let variables = sent.get("variables").cloned().unwrap_or_default();
+        let mut request = Request::new("").variables(Variables::from_json(variables)).data(context);
+        request.set_parsed_query(document);
+        let name = sent.get("operationName").and_then(Value::as_str).filter(|name| !name.is_empty());
+        if let Some(name) = name {
+            request = request.operation_name(name);
+        }
+        self.run(request).await
+    }
+
+    async fn run(&self, request: Request) -> Value {
         let response = self.schema.execute(request).await;
         serde_json::to_value(&response).unwrap_or_else(|error| errors(&error.to_string()))
     }

@@ -1,6 +1,6 @@
 //! From a schema's text to one that can be executed.
 
-use super::executor::{Call, Resolver, Resolvers};
+use super::executor::{Call, Missing, Resolver, Resolvers};
 use super::values::{field_value, to_json};
 use async_graphql::dynamic::{
     Enum, Field, FieldFuture, InputObject, InputValue, Interface, InterfaceField, Object, ResolverContext,
@@ -39,6 +39,7 @@ pub(super) fn build<C: Clone + Send + Sync + 'static>(
         .collect();
     let shapes: HashMap<String, Shape> =
         types.iter().map(|found| (found.name.node.to_string(), shape(&found.kind))).collect();
+    let missing = resolvers.missing();
     let mut builder = Schema::build("Query", Some("Mutation"), None);
     for found in types {
         let name = found.name.node.to_string();
@@ -51,7 +52,7 @@ pub(super) fn build<C: Clone + Send + Sync + 'static>(
                 }
                 for definition in kind.fields {
                     let resolver = resolvers.take(&format!("{name}.{}", definition.node.name.node));
-                    object = object.field(field(definition.node, &shapes, resolver));
+                    object = object.field(field(definition.node, &shapes, resolver, missing));
                 }
                 builder.register(object)
             }
@@ -93,6 +94,14 @@ fn type_ref(ty: &Type) -> TypeRef {
     if ty.nullable { base } else { TypeRef::NonNull(Box::new(base)) }
 }
 
+fn is_list(ty: &TypeRef) -> bool {
+    match ty {
+        TypeRef::Named(_) => false,
+        TypeRef::NonNull(inner) => is_list(inner),
+        TypeRef::List(_) => true,
+    }
+}
+
 fn input(definition: Positioned<InputValueDefinition>) -> InputValue {
     let definition = definition.node;
     let value = InputValue::new(definition.name.node.as_str(), type_ref(&definition.ty.node));
@@ -111,6 +120,7 @@ fn field<C: Clone + Send + Sync + 'static>(
     definition: FieldDefinition,
     shapes: &HashMap<String, Shape>,
     resolver: Option<Resolver<C>>,
+    missing: Missing,
 ) -> Field {
     let ty = type_ref(&definition.ty.node);
     let shape = shapes.get(ty.type_name()).copied().unwrap_or(Shape::Leaf);
@@ -118,7 +128,8 @@ fn field<C: Clone + Send + Sync + 'static>(
     let (name, answer_type) = (definition.name.node.to_string(), ty.clone());
     let field = match resolver {
         None => Field::new(definition.name.node.as_str(), ty, move |context| {
-            let value = parent(&context).get(&name).cloned().unwrap_or(Value::Null);
+            let value = parent(&context).get(&name).cloned();
+            let value = value.unwrap_or_else(|| missing(answer_type.type_name(), is_list(&answer_type)));
             FieldFuture::Value(field_value(value, &answer_type, composite, several))
         }),
         Some(resolver) => Field::new(definition.name.node.as_str(), ty, move |context| {

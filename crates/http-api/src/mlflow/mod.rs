@@ -9,6 +9,7 @@ mod downloads;
 mod error;
 mod evaluation;
 mod experiments;
+pub mod graphql;
 mod logged_models;
 mod logging;
 mod model_versions;

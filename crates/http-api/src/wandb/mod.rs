@@ -51,25 +51,28 @@ impl std::fmt::Debug for WandbState {
     }
 }
 
-/// All routes. The middleware that says who asks belongs around them.
-pub fn router(state: WandbState) -> Router {
+/// The routes of files, and that of GraphQL. The middleware that says who asks belongs around both.
+pub fn routers(state: WandbState) -> (Router, Router) {
     let executor = match Executor::<Asked>::new(include_str!("schema.graphql"), resolvers::all()) {
         Ok(executor) => executor,
         Err(error) => {
             tracing::error!(%error, "the schema of GraphQL is not one; W&B clients are not served");
-            return Router::new();
+            return (Router::new(), Router::new());
         }
     };
     let files = Router::new()
         .route("/wandb/storage/{ticket}", get(storage::download).put(storage::upload))
         .layer(DefaultBodyLimit::disable())
         .with_state(state.clone());
-    Router::new()
-        .route("/files/{entity}/{project}/{run}/file_stream", post(stream::append))
-        .with_state(state.clone())
-        .route("/graphql", post(asked::answer).with_state((state, executor)))
+    let graphql = Router::new()
+        .route("/graphql", post(asked::answer))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .merge(files)
+        .with_state((state.clone(), executor));
+    let streams = Router::new()
+        .route("/files/{entity}/{project}/{run}/file_stream", post(stream::append))
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .with_state(state);
+    (streams.merge(files), graphql)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 mod access;
 mod artifacts;
 mod bad_input;
+mod graphql;
 mod inference;
 mod mlflow;
 mod mlflow_client;

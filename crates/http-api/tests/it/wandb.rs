@@ -37,7 +37,10 @@ pub(crate) fn everything(dir: &Path, policy: AccessPolicy) -> World {
     };
     let store = state.store.clone();
     let gate = Gate::new(store.clone(), Arc::new(SystemClock), policy);
-    let routes = guarded(mlflow::router(state).merge(wandb::router(wandb)), gate);
+    let (files, wandb) = wandb::routers(wandb);
+    let mlflow = mlflow::router(state);
+    let graphql = mlflow::graphql::router(guarded(mlflow.clone(), gate.clone()), Some(wandb));
+    let routes = guarded(mlflow.merge(files).merge(graphql), gate);
     World { store, routes, clock }
 }
 

@@ -24,6 +24,7 @@ const DATASETS: Entity = Entity {
     params: None,
     metrics: None,
     datasets: None,
+    one_metric: false,
     default_order: "e.created DESC, e.id DESC",
 };
 

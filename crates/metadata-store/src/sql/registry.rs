@@ -23,6 +23,7 @@ const MODELS: Entity = Entity {
     params: None,
     metrics: None,
     datasets: None,
+    one_metric: false,
     default_order: "e.name",
 };
 
@@ -49,6 +50,7 @@ const VERSIONS: Entity = Entity {
     params: None,
     metrics: None,
     datasets: None,
+    one_metric: false,
     default_order: "e.updated DESC, e.model, e.version DESC",
 };
 

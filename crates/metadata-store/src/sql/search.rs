@@ -20,9 +20,14 @@ pub(super) struct Entity {
     pub(super) metrics: Option<(&'static str, &'static str)>,
     /// Where its data sets lie: rows `d`, with tags `t`.
     pub(super) datasets: Option<&'static str>,
+    /// Whether it has one metric at most by each key, as it has one tag and one parameter.
+    pub(super) one_metric: bool,
     /// The order that comes last and breaks ties.
     pub(super) default_order: &'static str,
 }
+
+/// Tables that a search joins; SQLite takes 64 in one statement.
+const MAX_JOINS: usize = 24;
 
 /// The column of an attribute, by what it holds.
 #[derive(Clone, Copy)]
@@ -40,6 +45,10 @@ pub(super) struct Statement {
     dialect: Dialect,
     /// What metrics must fulfil to count, after `AND`; empty for all.
     metric_scope: String,
+    /// Where joins go in.
+    joins_end: usize,
+    /// What is joined: the alias is `j` and the position.
+    joined: Vec<Field>,
 }
 
 impl SqlTx<'_> {
@@ -50,6 +59,8 @@ impl SqlTx<'_> {
             values: Vec::new(),
             dialect: self.dialect(),
             metric_scope: String::new(),
+            joins_end: select.len(),
+            joined: Vec::new(),
         }
     }
 }
@@ -133,6 +144,11 @@ impl Statement {
                     (Property::Number(column) | Property::Text(column), _) => self.compare(column, condition),
                 }
             }
+            Field::Tag(_) | Field::Param(_) | Field::Metric(_)
+                if let Some(alias) = self.joined(entity, &condition.field)? =>
+            {
+                self.of_joined(&alias, condition)
+            }
             Field::Tag(key) => {
                 let key = self.bind(key.clone());
                 self.exists(&format!("{} AND t.key = {key}", entity.tags), "t.value", condition)
@@ -161,6 +177,53 @@ impl Statement {
                 self.exists(&rows, column, condition)
             }
         }
+    }
+
+    /// Joins the row of a tag, parameter or metric, once however often it is asked for; gives its
+    /// alias. A value that is looked up once serves all conditions and the order. None when there may
+    /// be several rows or enough is joined.
+    fn joined(&mut self, entity: &Entity, field: &Field) -> Result<Option<String>> {
+        let (rows, lookup, name) = match field {
+            Field::Tag(name) => (entity.tags, "{}", name),
+            Field::Param(name) => (entity.params.ok_or_else(|| unknown(field))?, "{}", name),
+            Field::Metric(name) => {
+                let (rows, lookup) = entity.metrics.ok_or_else(|| unknown(field))?;
+                if !entity.one_metric {
+                    return Ok(None);
+                }
+                (rows, lookup, name)
+            }
+            Field::Attribute(_) | Field::Dataset(_) => return Ok(None),
+        };
+        if let Some(known) = self.joined.iter().position(|held| held == field) {
+            return Ok(Some(format!("j{known}")));
+        }
+        let number = self.joined.len();
+        let Some((table, matches)) = rows.split_once(" t WHERE ").filter(|_| number < MAX_JOINS) else {
+            return Ok(None);
+        };
+        let key = self.bind(name.clone());
+        let (matches, key) = (matches.replace("t.", &format!("j{number}.")), lookup.replace("{}", &key));
+        let join = format!(" LEFT JOIN {table} j{number} ON {matches} AND j{number}.key = {key}");
+        self.sql.insert_str(self.joins_end, &join);
+        self.joins_end += join.len();
+        self.joined.push(field.clone());
+        Ok(Some(format!("j{number}")))
+    }
+
+    /// A condition on a joined row, whose columns are all null when it is not there.
+    fn of_joined(&mut self, alias: &str, condition: &Condition) -> Result<String> {
+        let value = format!("{alias}.value");
+        let comparison = self.compare(&value, condition)?;
+        let metric = matches!(condition.field, Field::Metric(_));
+        Ok(match condition.operator {
+            Operator::IsNull | Operator::IsNotNull => comparison,
+            // NaN differs from every number and is neither less nor greater.
+            Operator::NotEqual if metric => format!("({alias}.is_nan OR {comparison})"),
+            Operator::NotEqual if condition.absent_differs => format!("({value} IS NULL OR {comparison})"),
+            _ if metric => format!("NOT {alias}.is_nan AND {comparison}"),
+            _ => comparison,
+        })
     }
 
     /// A condition on rows that may not exist.
@@ -264,6 +327,17 @@ impl Statement {
     fn sort_key(&mut self, entity: &Entity, key: &SortKey) -> Result<String> {
         let direction = if key.descending { "DESC" } else { "ASC" };
         let value = match &key.field {
+            Field::Tag(_) | Field::Param(_) | Field::Metric(_)
+                if let Some(alias) = self.joined(entity, &key.field)? =>
+            {
+                if let Field::Metric(_) = key.field {
+                    return Ok(format!(
+                        "CASE {alias}.is_nan WHEN false THEN 0 WHEN true THEN 1 ELSE 2 END, \
+                         {alias}.value {direction}"
+                    ));
+                }
+                format!("{alias}.value")
+            }
             Field::Attribute(attribute) => {
                 let property = (entity.column)(*attribute).ok_or_else(|| unknown(&key.field))?;
                 let (Property::Number(column) | Property::Text(column)) = property;

@@ -25,6 +25,7 @@ const EXPERIMENTS: Entity = Entity {
     params: None,
     metrics: None,
     datasets: None,
+    one_metric: false,
     default_order: "e.created DESC, e.id DESC",
 };
 

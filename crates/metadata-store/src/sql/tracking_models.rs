@@ -25,6 +25,7 @@ const LOGGED_MODELS: Entity = Entity {
     params: Some("logged_model_params t WHERE t.model = e.id"),
     metrics: Some(("logged_model_metrics t WHERE t.model = e.id", "{}")),
     datasets: None,
+    one_metric: false,
     default_order: "e.created DESC, e.id",
 };
 

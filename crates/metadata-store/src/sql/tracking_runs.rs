@@ -27,6 +27,7 @@ const RUN: Entity = Entity {
          LEFT JOIN run_input_tags t ON t.run = i.run AND t.dataset = i.dataset
          WHERE i.run = e.num",
     ),
+    one_metric: true,
     default_order: "e.start_time DESC, e.id",
 };
 

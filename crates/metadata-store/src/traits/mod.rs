@@ -12,6 +12,7 @@ mod monitoring;
 mod pipelines;
 mod registry;
 pub mod search;
+pub mod trace_figures;
 mod traces;
 mod tracking;
 mod wandb;

@@ -2,6 +2,7 @@
 
 mod registry;
 mod tables;
+mod traces;
 mod tracking;
 mod write;
 

@@ -1,6 +1,7 @@
 //! Experiments, runs and logged models.
 
 use super::tables::Table;
+use super::traces::Traces;
 use super::write::ExportReport;
 use crate::Result;
 use crate::mlflow::{LOGGED_MODEL_STATUSES, number};
@@ -109,6 +110,7 @@ pub(super) fn write(
     progress: &mut dyn FnMut(&Counts),
 ) -> Result<()> {
     let mut tables = Tables::of(db, &mut report.left_out)?;
+    let mut traces = Traces::of(db, report)?;
     let mut offset = 0;
     loop {
         let search = Search { limit: PAGE, offset, ..Search::default() };
@@ -118,6 +120,7 @@ pub(super) fn write(
             tables.flush()?;
             let datasets = runs(&mut tables, tx, one.id, report, progress)?;
             models(&mut tables, tx, one.id, &datasets, report)?;
+            traces.write(db, tx, one.id, report, progress)?;
             progress(&report.written);
         }
         if experiments.len() < PAGE {

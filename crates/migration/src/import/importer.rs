@@ -1,5 +1,6 @@
 //! The importer: takes what a source hands over and writes it, a bounded amount per transaction.
 
+use super::traces::{self, SourceTrace};
 use crate::artifacts::{Copying, Files};
 use crate::moved::Moved;
 use crate::report::Report;
@@ -13,7 +14,7 @@ use mainspring_domain::tracking::{
 use mainspring_metadata_store::traits::ModelMetric;
 use mainspring_metadata_store::{StoreError, WriteTx};
 use serde_json::json;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 /// What one transaction writes at most, about: points and entities.
@@ -46,11 +47,12 @@ pub(crate) struct SourceRun {
 }
 
 /// Something to write.
-enum Step {
+pub(super) enum Step {
     Run(Box<SourceRun>),
     Points(String, Vec<Metric>),
     LoggedModel(Box<LoggedModel>),
     ModelPoints(String, Vec<ModelMetric>),
+    Trace(Box<SourceTrace>),
     /// All of a run or logged model has been handed over.
     Done(String),
 }
@@ -242,7 +244,12 @@ impl<'a> Importer<'a> {
         Ok(true)
     }
 
-    fn bring_files(&mut self, location: &str, to: &str, beside: Option<&Path>) -> Result<Option<String>> {
+    pub(super) fn bring_files(
+        &mut self,
+        location: &str,
+        to: &str,
+        beside: Option<&Path>,
+    ) -> Result<Option<String>> {
         self.files.bring(&self.target, &mut self.report, location, to, beside)
     }
 
@@ -296,12 +303,9 @@ impl<'a> Importer<'a> {
         self.push(Step::ModelPoints(model.to_owned(), points), weight)
     }
 
-    /// Notes traces, which have no place here yet.
-    pub(crate) fn traces_left_out(&mut self, place: &str, count: u64) {
-        if count > 0 {
-            self.report.traces += count;
-            self.report.left_out(place, format!("{count} traces: traces are not brought yet"));
-        }
+    /// The id here of an experiment of the source, when it was brought.
+    pub(super) fn experiment_here(&self, theirs: i64) -> Option<i64> {
+        self.experiments.get(&theirs).copied()
     }
 
     /// All of a run or logged model has been handed over.
@@ -309,7 +313,7 @@ impl<'a> Importer<'a> {
         self.push(Step::Done(id.to_owned()), 0)
     }
 
-    fn push(&mut self, step: Step, weight: usize) -> Result<()> {
+    pub(super) fn push(&mut self, step: Step, weight: usize) -> Result<()> {
         self.weight += weight;
         self.steps.push(step);
         if self.weight >= BATCH { self.flush() } else { Ok(()) }
@@ -328,8 +332,8 @@ impl<'a> Importer<'a> {
     }
 }
 
-/// Whether a text can be the id of a run or logged model.
-fn is_id(text: &str) -> bool {
+/// Whether a text can be the id of a run, logged model or trace.
+pub(super) fn is_id(text: &str) -> bool {
     text.len() <= 256
         && text.starts_with(|c: char| c.is_ascii_alphanumeric())
         && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
@@ -340,6 +344,7 @@ fn write(tx: &mut dyn WriteTx, source: &str, steps: Vec<Step>) -> std::result::R
     let mut begun: HashSet<String> = HashSet::new();
     let mut added: HashMap<String, usize> = HashMap::new();
     let mut done = Vec::new();
+    let mut traced: BTreeMap<i64, usize> = BTreeMap::new();
     for step in steps {
         match step {
             Step::Run(run) => {
@@ -364,6 +369,10 @@ fn write(tx: &mut dyn WriteTx, source: &str, steps: Vec<Step>) -> std::result::R
                 tx.insert_model_metrics(&points)?;
                 added.entry(model).or_default();
             }
+            Step::Trace(trace) => {
+                traces::write(tx, &trace)?;
+                *traced.entry(trace.info.experiment).or_default() += 1;
+            }
             Step::Done(id) => done.push(id),
         }
     }
@@ -377,6 +386,10 @@ fn write(tx: &mut dyn WriteTx, source: &str, steps: Vec<Step>) -> std::result::R
     for (run, points) in added.into_iter().filter(|(id, points)| *points > 0 && !begun.contains(id)) {
         let details = json!({ "metrics": points, "source": source });
         tx.record(Record::new("run.imported", format!("run:{run}")).with(details))?;
+    }
+    for (experiment, traces) in traced {
+        let details = json!({ "traces": traces, "source": source });
+        tx.record(Record::new("traces.imported", format!("experiment:{experiment}")).with(details))?;
     }
     // What only moved bookmarks has nothing to say.
     tx.bookkeeping();

@@ -2,6 +2,8 @@
 
 mod importer;
 mod registry;
+mod traces;
 
 pub use importer::Options;
 pub(crate) use importer::{Importer, SourceRun};
+pub(crate) use traces::{SourceTrace, set};

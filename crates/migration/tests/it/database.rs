@@ -57,6 +57,41 @@ fn damaged_rows_are_named_and_the_rest_is_brought() {
 }
 
 #[test]
+fn traces_come_from_columns_and_rows_whatever_is_damaged() {
+    let (folder, home) = (TempDir::new().unwrap(), Home::new());
+    let mut statements = OLDEST.to_vec();
+    let good = r#"INSERT INTO spans VALUES ('tr-1', 'a', '{"trace_id": "qwSkfSWPzdxvuN2E6q+WQw==",
+        "span_id": "WvE4m/rIyHo=", "name": "s", "start_time_unix_nano": 5, "end_time_unix_nano": 9,
+        "attributes": {"mlflow.spanType": "\"LLM\""}}', 5)"#;
+    statements.extend([
+        "CREATE TABLE trace_info (request_id TEXT, experiment_id INTEGER, timestamp_ms INTEGER, status TEXT,
+                                  trace_name TEXT, session_id TEXT, input_tokens INTEGER)",
+        "CREATE TABLE trace_tags (request_id TEXT, key TEXT, value TEXT)",
+        "CREATE TABLE spans (trace_id TEXT, span_id TEXT, content TEXT, start_time_unix_nano INTEGER)",
+        "CREATE TABLE assessments (trace_id TEXT, assessment_id TEXT, name TEXT, assessment_type TEXT, value TEXT,
+                                   created_timestamp INTEGER)",
+        "INSERT INTO trace_info VALUES ('tr-1', 3, 7, 'OK', 'answer', 'chat', 12), ('../x', 3, 7, 'OK', '', '', 1)",
+        "INSERT INTO trace_tags VALUES ('tr-1', 'mlflow.trace.spansLocation', 'TRACKING_STORE')",
+        good,
+        "INSERT INTO spans VALUES ('tr-1', 'b', '{', 6)",
+        "INSERT INTO assessments VALUES ('tr-1', 'a-1', 'good', 'feedback', 'true', 1),
+                                        ('tr-1', 'a-2', 'odd', 'poem', '1', 2)",
+    ]);
+    let path = database(folder.path(), &statements);
+    let report = home.import(&Location::Sqlite(path.clone()));
+    assert_eq!(report.left_out.len(), 3, "{:?}", report.left_out);
+    let brought = report.brought;
+    assert_eq!((brought.traces, brought.spans, brought.assessments), (1, 1, 1));
+    let trace = home.read(|tx| tx.trace("tr-1")).unwrap();
+    assert_eq!((trace.tag("mlflow.traceName"), trace.started.as_millis()), (Some("answer"), 7));
+    assert_eq!(trace.metadata("mlflow.trace.session"), Some("chat"));
+    assert_eq!(trace.metadata("mlflow.trace.tokenUsage"), Some(r#"{"input_tokens":12}"#));
+    assert_eq!(home.read(|tx| tx.spans("tr-1"))[0].id, "5af1389bfac8c87a");
+    let again = home.import(&Location::Sqlite(path));
+    assert_eq!((again.brought.traces, again.already_there.traces), (0, 1));
+}
+
+#[test]
 fn other_databases_are_refused() {
     let folder = TempDir::new().unwrap();
     let path = database(folder.path(), &["CREATE TABLE things (a TEXT)"]);

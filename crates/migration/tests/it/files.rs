@@ -171,3 +171,35 @@ fn damage_is_named_by_its_place_and_the_rest_is_brought() {
     assert_eq!(home.read(|tx| tx.metric_history(RUN, "loss", 10, 0)).len(), 3);
     assert_eq!(home.read(|tx| tx.model_versions("flights")).len(), 2);
 }
+
+#[test]
+fn traces_of_both_versions_come_along_with_their_files() {
+    let (files, home) = (Files::new(), Home::new());
+    let location = |id: &str| format!("{}/7/traces/{id}/artifacts", files.root().display());
+    files.write(
+        "7/traces/tr-1/trace_info.yaml",
+        "execution_duration_ms: 43\nrequest_time: '2026-01-01T00:00:00.5Z'\nstate: OK\ntrace_id: tr-1\n",
+    );
+    files.write("7/traces/tr-1/tags/mlflow.artifactLocation", location("tr-1"));
+    files.write("7/traces/tr-1/artifacts/traces.json", "{\"spans\": []}");
+    files.write(
+        "7/traces/tr-1/assessments/a-1.yaml",
+        "assessment_id: a-1\nassessment_name: right\ncreate_time: '2026-01-01T00:00:00Z'\nexpectation:\n  \
+         serialized_value:\n    value: '{\"a\": 1}'\nsource:\n  source_type: HUMAN\n",
+    );
+    files.write("7/traces/tr-1/assessments/a-2.yaml", "assessment_id: a-2\nassessment_name: empty\n");
+    files.write(
+        "7/traces/old/trace_info.yaml",
+        "execution_time_ms: null\nexperiment_id: '7'\nrequest_id: old\nstatus: IN_PROGRESS\ntimestamp_ms: 9\n",
+    );
+    files.write("7/traces/wrong/trace_info.yaml", "trace_id: other\n");
+    files.write("7/traces/torn/trace_info.yaml", "trace_id: [\n");
+    let report = home.import(&files.location());
+    assert_eq!((report.brought.traces, report.brought.assessments, report.brought.files), (2, 1, 1));
+    assert_eq!(report.left_out.len(), 3, "{:?}", report.left_out);
+    let trace = home.read(|tx| tx.trace("tr-1")).unwrap();
+    assert_eq!(trace.tag("mlflow.artifactLocation"), Some("mlflow-artifacts:/7/traces/tr-1/artifacts"));
+    assert_eq!((trace.duration, trace.started.as_millis()), (Some(43), 1_767_225_600_500));
+    let old = home.read(|tx| tx.trace("old")).unwrap();
+    assert_eq!((old.state.as_str(), old.started.as_millis(), old.duration), ("IN_PROGRESS", 9, None));
+}

@@ -1,7 +1,7 @@
 //! What is known of a whole trace, and what is done to it.
 
 use super::keys::{ARTIFACT_LOCATION, FINALIZED, REMOVABLE_TAG, SERVER_TAGS, SESSION};
-use super::{assessments, preview, usage};
+use super::{assessments, preview};
 use crate::validation::{self, invalid};
 use crate::{Result, TrackingError, experiments, runs};
 use mainspring_domain::events::Record;
@@ -10,6 +10,7 @@ use mainspring_domain::traces::{TraceInfo, TraceState};
 use mainspring_domain::tracking::{Experiment, KeyValue};
 use mainspring_domain::{Timestamp, traces};
 use mainspring_metadata_store::traits::TraceSelection;
+use mainspring_metadata_store::traits::trace_figures::trace_measures;
 use mainspring_metadata_store::{ReadTx, WriteTx};
 use serde_json::json;
 use uuid::Uuid;
@@ -96,7 +97,7 @@ pub fn start(tx: &mut dyn WriteTx, mut trace: TraceInfo) -> Result<TraceInfo> {
     let Said { mut metadata, mut tags } = said.checked()?;
     metadata.push(KeyValue { key: FINALIZED.to_owned(), value: "true".to_owned() });
     tags.push(artifact_location(&experiment, &trace.id));
-    let measures = usage::of_metadata(&metadata);
+    let measures = trace_measures(&metadata);
     trace.request_preview = trace.request_preview.map(preview::cut);
     trace.response_preview = trace.response_preview.map(preview::cut);
     let said = std::mem::take(&mut trace.assessments);
@@ -134,7 +135,7 @@ pub fn begin(tx: &mut dyn WriteTx, experiment: i64, started: Timestamp, said: Sa
     let Said { metadata, mut tags } = said.checked()?;
     let id = Uuid::new_v4().simple().to_string();
     tags.push(artifact_location(&experiment, &id));
-    let measures = usage::of_metadata(&metadata);
+    let measures = trace_measures(&metadata);
     tx.insert_trace(&TraceInfo {
         experiment: experiment.id,
         started,
@@ -169,7 +170,7 @@ pub fn end(
     trace.duration = Some(ended.as_millis().saturating_sub(trace.started.as_millis()));
     trace.state = state;
     tx.update_trace(&trace)?;
-    tx.set_trace_measures(id, &usage::of_metadata(&metadata))?;
+    tx.set_trace_measures(id, &trace_measures(&metadata))?;
     tx.set_trace_metadata(id, &metadata)?;
     tx.set_trace_tags(id, &tags)?;
     tx.bookkeeping();

@@ -1,5 +1,9 @@
 //! Names that clients and server agree on.
 
+pub(super) use mainspring_metadata_store::traits::trace_figures::{
+    COST, MODEL, PROVIDER, SPAN_COST, SPAN_TYPE, TOKEN_USAGE,
+};
+
 /// Tag: where the trace's files live.
 pub(super) const ARTIFACT_LOCATION: &str = "mlflow.artifactLocation";
 /// Tag: where the spans are kept.
@@ -20,24 +24,12 @@ pub(super) const SIZE_STATS: &str = "mlflow.trace.sizeStats";
 pub(super) const SESSION: &str = "mlflow.trace.session";
 /// Metadata: whose request it was.
 pub(super) const USER: &str = "mlflow.trace.user";
-/// Metadata: the tokens of the whole trace, as a JSON object.
-pub(super) const TOKEN_USAGE: &str = "mlflow.trace.tokenUsage";
-/// Metadata: the costs of the whole trace, as a JSON object.
-pub(super) const COST: &str = "mlflow.trace.cost";
 
-/// Span attribute: what kind of step it is.
-pub(super) const SPAN_TYPE: &str = "mlflow.spanType";
 /// Span attribute: what went in.
 pub(super) const INPUTS: &str = "mlflow.spanInputs";
 /// Span attribute: what came out.
 pub(super) const OUTPUTS: &str = "mlflow.spanOutputs";
 /// Span attribute: tokens.
 pub(super) const SPAN_USAGE: &str = "mlflow.chat.tokenUsage";
-/// Span attribute: costs.
-pub(super) const SPAN_COST: &str = "mlflow.llm.cost";
-/// Span attribute: the language model.
-pub(super) const MODEL: &str = "mlflow.llm.model";
-/// Span attribute: who offers the language model.
-pub(super) const PROVIDER: &str = "mlflow.llm.provider";
 /// Span attributes of the root that are tags of the trace begin like this.
 pub(super) const TAG_PREFIX: &str = "mlflow.traceTag.";

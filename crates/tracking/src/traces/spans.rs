@@ -1,8 +1,8 @@
 //! Spans: the steps of traces.
 
 use super::keys::{
-    COST, FINALIZED, IN_STORE, INPUTS, MODEL, OUTPUTS, PROVIDER, SERVER_TAGS, SESSION, SIZE_STATS, SPAN_COST,
-    SPAN_TYPE, SPANS_LOCATION, TAG_PREFIX, TOKEN_USAGE, USER,
+    COST, FINALIZED, IN_STORE, INPUTS, OUTPUTS, SERVER_TAGS, SESSION, SIZE_STATS, SPANS_LOCATION, TAG_PREFIX,
+    TOKEN_USAGE, USER,
 };
 use super::{conventions, info, preview, usage};
 use crate::validation::{self, invalid};
@@ -11,13 +11,12 @@ use mainspring_domain::traces::{Span, SpanStatus, TraceInfo, TraceState};
 use mainspring_domain::tracking::KeyValue;
 use mainspring_domain::{Timestamp, names};
 use mainspring_metadata_store::traits::SpanRecord;
+use mainspring_metadata_store::traits::trace_figures::trace_measures;
 use mainspring_metadata_store::{ReadTx, WriteTx};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashSet};
 
 const NANOS: i64 = 1_000_000;
-/// Characters of the name of a language model that are kept.
-const MODEL_NAME: usize = 500;
 /// Characters of the ids of a session and a user.
 const SESSION_ID: usize = 250;
 const USER_ID: usize = 250;
@@ -82,11 +81,11 @@ fn log_trace(tx: &mut dyn WriteTx, experiment: i64, id: &str, batch: Batch) -> R
         Some(trace) => trace,
         None => begin(tx, experiment, id, &spans)?,
     };
-    let records: Vec<SpanRecord> = spans.iter().cloned().map(record).collect();
+    let records: Vec<SpanRecord> = spans.iter().cloned().map(SpanRecord::of).collect();
     tx.put_spans(id, &records)?;
     check_volume(tx, id)?;
     let told = told(tx, &trace, &spans)?;
-    tx.set_trace_measures(id, &usage::of_metadata(&told))?;
+    tx.set_trace_measures(id, &trace_measures(&told))?;
     tx.set_trace_metadata(id, &told)?;
     if trace.metadata(FINALIZED).is_none() {
         widen(&mut trace, &spans);
@@ -206,23 +205,6 @@ fn tags(source: Vec<KeyValue>, root: Option<&Span>) -> Vec<KeyValue> {
     let mut tags: Vec<KeyValue> = of_source.chain(of_root).filter_map(taken).collect();
     tags.push(KeyValue { key: SPANS_LOCATION.to_owned(), value: IN_STORE.to_owned() });
     tags
-}
-
-/// A span with what is searched and counted.
-fn record(span: Span) -> SpanRecord {
-    let name = |key: &str| {
-        let name = span.text(key).filter(|name| !name.is_empty());
-        name.map(|name| names::truncate(name, MODEL_NAME))
-    };
-    let cost = span.attribute(SPAN_COST);
-    let costs = usage::COSTS.map(|key| cost.as_ref().and_then(|cost| cost.get(key)?.as_f64()));
-    SpanRecord {
-        span_type: span.text(SPAN_TYPE),
-        model_name: name(MODEL),
-        model_provider: name(PROVIDER),
-        costs,
-        span,
-    }
 }
 
 /// A trace with its spans. Unless a part suffices, all the spans that it was said to have must be

@@ -3,33 +3,9 @@
 use super::keys::{COST, SPAN_COST, SPAN_USAGE, TOKEN_USAGE};
 use mainspring_domain::traces::Span;
 use mainspring_domain::tracking::KeyValue;
+use mainspring_metadata_store::traits::trace_figures::{CACHE_TOKENS, COSTS, TOKENS};
 use serde_json::{Map, Number, Value};
 use std::collections::HashMap;
-
-/// Kinds of tokens that are always told, and those that are told where there are any.
-const TOKENS: [&str; 3] = ["input_tokens", "output_tokens", "total_tokens"];
-const CACHE_TOKENS: [&str; 3] =
-    ["cache_read_input_tokens", "cache_creation_input_tokens", "cache_creation_input_tokens_above_1hr"];
-pub(super) const COSTS: [&str; 3] = ["input_cost", "output_cost", "total_cost"];
-
-/// The figures that metadata tells of a whole trace.
-pub(super) fn of_metadata(metadata: &[KeyValue]) -> Vec<(String, f64)> {
-    let mut measures = Vec::new();
-    for pair in metadata {
-        let keys: &[&[&str]] = match pair.key.as_str() {
-            TOKEN_USAGE => &[&TOKENS, &CACHE_TOKENS],
-            COST => &[&COSTS],
-            _ => continue,
-        };
-        let Ok(Value::Object(told)) = serde_json::from_str(&pair.value) else { continue };
-        for key in keys.iter().flat_map(|keys| keys.iter()) {
-            if let Some(value) = told.get(*key).and_then(Value::as_f64) {
-                measures.push(((*key).to_owned(), value));
-            }
-        }
-    }
-    measures
-}
 
 /// The tokens of a trace as metadata, from its spans.
 pub(super) fn tokens(spans: &[&Span]) -> Option<KeyValue> {
@@ -101,8 +77,9 @@ fn totals(spans: &[&Span], attribute: &str) -> Option<HashMap<String, f64>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{costs, of_metadata, tokens};
+    use super::{costs, tokens};
     use mainspring_domain::traces::Span;
+    use mainspring_metadata_store::traits::trace_figures::trace_measures;
     use std::collections::BTreeMap;
 
     fn span(id: &str, parent: Option<&str>, attributes: &[(&str, &str)]) -> Span {
@@ -132,7 +109,7 @@ mod tests {
             told.value,
             r#"{"input_tokens": 6, "output_tokens": 2, "total_tokens": 7, "cache_read_input_tokens": 1}"#
         );
-        assert!(of_metadata(&[told]).contains(&("total_tokens".to_owned(), 7.0)));
+        assert!(trace_measures(&[told]).contains(&("total_tokens".to_owned(), 7.0)));
         assert_eq!(costs(&all), None);
         let paid = span("a", None, &[("mlflow.llm.cost", r#"{"input_cost": 0.5, "total_cost": 0.5}"#)]);
         let told = costs(&[&paid]).unwrap();

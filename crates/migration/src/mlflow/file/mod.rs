@@ -4,6 +4,7 @@ mod models;
 mod registry;
 mod runs;
 mod source;
+mod traces;
 mod tree;
 mod yaml;
 

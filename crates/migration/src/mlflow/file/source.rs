@@ -1,7 +1,7 @@
 //! Experiments, and the way through the folders.
 
 use super::yaml::{self, ExperimentMeta};
-use super::{models, registry, runs, tree};
+use super::{models, registry, runs, traces, tree};
 use crate::Result;
 use crate::import::Importer;
 use crate::mlflow::values::lifecycle;
@@ -31,8 +31,7 @@ pub(in crate::mlflow) fn read(root: &Path, importer: &mut Importer<'_>) -> Resul
     for (id, folder) in &known {
         models::read(*id, folder, importer)?;
         runs::read(*id, folder, importer)?;
-        let traces = tree::folders(&folder.join("traces"), &mut importer.report).len();
-        importer.traces_left_out(&folder.join("traces").display().to_string(), traces as u64);
+        traces::read(*id, folder, importer)?;
     }
     registry::read(&root.join("models"), importer)
 }

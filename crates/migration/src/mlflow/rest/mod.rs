@@ -2,6 +2,7 @@
 
 mod api;
 mod source;
+mod traces;
 mod wire;
 
 pub(crate) use api::Api;

@@ -1,8 +1,9 @@
 //! The way through a server. Deleted logged models cannot be seen from outside.
 
 use super::api::Api;
+use super::traces;
 use super::wire::{self, DownloadUri, Experiments, History, LoggedModels, ModelVersions};
-use super::wire::{RegisteredModels, Runs, Traces};
+use super::wire::{RegisteredModels, Runs};
 use crate::import::{Importer, SourceRun};
 use crate::mlflow::values::{VersionParts, lifecycle, version};
 use crate::{MigrationError, Result};
@@ -22,7 +23,6 @@ const HISTORY: &str = "/api/2.0/mlflow/metrics/get-history";
 const LOGGED_MODELS: &str = "/api/2.0/mlflow/logged-models/search";
 const MODELS: &str = "/api/2.0/mlflow/registered-models/search";
 const VERSIONS: &str = "/api/2.0/mlflow/model-versions/search";
-const TRACES: &str = "/api/3.0/mlflow/traces/search";
 
 /// Points of one answer.
 const POINTS: &str = "25000";
@@ -45,13 +45,13 @@ pub(in crate::mlflow) fn read(api: &Api, importer: &mut Importer<'_>) -> Result<
     for id in ids {
         logged_models(api, id, importer)?;
         runs(api, id, importer)?;
-        traces(api, id, importer)?;
+        traces::read(api, id, importer)?;
     }
     registry(api, importer)
 }
 
 /// Older servers do not have every call: what they do not know, they do not have.
-fn where_known(result: Result<()>) -> Result<()> {
+pub(super) fn where_known(result: Result<()>) -> Result<()> {
     match result {
         Err(MigrationError::Refused { status: 404 | 405 | 501, .. }) => Ok(()),
         other => other,
@@ -236,20 +236,6 @@ fn model_point(model: &str, metric: wire::Metric) -> Option<ModelMetric> {
         dataset_name: measured.dataset_name,
         dataset_digest: measured.dataset_digest,
     })
-}
-
-fn traces(api: &Api, experiment: i64, importer: &mut Importer<'_>) -> Result<()> {
-    let place = json!({
-        "type": "MLFLOW_EXPERIMENT", "mlflow_experiment": { "experiment_id": experiment.to_string() },
-    });
-    let mut count = 0;
-    let body = json!({ "locations": [place], "max_results": 500 });
-    where_known(api.pages(TRACES, body, |page: Traces| {
-        count += page.traces.len() as u64;
-        Ok(())
-    }))?;
-    importer.traces_left_out(&format!("experiment {experiment}"), count);
-    Ok(())
 }
 
 /// What finds prompts, which a search leaves out unless it asks for them.

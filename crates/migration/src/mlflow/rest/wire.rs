@@ -62,6 +62,18 @@ fn text<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
     })
 }
 
+/// A trace with its spans.
+#[derive(Debug, Deserialize)]
+pub(super) struct OneTrace {
+    pub(super) trace: TraceSpans,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct TraceSpans {
+    #[serde(default)]
+    pub(super) spans: Vec<Value>,
+}
+
 #[derive(Debug, Deserialize)]
 pub(super) struct Experiment {
     #[serde(deserialize_with = "text")]

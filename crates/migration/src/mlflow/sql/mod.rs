@@ -5,5 +5,6 @@ mod registry;
 mod runs;
 mod source;
 mod tables;
+mod traces;
 
 pub(super) use source::read;

@@ -1,7 +1,7 @@
 //! Experiments, and the way through the tables.
 
 use super::tables::Tables;
-use super::{models, registry, runs};
+use super::{models, registry, runs, traces};
 use crate::Result;
 use crate::import::Importer;
 use crate::mlflow::values::lifecycle;
@@ -19,8 +19,7 @@ pub(in crate::mlflow) fn read(db: ForeignDatabase, place: &str, importer: &mut I
     for id in experiments {
         models::read(&tables, id, importer)?;
         runs::read(&tables, id, importer)?;
-        let traces = tables.count("trace_info", &format!("WHERE experiment_id = {id}"))?;
-        importer.traces_left_out(&format!("experiment {id}"), traces);
+        traces::read(&tables, id, importer)?;
     }
     let lost = tables.count("runs", "WHERE experiment_id NOT IN (SELECT experiment_id FROM experiments)")?;
     if lost > 0 {

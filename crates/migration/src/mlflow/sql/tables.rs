@@ -13,7 +13,7 @@ pub(super) struct Tables {
 }
 
 /// The tables that are read.
-const NAMES: [&str; 20] = [
+const NAMES: [&str; 25] = [
     "alembic_version",
     "experiments",
     "experiment_tags",
@@ -34,6 +34,11 @@ const NAMES: [&str; 20] = [
     "model_versions",
     "model_version_tags",
     "trace_info",
+    "trace_tags",
+    "trace_request_metadata",
+    "spans",
+    "assessments",
+    "entity_associations",
 ];
 
 impl Tables {
