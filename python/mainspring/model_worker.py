@@ -19,7 +19,7 @@ import time
 import traceback
 from typing import Any
 
-from mainspring.framing import FrameStream
+from mainspring.framing import FrameError, FrameStream
 
 MOST_WAITING = 4096
 """Requests taken from the socket ahead of their turn."""
@@ -44,7 +44,13 @@ class Worker:
         while self._wait():
             batch = self._take_batch()
             for request, answer in zip(batch, self._answers(batch)):
-                self._stream.send({"id": request.get("id"), **answer})
+                self._send(request.get("id"), answer)
+
+    def _send(self, number: Any, answer: dict[str, Any]) -> None:
+        try:
+            self._stream.send({"id": number, **answer})
+        except FrameError as error:
+            self._stream.send({"id": number, **_error(error, "model", f"the answer cannot be sent: {error}")})
 
     def _wait(self) -> bool:
         """Fill the queue with what has arrived, waiting for the first; False at the end."""
