@@ -238,6 +238,6 @@ fn feedback_for_unknown_requests_is_kept_aside() {
         .send_json(serde_json::json!({ "request_id": "nobody", "label": 1 }))
         .unwrap();
     let body: serde_json::Value = answer.body_mut().read_json().unwrap();
-    assert_eq!(body, serde_json::json!({ "matched": 0, "unknown": 1 }));
+    assert_eq!(body, serde_json::json!({ "matched": 0, "unknown": 1, "unknown_ids": ["nobody"] }));
     assert_eq!(server.get("/api/v1/monitors/m")["feedback_without_request"], 1);
 }
