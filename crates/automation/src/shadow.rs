@@ -166,9 +166,8 @@ fn median_ms(mut latencies: Vec<i64>) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::{Comparison, agree};
-    use crate::config::Config;
     use mainspring_domain::Timestamp;
-    use mainspring_domain::delivery::{Shadow, route_parts};
+    use mainspring_domain::delivery::Shadow;
     use serde_json::json;
 
     fn shadow(origin: &str, live: f64, other: Option<f64>) -> Shadow {

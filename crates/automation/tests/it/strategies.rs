@@ -179,7 +179,7 @@ async fn mirrored_requests_are_compared_and_decide() {
     let project = project(MIRROR).await;
     release(&project, 2).await;
     let id = project.until_step(1).await;
-    until("the mirror", async || !project.running().gateway.canary(MODEL).is_none()).await;
+    until("the mirror", async || project.running().gateway.canary(MODEL).is_some()).await;
     for n in 0..60 {
         assert_eq!(project.ask(&format!("m{n}")).await, Some(1), "the client gets stable's answer");
     }
