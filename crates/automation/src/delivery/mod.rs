@@ -224,8 +224,14 @@ impl Delivery {
                     Err(reason) => self.feed(rollout, Event::Unavailable(reason)).await,
                 };
             }
-            // Time passes also for what does not come up.
-            Some(_) => return self.feed(rollout, Event::Tick).await,
+            // Time passes also for what does not come up. What was ready before a restart stands still
+            // until it is again: its steps must not go on without it.
+            Some(_) => {
+                let (_, state) = read(rollout)?;
+                if !state.ready {
+                    return self.feed(rollout, Event::Tick).await;
+                }
+            }
         }
         Ok(Vec::new())
     }

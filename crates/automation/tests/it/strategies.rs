@@ -357,3 +357,19 @@ async fn a_metrics_server_that_does_not_answer_holds_nobody_up() {
     assert_eq!(phase, Some(Phase::Degraded));
     assert!(began.elapsed() < Duration::from_secs(2));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn steps_do_not_go_on_while_a_restart_loads_the_version() {
+    let mut project = project("canary: {steps: [{setWeight: 20}, {pause: {duration: 10s}}]}\n").await;
+    project.register(2, json!({ "answer": 2, "load_seconds": 2.0 })).await;
+    project.promote(2).await;
+    project.until_step(1).await;
+    project.crash();
+    project.clock.advance(Duration::from_secs(60));
+    project.start().await;
+    until("version 1", async || project.running().gateway.stable(MODEL).is_some()).await;
+    let_it_look().await;
+    assert!(project.running().gateway.canary(MODEL).is_none(), "it is still loading");
+    assert_eq!(project.newest_state().await.unwrap().1["step"], 1);
+    project.until_all_from(2).await;
+}
