@@ -101,7 +101,11 @@ impl Booster {
             .take(MOST_TREES + 1)
             .map(|text| Tree::read(&block(text), features.len()))
             .collect::<Result<_, _>>()?;
-        if classes == 0 || trees.is_empty() || trees.len() > MOST_TREES || trees.len() % classes != 0 {
+        if classes == 0
+            || trees.is_empty()
+            || trees.len() > MOST_TREES
+            || !trees.len().is_multiple_of(classes)
+        {
             return Err(broken(format!("{} trees do not make {classes} classes", trees.len())));
         }
         let objective = Objective::read(head.get("objective").copied().unwrap_or_default(), classes)?;
@@ -275,7 +279,7 @@ impl Objective {
             Self::SignedSquare => sums.iter_mut().for_each(|sum| *sum = sum.signum() * *sum * *sum),
             Self::Exponential => sums.iter_mut().for_each(|sum| *sum = sum.exp()),
             Self::Sigmoid(slope) => {
-                sums.iter_mut().for_each(|sum| *sum = 1.0 / (1.0 + (-slope * *sum).exp()))
+                sums.iter_mut().for_each(|sum| *sum = 1.0 / (1.0 + (-slope * *sum).exp()));
             }
             Self::LogOnePlusExp => sums.iter_mut().for_each(|sum| *sum = sum.exp().ln_1p()),
             Self::Softmax => {
