@@ -1,6 +1,6 @@
 //! A/B tests: their life, assignments for programs elsewhere, events, decisions, and the planner.
 
-use super::{ApiError, NativeState};
+use super::{ApiError, Body, NativeState};
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::{Extension, Json};
@@ -86,7 +86,7 @@ pub(super) async fn list(State(state): State<NativeState>) -> Result<Json<Value>
 pub(super) async fn create(
     State(state): State<NativeState>,
     Extension(actor): Extension<Actor>,
-    Json(described): Json<Described>,
+    Body(described): Body<Described>,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
     let by = actor.clone();
     let test = state.store.write(actor, move |tx| AbTests::create(tx, described.spec, &by)).await?;
@@ -166,7 +166,7 @@ pub(super) async fn revise(
     State(state): State<NativeState>,
     Extension(actor): Extension<Actor>,
     Path(test): Path<String>,
-    Json(described): Json<Described>,
+    Body(described): Body<Described>,
 ) -> Result<Json<Value>, ApiError> {
     let reason = described.reason.unwrap_or_else(|| format!("asked for by {actor}"));
     let revised =
@@ -182,7 +182,7 @@ pub(super) async fn assign(
     State(state): State<NativeState>,
     Extension(actor): Extension<Actor>,
     Path(test): Path<String>,
-    Json(asked): Json<Unit>,
+    Body(asked): Body<Unit>,
 ) -> Result<Json<Value>, ApiError> {
     check_text("unit", &asked.unit)?;
     let assigned = state
@@ -207,7 +207,7 @@ fn check_text(what: &str, text: &str) -> Result<(), ApiError> {
 pub(super) async fn events(
     State(state): State<NativeState>,
     Extension(actor): Extension<Actor>,
-    Json(sent): Json<Events>,
+    Body(sent): Body<Events>,
 ) -> Result<Json<Value>, ApiError> {
     if sent.events.is_empty() || sent.events.len() > MAX_EVENTS {
         return Err(ApiError::bad(format!("send 1 to {MAX_EVENTS} events")));
@@ -360,7 +360,7 @@ const fn four_fifths() -> f64 {
 const WEEK: f64 = 7.0;
 
 /// `POST /api/v1/ab/plan`: how many units a test takes, and how long it runs.
-pub(super) async fn planner(Json(question): Json<Question>) -> Result<Json<Value>, ApiError> {
+pub(super) async fn planner(Body(question): Body<Question>) -> Result<Json<Value>, ApiError> {
     let (units, common) = size(&question);
     let (control, candidate, total) = units.map_err(|why| {
         ApiError::bad(format!("cannot plan this: {why}"))

@@ -1,6 +1,6 @@
 //! Data versions and arrivals.
 
-use super::{ApiError, NativeState};
+use super::{ApiError, Body, NativeState};
 use axum::extract::State;
 use axum::{Extension, Json};
 use mainspring_domain::Actor;
@@ -23,7 +23,7 @@ pub(super) struct NewVersion {
 pub(super) async fn register(
     State(state): State<NativeState>,
     Extension(actor): Extension<Actor>,
-    Json(new): Json<NewVersion>,
+    Body(new): Body<NewVersion>,
 ) -> Result<Json<Value>, ApiError> {
     let hash = new.md5.strip_suffix(".dir").unwrap_or(&new.md5);
     if hash.len() != 32 || !hash.bytes().all(|byte| byte.is_ascii_hexdigit()) {

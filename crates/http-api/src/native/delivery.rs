@@ -1,6 +1,6 @@
 //! Models, deployments, rollouts and monitors.
 
-use super::{ApiError, NativeState};
+use super::{ApiError, Body, NativeState};
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::{Extension, Json};
@@ -98,7 +98,7 @@ pub(super) async fn deploy(
     State(state): State<NativeState>,
     Extension(actor): Extension<Actor>,
     Path(model): Path<String>,
-    Json(deploy): Json<Deploy>,
+    Body(deploy): Body<Deploy>,
 ) -> Result<Json<Value>, ApiError> {
     let reason = deploy.reason.unwrap_or_else(|| format!("asked for by {actor}"));
     let requested_by = actor.to_string();

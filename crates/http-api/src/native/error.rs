@@ -1,12 +1,15 @@
 //! Errors of the native API: `{"error", "hint"}` with a fitting status.
 
 use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use mainspring_automation::AutomationError;
 use mainspring_metadata_store::StoreError;
 use mainspring_pipelines::PipelineError;
 use mainspring_tracking::TrackingError;
+use serde::de::DeserializeOwned;
 use serde_json::json;
 
 /// What a request is answered with when it fails.
@@ -33,6 +36,24 @@ impl ApiError {
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+}
+
+/// The body of a request as JSON. What cannot be read is told as any other mistake of the caller.
+pub(super) struct Body<T>(pub(super) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        match Json::<T>::from_request(request, state).await {
+            Ok(Json(body)) => Ok(Self(body)),
+            Err(JsonRejection::BytesRejection(error)) => {
+                Err(ApiError::new(error.status(), error.body_text()))
+            }
+            Err(error) => Err(ApiError::bad(error.body_text())
+                .hint("send a JSON object, with the header `Content-Type: application/json`")),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Gate reports.
 
-use super::{ApiError, NativeState};
+use super::{ApiError, Body, NativeState};
 use axum::extract::{Query, State};
 use axum::{Extension, Json};
 use mainspring_domain::Actor;
@@ -29,7 +29,7 @@ pub(super) struct ListQuery {
 pub(super) async fn report(
     State(state): State<NativeState>,
     Extension(actor): Extension<Actor>,
-    Json(new): Json<NewReport>,
+    Body(new): Body<NewReport>,
 ) -> Result<Json<Value>, ApiError> {
     if !matches!(new.gate.as_str(), "data" | "battery") {
         return Err(ApiError::bad(format!("unknown gate `{}`", new.gate)).hint("use `data` or `battery`"));

@@ -1,6 +1,6 @@
 //! Deleting for good.
 
-use super::{ApiError, NativeState};
+use super::{ApiError, Body, NativeState};
 use axum::extract::State;
 use axum::{Extension, Json};
 use mainspring_automation::collect::Wanted;
@@ -34,7 +34,7 @@ pub(super) struct Request {
 pub(super) async fn collect(
     State(state): State<NativeState>,
     Extension(actor): Extension<Actor>,
-    Json(request): Json<Request>,
+    Body(request): Body<Request>,
 ) -> Result<Json<Value>, ApiError> {
     let experiments: Option<Result<Vec<i64>, _>> = request
         .experiment_ids

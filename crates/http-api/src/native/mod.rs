@@ -26,6 +26,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub(crate) use error::ApiError;
+use error::Body;
 pub use tracking::tracking_router;
 
 /// What the native API works with.

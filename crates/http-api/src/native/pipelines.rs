@@ -1,6 +1,6 @@
 //! Graphs and runs.
 
-use super::{ApiError, NativeState};
+use super::{ApiError, Body, NativeState};
 use axum::extract::{Path, Query, State};
 use axum::{Extension, Json};
 use mainspring_domain::Actor;
@@ -45,7 +45,7 @@ pub(super) async fn trigger(
     State(state): State<NativeState>,
     Extension(actor): Extension<Actor>,
     Path(dag_id): Path<String>,
-    Json(trigger): Json<Trigger>,
+    Body(trigger): Body<Trigger>,
 ) -> Result<Json<Value>, ApiError> {
     let reason = trigger.reason.unwrap_or_else(|| format!("asked for by {actor}"));
     let request = CreateRun { dag_id, run_type: "manual", reason, conf: trigger.conf, interval: None };

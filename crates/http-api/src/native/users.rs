@@ -1,6 +1,6 @@
 //! Users, their tokens and roles.
 
-use super::{ApiError, NativeState};
+use super::{ApiError, Body, NativeState};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::{Extension, Json};
@@ -93,7 +93,7 @@ impl NativeState {
 pub(super) async fn add(
     State(state): State<NativeState>,
     Extension(actor): Extension<Actor>,
-    Json(new): Json<NewUser>,
+    Body(new): Body<NewUser>,
 ) -> Result<Json<Value>, ApiError> {
     let user = state.change(actor, move |tx| users::add(tx, &new.name, new.role)).await?;
     Ok(Json(json!({ "name": user.name, "created": user.created })))
@@ -114,7 +114,7 @@ pub(super) async fn make_token(
     State(state): State<NativeState>,
     Extension(actor): Extension<Actor>,
     Path(name): Path<String>,
-    Json(new): Json<NewToken>,
+    Body(new): Body<NewToken>,
 ) -> Result<Json<Value>, ApiError> {
     let make = move |tx: &mut dyn WriteTx| {
         let lifetime = new.days.map(|days| std::time::Duration::from_secs(u64::from(days) * 86_400));
@@ -142,7 +142,7 @@ pub(super) async fn set_role(
     State(state): State<NativeState>,
     Extension(actor): Extension<Actor>,
     Path(name): Path<String>,
-    Json(new): Json<NewRole>,
+    Body(new): Body<NewRole>,
 ) -> Result<Json<Value>, ApiError> {
     let scope = Scope::parse(&new.scope).ok_or_else(|| {
         ApiError::bad(format!("`{}` is no scope", new.scope))
