@@ -100,8 +100,7 @@ impl AbTests {
             .write(Actor::system("ab"), move |tx| {
                 let test = super::find(tx, &id)?;
                 if test.status == AbStatus::Running {
-                    let outcome = "stopped: another version was put in charge".to_owned();
-                    end(tx, test, outcome, None)?;
+                    end(tx, test, "stopped: another version was put in charge", None)?;
                 } else {
                     tx.bookkeeping();
                 }

@@ -56,7 +56,7 @@ impl AbTests {
             };
             stored.number = tx.add_ab_decision(&stored)?;
             tx.bookkeeping();
-            let ends = |tx: &mut dyn WriteTx, outcome: String, rollout| -> Result<(), AutomationError> {
+            let ends = |tx: &mut dyn WriteTx, outcome: &str, rollout| -> Result<(), AutomationError> {
                 let details = json!({ "number": stored.number, "outcome": outcome });
                 tx.record(Record::new("ab_test.decided", subject(&test)).with(details))?;
                 end(tx, test.clone(), outcome, rollout).map(|_| ())
@@ -64,10 +64,10 @@ impl AbTests {
             match decision.outcome {
                 Outcome::Continue { .. } => {}
                 Outcome::KeepChampion { because } => {
-                    ends(tx, format!("the control stays: {}", why(because)), None)?;
+                    ends(tx, &format!("the control stays: {}", why(because)), None)?;
                 }
                 Outcome::Stop { because } => {
-                    ends(tx, format!("stopped without a result: {}", why(because)), None)?;
+                    ends(tx, &format!("stopped without a result: {}", why(because)), None)?;
                 }
                 Outcome::Winner { arm } => {
                     let won = look.spec.arms.get(arm);
@@ -86,7 +86,7 @@ impl AbTests {
                             Err(error) => return Err(error),
                         }
                     }
-                    ends(tx, outcome, rollout)?;
+                    ends(tx, &outcome, rollout)?;
                 }
             }
             Ok::<_, AutomationError>(Some(stored))

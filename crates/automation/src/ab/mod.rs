@@ -165,7 +165,7 @@ impl AbTests {
         if test.status != AbStatus::Running {
             return Err(state(&test, "does not run", "`mainspring ab list` shows those that do"));
         }
-        end(tx, test, format!("stopped: {reason}"), None)
+        end(tx, test, &format!("stopped: {reason}"), None)
     }
 
     /// Which arm a unit sees, for programs that serve arms themselves; it counts as exposed.
@@ -220,12 +220,12 @@ impl AbTests {
 pub(crate) fn end(
     tx: &mut dyn WriteTx,
     mut test: AbTest,
-    outcome: String,
+    outcome: &str,
     rollout: Option<String>,
 ) -> Result<AbTest, AutomationError> {
     test.status = AbStatus::Ended;
     test.ended = Some(tx.now());
-    test.outcome = Some(outcome.clone());
+    test.outcome = Some(outcome.to_owned());
     test.rollout = rollout;
     tx.put_ab_test(&test)?;
     let details = json!({ "name": test.name, "outcome": outcome, "rollout": test.rollout });

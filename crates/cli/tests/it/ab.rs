@@ -12,7 +12,6 @@ const CONFIG: &str =
     "[project]\nname = \"flights\"\npython = \"PYTHON\"\n[model.flights]\nrollout = \"rollout.yaml\"\n";
 
 #[test]
-#[expect(clippy::print_stdout, reason = "a test says what it leaves out")]
 fn the_better_of_two_real_models_wins() {
     let Ok(python) = std::env::var(PYTHON) else {
         println!("skipped: set {PYTHON} to an interpreter with the requirements of the flights example");
