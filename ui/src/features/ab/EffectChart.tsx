@@ -68,7 +68,7 @@ export function EffectChart({ summary, course, scale, lineLabel, planned, height
         bands: [{ series: [2, 1], fill: `color-mix(in srgb, ${theme.accent} 14%, transparent)` }],
         hooks: {
           drawAxes: [(u) => drawLines(u, scene.current, theme)],
-          draw: [(u) => drawLast(u, scene.current.course, theme)],
+          draw: [(u) => drawLast(u, scene.current.course, theme), (u) => drawLabels(u, scene.current, theme)],
           setCursor: [(u) => setHover(hovered(u))],
         },
       },
@@ -121,43 +121,62 @@ function Tooltip({ hover, course, scale }: { hover: Hover; course: Course; scale
 }
 
 /** The line of no difference or the limit, and where the plan ends. */
-function drawLines(plot: uPlot, { course, lineLabel, planned }: Scene, theme: Theme): void {
+function drawLines(plot: uPlot, { course, planned }: Scene, theme: Theme): void {
   const { ctx, bbox } = plot;
   const ratio = devicePixelRatio;
   const right = bbox.left + bbox.width;
-  const limit = course.line !== 0 && !course.pairs;
-  const y = Math.round(plot.valToPos(course.line, 'y', true));
+  const across = (value: number) => {
+    const y = Math.round(plot.valToPos(value, 'y', true));
+    line(ctx, [bbox.left, y], [right, y]);
+  };
   ctx.save();
   ctx.lineWidth = 1.25 * ratio;
-  ctx.font = theme.font.replace(/^[\d.]+px/, (size) => `${Number.parseFloat(size) * ratio}px`);
-  if (limit) {
+  ctx.strokeStyle = theme.muted;
+  if (limited(course)) {
     // No difference stays in sight beside the limit.
-    ctx.strokeStyle = theme.former;
-    ctx.globalAlpha = 0.6;
-    line(ctx, [bbox.left, Math.round(plot.valToPos(0, 'y', true))], [right, Math.round(plot.valToPos(0, 'y', true))]);
+    ctx.globalAlpha = 0.5;
+    across(0);
     ctx.globalAlpha = 1;
+    ctx.strokeStyle = theme.bad;
     ctx.setLineDash([5 * ratio, 4 * ratio]);
   }
-  ctx.strokeStyle = limit ? theme.bad : theme.muted;
-  line(ctx, [bbox.left, y], [right, y]);
-  ctx.setLineDash([]);
-  ctx.fillStyle = limit ? theme.bad : theme.muted;
-  ctx.textAlign = 'right';
-  ctx.strokeStyle = theme.surface;
-  ctx.lineWidth = 4 * ratio;
-  ctx.strokeText(lineLabel, right - 4 * ratio, y + 13 * ratio);
-  ctx.fillText(lineLabel, right - 4 * ratio, y + 13 * ratio);
+  across(course.line);
   const x = Math.round(plot.valToPos(planned, 'x', true));
-  if (planned > 0 && x <= right) {
+  if (x <= right) {
     ctx.strokeStyle = theme.former;
-    ctx.lineWidth = ratio;
     ctx.setLineDash([2 * ratio, 3 * ratio]);
     line(ctx, [x, bbox.top], [x, bbox.top + bbox.height]);
-    ctx.setLineDash([]);
-    ctx.fillStyle = theme.muted;
-    ctx.fillText('planned', x - 4 * ratio, bbox.top + 10 * ratio);
   }
   ctx.restore();
+}
+
+/** What the lines are called, above everything so that it can be read. */
+function drawLabels(plot: uPlot, { course, lineLabel, planned }: Scene, theme: Theme): void {
+  const { ctx, bbox } = plot;
+  const ratio = devicePixelRatio;
+  ctx.save();
+  ctx.font = theme.font.replace(/^[\d.]+px/, (size) => `${Number.parseFloat(size) * ratio}px`);
+  ctx.strokeStyle = theme.surface;
+  ctx.lineWidth = 4 * ratio;
+  ctx.lineJoin = 'round';
+  const write = (text: string, x: number, y: number) => {
+    ctx.strokeText(text, x, y);
+    ctx.fillText(text, x, y);
+  };
+  ctx.fillStyle = limited(course) ? theme.bad : theme.muted;
+  ctx.textAlign = 'left';
+  write(lineLabel, bbox.left + 4 * ratio, plot.valToPos(course.line, 'y', true) + 13 * ratio);
+  const x = plot.valToPos(planned, 'x', true);
+  if (x <= bbox.left + bbox.width) {
+    ctx.fillStyle = theme.muted;
+    ctx.textAlign = 'right';
+    write('planned', x - 4 * ratio, bbox.top + 10 * ratio);
+  }
+  ctx.restore();
+}
+
+function limited(course: Course): boolean {
+  return course.line !== 0 && !course.pairs;
 }
 
 /** The newest look stands out: it is what counts. */

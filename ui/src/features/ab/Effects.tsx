@@ -33,7 +33,7 @@ export function Effects({ decision, looks, arms, shadow }: EffectsProps) {
         <li className="ab-key-gain">gain, positive is better</li>
         <li className="ab-key-band">interval, valid at every look ({alpha} error)</li>
         <li className="ab-key-boundary">boundary that a gain must cross{goals.length > 1 && '; wider once several goals are adjusted for each other'}</li>
-        <li className="ab-key-limit">limit of a guardrail</li>
+        <li className="ab-key-limit">limit of a guardrail, judged by a one-sided bound that is narrower than the band</li>
       </ul>
     </div>
   );
@@ -56,16 +56,12 @@ function Effect({ comparison, decision, looks, arms, shadow }: EffectProps) {
         <p className="ab-gain num">
           <strong>{estimateOf(comparison, decision)}</strong>
           {comparison.low !== null && comparison.high !== null && (
-            <span className="ab-interval">
-              {intervalSaid(comparison, scale)}
-            </span>
+            <span className="ab-interval">{intervalSaid(comparison, scale)}</span>
           )}
         </p>
         <Badge tone={said.tone}>{said.title}</Badge>
       </div>
-      <p className="ab-said">
-        {said.text} {role === 'guardrail' && typeof comparison.verdict !== 'object' && 'The verdict uses a one-sided bound, which is narrower than the band.'}
-      </p>
+      <p className="ab-said">{said.text}</p>
       {drawn.units.length > 0 ? (
         <EffectChart
           summary={`Gain in ${metric} of ${armName(arms, arm)} with its interval over ${drawn.units.length} looks: ${said.title}`}

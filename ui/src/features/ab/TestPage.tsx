@@ -1,5 +1,6 @@
 import { type Decision, type Look, type TestDetail, testPath } from '../../api/ab';
 import { usePoll } from '../../api/poll';
+import { useNow } from '../../app/clock';
 import { Link } from '../../app/router';
 import { Badge } from '../../components/Badge';
 import { Card, Empty } from '../../components/Card';
@@ -83,7 +84,7 @@ function Standing({ test, decision, shadow }: StandingProps) {
         </div>
         <Actions test={test} />
       </div>
-      {decision && <Progress decision={decision.decision} shadow={shadow} />}
+      {decision && <Progress test={test} decision={decision.decision} shadow={shadow} />}
       {test.phases.length > 1 && <Phases phases={test.phases} />}
     </Card>
   );
@@ -92,7 +93,7 @@ function Standing({ test, decision, shadow }: StandingProps) {
 function LookedAt({ time }: { time: number }) {
   return (
     <>
-      changed at the look <Ago time={time} />
+      newest decision <Ago time={time} />
     </>
   );
 }
@@ -115,7 +116,11 @@ function sentence(text: string): string {
 }
 
 /** How much of the plan is reached: units, and the minimum of time. */
-function Progress({ decision: { plan, snapshot }, shadow }: { decision: Decision['decision']; shadow: boolean }) {
+function Progress({ test, decision: { plan, snapshot }, shadow }: { test: TestDetail; decision: Decision['decision']; shadow: boolean }) {
+  const now = useNow();
+  // A look that finds nothing new is not kept, so the newest decision may be older than the phase's time.
+  const began = test.phases.at(-1)?.started ?? now;
+  const seconds = Math.max(0, Math.round(((test.ended ?? now) - began) / 1000));
   const units = unitsOf(snapshot.units, shadow);
   const at = (count: number) => `${Math.min(100, (100 * count) / plan.maximum_units)}%`;
   const reached = units / plan.planned_units;
@@ -129,7 +134,7 @@ function Progress({ decision: { plan, snapshot }, shadow }: { decision: Decision
         <Fact name="Units" value={whole(units)} />
         <Fact name="Planned (the mark)" value={`${whole(plan.planned_units)} · ${Math.round(100 * reached)} % of the information`} />
         <Fact name="Maximum" value={`${whole(plan.maximum_units)}, then the control stays`} />
-        <Fact name="Time" value={`${span(snapshot.seconds)} of at least ${span(plan.minimum_seconds)}`} />
+        <Fact name="Time" value={`${span(seconds)} of at least ${span(plan.minimum_seconds)}`} />
         {snapshot.seen_in_several > 0 && <Fact name="Seen in several arms" value={`${plural(snapshot.seen_in_several, 'unit')}, left out`} />}
         {plan.same_arms && <Fact name="A/A" value="the arms are the same; nobody can win" />}
       </dl>
@@ -205,7 +210,7 @@ function Arms({ test, units, shadow }: { test: TestDetail; units: number[]; shad
               <tr key={arm.name}>
                 <td>
                   <strong>{arm.name}</strong>
-                  {index === 0 && <span className="under">control</span>}
+                  {index === 0 && arm.name !== 'control' && <span className="under">control</span>}
                 </td>
                 <td>
                   {test.model !== null && arm.version !== null ? <Link href={`/models/${encodeURIComponent(test.model)}/${arm.version}`}>v{arm.version}</Link> : <span className="faint">–</span>}

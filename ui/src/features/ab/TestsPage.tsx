@@ -61,7 +61,7 @@ function All({ tests }: { tests: Test[] }) {
                   {test.name}
                 </Link>
               </td>
-              <td>{test.model === null ? <span className="faint">none: arms elsewhere</span> : <Link href={`/models/${encodeURIComponent(test.model)}`}>{test.model}</Link>}</td>
+              <td className="nowrap">{test.model === null ? <span className="faint">served elsewhere</span> : <Link href={`/models/${encodeURIComponent(test.model)}`}>{test.model}</Link>}</td>
               <td>
                 <StatusBadge test={test} />
               </td>
@@ -80,6 +80,10 @@ function All({ tests }: { tests: Test[] }) {
 }
 
 export function StatusBadge({ test }: { test: Test }) {
-  const { tone, word } = STATUS_LOOK[test.status];
-  return <Badge tone={tone}>{word}</Badge>;
+  const { tone, icon, word } = STATUS_LOOK[test.status];
+  return (
+    <Badge tone={tone} icon={icon}>
+      {word}
+    </Badge>
+  );
 }

@@ -113,7 +113,7 @@ export function answerSaid(asked: Question, { control, candidate, total, days, w
 }
 
 const METRIC: Record<Kind, { name: string; line: string }> = {
-  proportion: { name: 'booked', line: 'booked: {event: booked}          # whether a unit has the event' },
+  proportion: { name: 'booked', line: 'booked: {event: booked}  # whether a unit has the event' },
   mean: { name: 'revenue', line: 'revenue: {event: paid, outcome: sum, window: 3d}' },
   paired: { name: 'correct', line: 'correct: {from: correct, threshold: 0.5}' },
 };

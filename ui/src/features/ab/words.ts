@@ -1,6 +1,7 @@
 import { type Because, type Comparison, type Decision, exact, type Outcome, type Plan, type TestArm, type TestStatus, type Undecided, type Waiting, type Warning } from '../../api/ab';
 import type { Tone } from '../../components/Badge';
-import { duration, measured, plural, whole } from '../../components/format';
+import type { IconName } from '../../components/Icon';
+import { duration, plural, whole } from '../../components/format';
 
 /** What a decision means, as sentences. */
 
@@ -110,11 +111,11 @@ export function verdictSaid({ role, verdict, effect }: Comparison): Said {
   const pairs = effect === null;
   switch (verdict) {
     case 'better':
-      return { tone: 'good', title: goal ? 'better' : 'holds', text: goal ? `The interval lies above ${pairs ? 'one half' : 'zero'}.` : 'Shown not to be worse than the limit allows.' };
+      return { tone: 'good', title: goal ? 'better' : 'holds', text: goal ? `The interval lies above ${pairs ? 'one half' : 'zero'}.` : 'Shown to stay above the limit.' };
     case 'worse':
-      return { tone: 'bad', title: goal ? 'worse' : 'violated', text: goal ? `The interval lies below ${pairs ? 'one half' : 'zero'}.` : 'Shown to be worse than the limit allows.' };
+      return { tone: 'bad', title: goal ? 'worse' : 'violated', text: goal ? `The interval lies below ${pairs ? 'one half' : 'zero'}.` : 'Shown to lie below the limit.' };
     case 'open':
-      return { tone: 'quiet', title: 'open', text: goal ? 'Neither better nor worse is shown.' : 'Neither shown to hold nor to be violated.' };
+      return { tone: 'quiet', title: 'open', text: goal ? 'Neither better nor worse is shown.' : 'Not yet shown to be on either side of the limit.' };
   }
 }
 
@@ -137,10 +138,10 @@ export function warningSaid(warning: Warning): string {
   return `\`${warning.same_arms_differ}\` differs between arms that are the same: something in the split or the measurement is wrong.`;
 }
 
-export const STATUS_LOOK: Record<TestStatus, { tone: Tone; word: string }> = {
-  draft: { tone: 'quiet', word: 'not started' },
-  running: { tone: 'active', word: 'running' },
-  ended: { tone: 'quiet', word: 'ended' },
+export const STATUS_LOOK: Record<TestStatus, { tone: Tone; icon: IconName; word: string }> = {
+  draft: { tone: 'quiet', icon: 'clock', word: 'not started' },
+  running: { tone: 'active', icon: 'dot', word: 'running' },
+  ended: { tone: 'quiet', icon: 'ok', word: 'ended' },
 };
 
 export function outcomeTone(outcome: Outcome): Tone {
@@ -157,8 +158,14 @@ export function armName(arms: TestArm[], arm: number): string {
 export function gain(value: number, scale: 'difference' | 'log_ratio'): string {
   const shown = scale === 'log_ratio' ? 100 * Math.expm1(value) : value;
   if (!Number.isFinite(shown)) return '–';
-  const digits = scale === 'log_ratio' ? `${Math.abs(shown).toFixed(2)} %` : measured(Math.abs(shown));
-  return `${shown < 0 ? '−' : '+'}${digits}`;
+  return `${shown < 0 ? '−' : '+'}${telling(Math.abs(shown))}${scale === 'log_ratio' ? ' %' : ''}`;
+}
+
+/** Three telling digits: more would promise what no interval keeps. */
+function telling(size: number): string {
+  if (size === 0) return '0';
+  if (size >= 1000) return whole(size);
+  return size < 1e-4 ? size.toExponential(2) : size.toPrecision(3);
 }
 
 export function scaleOf(plan: Plan, metric: string): 'difference' | 'log_ratio' {
