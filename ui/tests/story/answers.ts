@@ -28,7 +28,7 @@ export function answer(path: string, loop: Loop): unknown {
     case '/api/v1/why':
       return model?.champion ? why(loop) : undefined;
     default:
-      if (path.startsWith('/api/v1/ab/tests')) return model ? abTests(path, loop.time) : path === '/api/v1/ab/tests' ? { tests: [] } : undefined;
+      if (path.startsWith('/api/v1/ab/tests')) return model?.champion ? abTests(path, loop.time) : path === '/api/v1/ab/tests' ? { tests: [] } : undefined;
       return path.startsWith('/api/v1/rollouts/') ? rolloutAt(path, loop) : runDetail(path, loop);
   }
 }
