@@ -52,7 +52,7 @@ export function waitingSaid(waiting: Waiting, { plan, snapshot, comparisons }: F
     case 'guardrail':
       return `A goal is better; ${names(comparisons, 'guardrail') || 'a guardrail'} must still be shown to hold.`;
     case 'evidence':
-      return 'No interval of a goal has left zero behind. The test goes on until one does, or until the maximum of units.';
+      return 'No goal is shown to be better yet.';
   }
 }
 
