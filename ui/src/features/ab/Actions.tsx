@@ -1,19 +1,20 @@
 import { useState } from 'react';
 import { type Test, testPath } from '../../api/ab';
-import { post } from '../../api/client';
+import { post, Refused } from '../../api/client';
 import { ConfirmButton } from '../../components/ConfirmButton';
+import { RefusedNote } from '../../components/Page';
 
 /** A person's say on a test: what is possible as it stands. */
 export function Actions({ test }: { test: Test }) {
   const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState<string | null>(null);
+  const [problem, setProblem] = useState<Refused | null>(null);
   const say = async (verb: 'start' | 'stop' | 'decide') => {
     setBusy(true);
     setProblem(null);
     try {
       await post(`${testPath(test.name)}/do/${verb}`);
     } catch (error) {
-      setProblem(error instanceof Error ? error.message : String(error));
+      setProblem(error instanceof Refused ? error : new Refused(0, error instanceof Error ? error.message : String(error), null));
     } finally {
       setBusy(false);
     }
@@ -38,11 +39,7 @@ export function Actions({ test }: { test: Test }) {
           </>
         )}
       </div>
-      {problem && (
-        <p className="note tone-bad" role="alert">
-          {problem}
-        </p>
-      )}
+      {problem && <RefusedNote refused={problem} />}
     </div>
   );
 }
