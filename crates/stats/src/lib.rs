@@ -10,6 +10,7 @@
 //! - [`fixed::power`]: how many units to plan.
 //! - [`decide::decide`]: from a [`decide::Plan`] and a [`decide::Snapshot`] to a [`decide::Decision`];
 //!   [`decide::looks`] for charts.
+//! - [`decide::allocate`]: the weights of a bandit's next phase.
 //! - [`compat::gbstats`]: the numbers that GrowthBook shows.
 //!
 //! docs/ab-statistics.md has formulas, defaults and differences from other tools.

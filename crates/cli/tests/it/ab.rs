@@ -1,13 +1,15 @@
 //! A/B tests of real models.
 
 use crate::support::{BINARY, Project, Server};
+use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Command;
 
 /// The interpreter that has mlflow, scikit-learn, pandas and the flights.
 const PYTHON: &str = "MAINSPRING_TEST_PYTHON";
 
-const CONFIG: &str = "[project]\nname = \"flights\"\npython = \"PYTHON\"\n[model.flights]\nrollout = \"rollout.yaml\"\n";
+const CONFIG: &str =
+    "[project]\nname = \"flights\"\npython = \"PYTHON\"\n[model.flights]\nrollout = \"rollout.yaml\"\n";
 
 #[test]
 #[expect(clippy::print_stdout, reason = "a test says what it leaves out")]
@@ -32,4 +34,86 @@ fn the_better_of_two_real_models_wins() {
         .unwrap();
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{out}\n{err}");
+}
+
+const PRICE: &str = "name: price\narms: [{name: now}, {name: lower}]\nassignment: {where: [{attribute: country, in: [SE, NO]}]}\n\
+    metrics: {booked: {event: booked}}\ngoals: [{metric: booked, better: higher}]\n\
+    plan: {planned_units: 1000, minimum_runtime: 0s, look_every: 1h}\non_winner: name\n";
+
+fn post(server: &Server, path: &str, body: Value) -> (u16, Value) {
+    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let mut answer = agent.post(format!("{}{path}", server.url)).send_json(body).unwrap();
+    (answer.status().as_u16(), answer.body_mut().read_json().unwrap())
+}
+
+#[test]
+fn a_test_of_programs_elsewhere_is_decided_by_their_events() {
+    let project = Project::new();
+    let server = Server::start(&project);
+    let run = |arguments: &[&str]| project.run_with(arguments, &[("MAINSPRING_URL", &server.url)]);
+    project.write("price.yaml", PRICE);
+    project.write("wrong.yaml", &PRICE.replace("better: higher", "better: more"));
+    let wrong = run(&["ab", "create", "wrong.yaml"]);
+    assert_eq!(wrong.code, 2, "{}", wrong.err);
+    assert!(wrong.err.contains("wrong.yaml:5:34: unknown better `more`"), "{}", wrong.err);
+    assert_eq!(run(&["ab", "create", "price.yaml", "--start"]).out, "price is running\n");
+    assert_eq!(run(&["ab", "create", "price.yaml"]).code, 1, "there is one of this name");
+
+    let mut events = Vec::new();
+    for unit in 0..1500 {
+        let country = if unit % 3 == 0 { "DK" } else { "SE" };
+        let body = json!({ "unit": format!("u{unit}"), "attributes": { "country": country } });
+        let (status, assigned) = post(&server, "/api/v1/ab/tests/price/assign", body);
+        assert_eq!(status, 200, "{assigned}");
+        assert_eq!(assigned["in_test"], json!(country == "SE"));
+        let often = if assigned["name"] == "lower" { 2 } else { 4 };
+        if unit / 3 % often == 0 {
+            events.push(json!({ "id": format!("e{unit}"), "name": "booked", "unit": format!("u{unit}") }));
+        }
+    }
+    let (_, told) = post(&server, "/api/v1/ab/events", json!({ "events": events }));
+    assert_eq!(told, json!({ "added": events.len(), "known_before": 0 }));
+    let (_, told) = post(&server, "/api/v1/ab/events", json!({ "events": events }));
+    assert_eq!(told["added"], 0, "an event counts once");
+    for bad in [
+        json!({ "events": [] }),
+        json!({ "events": [{ "id": "", "name": "booked", "unit": "u" }] }),
+        json!({ "events": [{ "id": "x", "name": "booked", "unit": "u", "time": "yesterday" }] }),
+        json!({ "events": 1 }),
+    ] {
+        let (status, answer) = post(&server, "/api/v1/ab/events", bad);
+        assert!((400..500).contains(&status), "{answer}");
+    }
+    assert_eq!(post(&server, "/api/v1/ab/tests/none/assign", json!({ "unit": "u" })).0, 404);
+
+    let decided = run(&["ab", "decide", "price"]);
+    assert!(decided.out.contains("`lower` wins"), "{}{}", decided.out, decided.err);
+    let replayed = run(&["ab", "replay", "price"]);
+    assert_eq!(replayed.code, 0, "{}", replayed.err);
+    assert!(replayed.out.contains("the same, to the last bit"), "{}", replayed.out);
+    let list = run(&["ab", "list"]).out;
+    assert!(list.contains("price") && list.contains("ended"), "{list}");
+    let again = run(&["ab", "start", "price"]);
+    assert!(again.code != 0 && again.err.contains("has been started before"), "{}", again.err);
+    assert_eq!(run(&["audit", "verify"]).code, 0);
+}
+
+#[test]
+fn a_test_is_planned_and_simulated_beforehand() {
+    let project = Project::new();
+    let server = Server::start(&project);
+    let run = |arguments: &[&str]| project.run_with(arguments, &[("MAINSPRING_URL", &server.url)]);
+    // 13,492 in each arm tell 90 % from 91 % with 80 % power; pairs with 3 % discordance need a sixth.
+    let planned = run(&["ab", "plan", "proportion", "--baseline", "0.9", "--effect", "0.01", "--json"]);
+    let planned: Value = serde_json::from_str(&planned.out).unwrap();
+    let control = planned["control"].as_u64().unwrap();
+    assert!((13_400..13_600).contains(&control), "{planned}");
+    let paired = run(&["ab", "plan", "paired", "--discordance", "0.03", "--effect", "0.01"]);
+    assert!(paired.out.contains("2353 requests that both models answer"), "{}", paired.out);
+    assert_eq!(run(&["ab", "plan", "mean", "--effect", "1"]).code, 2, "a mean needs a deviation");
+    assert_eq!(run(&["ab", "plan", "mean", "--effect", "0", "--deviation", "1"]).code, 1);
+    project.write("price.yaml", PRICE);
+    let simulated = run(&["ab", "simulate", "price.yaml", "--runs", "50", "--effect", "0.5", "--json"]);
+    let simulated: Value = serde_json::from_str(&simulated.out).unwrap();
+    assert_eq!(simulated["first_candidate_wins"], 1.0, "{simulated}");
 }

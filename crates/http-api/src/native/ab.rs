@@ -232,13 +232,18 @@ pub(super) async fn events(
     let (added, total) = state
         .store
         .write(actor, move |tx| {
-            let (now, total) = (tx.now(), events.len());
-            let mut added = 0_usize;
-            for (event, time) in events {
-                let SentEvent { id, name, unit, value, .. } = event;
-                let event = MetricEvent { id, name, unit, value, time: time.unwrap_or(now) };
-                added += usize::from(tx.add_metric_event(&event)?);
-            }
+            let now = tx.now();
+            let events: Vec<MetricEvent> = events
+                .into_iter()
+                .map(|(SentEvent { id, name, unit, value, .. }, time)| MetricEvent {
+                    id,
+                    name,
+                    unit,
+                    value,
+                    time: time.unwrap_or(now),
+                })
+                .collect();
+            let (added, total) = (tx.add_metric_events(&events)?, events.len());
             tx.bookkeeping();
             Ok::<_, StoreError>((added, total))
         })

@@ -2,7 +2,7 @@
 
 use super::tx::{SqlTx, to_text, to_u64};
 use crate::Result;
-use crate::driver::params;
+use crate::driver::{ToValue as _, Value, params};
 use crate::traits::{AbRead, AbWrite};
 use mainspring_domain::Timestamp;
 use mainspring_domain::ab::{
@@ -172,13 +172,20 @@ impl AbWrite for SqlTx<'_> {
         Ok(())
     }
 
-    fn add_metric_event(&mut self, event: &MetricEvent) -> Result<bool> {
-        let added = self.execute(
+    fn add_metric_events(&mut self, events: &[MetricEvent]) -> Result<usize> {
+        self.execute_many(
             "INSERT INTO metric_events (id, name, unit, value, time) VALUES (?1, ?2, ?3, ?4, ?5)
              ON CONFLICT (id) DO NOTHING",
-            params![event.id, event.name, event.unit, event.value, event.time.as_millis()],
-        )?;
-        Ok(added > 0)
+            events.iter().map(|event| {
+                [
+                    event.id.to_value(),
+                    event.name.to_value(),
+                    event.unit.to_value(),
+                    Value::Real(event.value),
+                    Value::Integer(event.time.as_millis()),
+                ]
+            }),
+        )
     }
 
     fn add_ab_decision(&mut self, decision: &AbDecision) -> Result<u32> {

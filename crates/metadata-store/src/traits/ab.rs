@@ -42,8 +42,9 @@ pub trait AbWrite {
     fn add_ab_request(&mut self, request: &AbRequest) -> Result<()>;
     /// Notes that a unit was shown an arm.
     fn expose(&mut self, test: &str, phase: u32, unit: &str, arm: u16, time: Timestamp) -> Result<()>;
-    /// Adds an event; `false` when its id is there already, whatever else it says.
-    fn add_metric_event(&mut self, event: &MetricEvent) -> Result<bool>;
+    /// Adds events; gives how many are new. One whose id is there already changes nothing, whatever else
+    /// it says.
+    fn add_metric_events(&mut self, events: &[MetricEvent]) -> Result<usize>;
     /// Adds a decision; its `number` is ignored and the new one given back.
     fn add_ab_decision(&mut self, decision: &AbDecision) -> Result<u32>;
 }

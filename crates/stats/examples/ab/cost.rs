@@ -1,11 +1,13 @@
 //! What assignment and analysis cost.
 
+use std::fmt::Write as _;
 use std::hint::black_box;
 use std::time::Instant;
 
 use mainspring_stats::assignment::{Hashing, Split};
 use mainspring_stats::estimate::covariate::adjusted;
 use mainspring_stats::estimate::{Alternative, Sample, welch};
+use mainspring_stats::fixed::contingency::sample_ratio;
 use mainspring_stats::moments::{Bivariate, Univariate};
 use mainspring_stats::sequential::asymptotic::{Sequence, Sides};
 
@@ -37,8 +39,33 @@ fn timed(name: &str, work: impl FnOnce()) {
     println!("| {name} | {:.2} | {:.2} |", cpu() - before, start.elapsed().as_secs_f64());
 }
 
+/// P-values that places of ten million ids are uniform, and that two experiments split independently.
+fn spread(hashing: Hashing) -> (f64, f64) {
+    let (mut places, mut pairs) = ([0_u64; 100], [0_u64; 4]);
+    let split = |seed: &str| Split::new(seed, hashing, &[0.5, 0.5], 1.0).expect("a split");
+    let (first, second) = (split("first"), split("second"));
+    let mut unit = String::new();
+    for id in 0..10_000_000 {
+        unit.clear();
+        write!(unit, "user-{id}").expect("text");
+        places[(hashing.place("seed", &unit) * 100.0) as usize] += 1;
+        let arms = first.arm(&unit).zip(second.arm(&unit)).expect("all take part");
+        pairs[arms.0 * 2 + arms.1] += 1;
+    }
+    let p = |counts: &[u64]| {
+        let weights = vec![1.0 / counts.len() as f64; counts.len()];
+        sample_ratio(counts, &weights).expect("counts").p
+    };
+    (p(&places), p(&pairs))
+}
+
 pub(crate) fn report() {
-    println!("## Cost\n\n| assignment | ns |\n|---|---:|");
+    println!("## Cost\n");
+    println!(
+        "Assignment, with p-values over ten million ids that places are uniform (100 bins), and that the arms"
+    );
+    println!("of two experiments are independent:\n");
+    println!("| hash | ns | uniform, p | independent, p |\n|---|---:|---:|---:|");
     let units: Vec<String> = (0..1_000_000).map(|id| format!("user-{id:08}")).collect();
     for (name, hashing) in [
         ("GrowthBook 1", Hashing::GrowthBook1),
@@ -49,7 +76,9 @@ pub(crate) fn report() {
         let start = Instant::now();
         let second = units.iter().filter(|unit| split.arm(unit) == Some(1)).count();
         black_box(second);
-        println!("| {name} | {:.0} |", start.elapsed().as_nanos() as f64 / units.len() as f64);
+        let cost = start.elapsed().as_nanos() as f64 / units.len() as f64;
+        let (places, pairs) = spread(hashing);
+        println!("| {name} | {cost:.0} | {places:.1e} | {pairs:.2} |");
     }
     println!("\n{} million users, {METRICS} metrics, 2 arms:\n", CHUNK * CHUNKS / 1_000_000);
     println!("| analysis | CPU s | s |\n|---|---:|---:|");

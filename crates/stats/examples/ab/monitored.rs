@@ -10,6 +10,8 @@ use crate::percent;
 use crate::random::Random;
 
 const ALPHA: f64 = 0.05;
+/// Share of units that bring revenue.
+const BUYERS: f64 = 0.05;
 /// Looks of the group-sequential test.
 const LOOKS: usize = 20;
 
@@ -20,6 +22,8 @@ enum Kind {
     Bernoulli(f64),
     LogNormal,
     Ratio,
+    /// Nothing from most, a lognormal amount from some.
+    Revenue,
 }
 
 impl Kind {
@@ -28,6 +32,10 @@ impl Kind {
             Self::Normal => (random.normal() + shift, 1.0),
             Self::Bernoulli(p) => (f64::from(u8::from(random.chance(p + shift))), 1.0),
             Self::LogNormal => (random.normal().exp() + shift, 1.0),
+            Self::Revenue => {
+                let buys = random.chance(BUYERS);
+                (if buys { (1.5 * random.normal()).exp() } else { 0.0 } + shift, 1.0)
+            }
             Self::Ratio => {
                 // Requests of a user, and the tokens of these, which depend on the user.
                 let requests = 1.0 + (5.0 * random.uniform()).floor();
@@ -43,6 +51,7 @@ impl Kind {
             Self::Normal => 1.0,
             Self::Bernoulli(p) => (p * (1.0 - p)).sqrt(),
             Self::LogNormal => ((1.0_f64.exp() - 1.0) * 1.0_f64.exp()).sqrt(),
+            Self::Revenue => (BUYERS * 4.5_f64.exp() - (BUYERS * 1.125_f64.exp()).powi(2)).sqrt(),
             // Variance of requests * 0.3 z + noise over the squared mean of requests, 11 and 9.
             Self::Ratio => ((0.09 * 11.0 + 1.0) / 9.0_f64).sqrt(),
         }
@@ -168,6 +177,7 @@ pub(crate) fn report(runs: u64) {
         ("Bernoulli 0.005", Kind::Bernoulli(0.005), 40_000),
         ("lognormal", Kind::LogNormal, 10_000),
         ("ratio", Kind::Ratio, 10_000),
+        ("revenue, 5 % buy, lognormal with 1.5", Kind::Revenue, 40_000),
     ];
     for (cell, (name, kind, total)) in cells.into_iter().enumerate() {
         let effect = planned_effect(kind, total);

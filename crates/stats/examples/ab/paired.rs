@@ -45,7 +45,7 @@ fn limits(total: usize) -> Vec<f64> {
 pub(crate) fn report(runs: u64) {
     println!("## Two models on the same requests\n");
     println!(
-        "Looked at after every request. False winners in percent of {runs} runs without a difference;\n"
+        "Looked at after every request. False winners in percent of {runs} runs without a difference:\n"
     );
     println!("| discordant | requests | sign e-process | sequence of the mean difference |");
     println!("|---:|---:|---:|---:|");

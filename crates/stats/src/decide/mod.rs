@@ -17,6 +17,7 @@
 //! What cannot be computed never makes a winner: a metric that is missing, without variance, from an
 //! empty arm or not a number is `Undecided`, with the reason, and waits.
 
+mod allocate;
 mod compare;
 mod decision;
 mod evidence;
@@ -24,6 +25,7 @@ mod plan;
 mod rule;
 mod snapshot;
 
+pub use allocate::{Allocation, allocate};
 pub use decision::{Because, Comparison, Decision, Look, Outcome, Role, VERSION, Verdict, Waiting, Warning};
 
 pub use plan::{Direction, Goal, Guardrail, MAX_METRICS, Method, Plan, PlanError, Scale};

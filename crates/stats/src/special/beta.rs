@@ -4,6 +4,7 @@ use std::f64::consts::PI;
 
 use libm::{exp, log, log1p, sqrt};
 
+use super::MAX_PARAMETER;
 use super::elementary::{ln_1p_minus, stirling_rest};
 use super::solve::upper_quantile;
 
@@ -37,7 +38,7 @@ pub fn beta_sf(x: f64, a: f64, b: f64) -> f64 {
 /// The x with P(X <= x) = `p` for the beta distribution; 0 and 1 at the ends, NaN outside.
 #[must_use]
 pub fn beta_quantile(p: f64, a: f64, b: f64) -> f64 {
-    if !((0.0..=1.0).contains(&p) && a > 0.0 && b > 0.0) {
+    if !((0.0..=1.0).contains(&p) && a > 0.0 && b > 0.0 && a.max(b) <= MAX_PARAMETER) {
         return f64::NAN;
     }
     if p == 0.0 || p == 1.0 {
@@ -69,7 +70,7 @@ pub fn f_sf(x: f64, d1: f64, d2: f64) -> f64 {
 /// The x with P(X <= x) = `p` for Fisher's F distribution; NaN unless 0 < `p` < 1.
 #[must_use]
 pub fn f_quantile(p: f64, d1: f64, d2: f64) -> f64 {
-    if !(p > 0.0 && p < 1.0 && d1 > 0.0 && d2 > 0.0) {
+    if !(p > 0.0 && p < 1.0 && d1 > 0.0 && d2 > 0.0 && d1.max(d2) <= MAX_PARAMETER) {
         return f64::NAN;
     }
     odds_quantile(p, 0.5 * d1, 0.5 * d2) * d2 / d1

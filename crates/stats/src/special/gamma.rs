@@ -4,6 +4,7 @@ use std::f64::consts::PI;
 
 use libm::{exp, log, sqrt};
 
+use super::MAX_PARAMETER;
 use super::elementary::{ln_1p_minus, stirling_rest};
 use super::solve::upper_quantile;
 
@@ -24,7 +25,7 @@ pub fn chi2_cdf(x: f64, df: f64) -> f64 {
 /// The x with P(X > x) = `p` for chi-square with `df` degrees of freedom; NaN unless 0 < `p` < 1.
 #[must_use]
 pub fn chi2_isf(p: f64, df: f64) -> f64 {
-    if !(p > 0.0 && p < 1.0 && df > 0.0) {
+    if !(p > 0.0 && p < 1.0 && df > 0.0 && df <= MAX_PARAMETER) {
         return f64::NAN;
     }
     upper_quantile(|x| chi2_sf(x, df), p, df.max(1e-3))
@@ -33,7 +34,7 @@ pub fn chi2_isf(p: f64, df: f64) -> f64 {
 /// The x with P(X <= x) = `p` for the gamma distribution of shape `a` and rate 1; NaN unless 0 < `p` < 1.
 #[must_use]
 pub fn gamma_quantile(p: f64, a: f64) -> f64 {
-    if !(p > 0.0 && p < 1.0 && a > 0.0) {
+    if !(p > 0.0 && p < 1.0 && a > 0.0 && a <= MAX_PARAMETER) {
         return f64::NAN;
     }
     // 1 / x falls as its tail, which is the lower tail of x.

@@ -5,6 +5,9 @@
 //! values of 60 digits (`tests/it/special.json`). All elementary functions come from `libm`, so that a
 //! result has the same bits on every machine.
 
+/// Parameters up to which quantiles are searched; NaN beyond.
+const MAX_PARAMETER: f64 = 1e9;
+
 mod beta;
 mod elementary;
 mod gamma;

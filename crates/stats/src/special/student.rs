@@ -2,6 +2,7 @@
 
 use libm::{exp, log, sqrt};
 
+use super::MAX_PARAMETER;
 use super::beta::regularised;
 use super::normal::{normal_isf, normal_sf};
 use super::quadrature::nodes;
@@ -17,6 +18,9 @@ pub fn t_sf(t: f64, df: f64) -> f64 {
     }
     if t.is_infinite() && df > 0.0 {
         return if t > 0.0 { 0.0 } else { 1.0 };
+    }
+    if df > MAX_PARAMETER && t.abs() < 1e3 {
+        return normal_sf(t - (t * t * t + t) / (4.0 * df));
     }
     if t.abs() > 1e100 {
         // The square would overflow, and only the leading term is left.
@@ -47,8 +51,10 @@ pub fn t_isf(p: f64, df: f64) -> f64 {
     if p > 0.5 {
         return -t_isf(1.0 - p, df);
     }
-    if df.is_infinite() {
-        return normal_isf(p);
+    if df > MAX_PARAMETER {
+        // The first term of Fisher's expansion; the second is of the order of 1 / df^2.
+        let z = normal_isf(p);
+        return z + (z * z * z + z) / (4.0 * df);
     }
     // Near the middle the tail hardly moves; what moves is the part between 0 and t.
     if p > 0.4 {

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use mainspring_stats::decide::{
-    Arm, Because, Decision, Direction, Evidence, Goal, Guardrail, Method, Outcome, Plan, PlanError, Scale,
-    Snapshot, Verdict, Waiting, Warning, decide, looks,
+    Allocation, Arm, Because, Decision, Direction, Evidence, Goal, Guardrail, Method, Outcome, Plan,
+    PlanError, Scale, Snapshot, Verdict, Waiting, Warning, allocate, decide, looks,
 };
 use mainspring_stats::error::Undecided;
 use mainspring_stats::estimate::Sample;
@@ -230,6 +230,25 @@ fn of_three_arms_the_best_that_holds_wins() {
     let at = looks(&plan, &[three.clone(), three]).unwrap();
     assert_eq!((at.len(), at[0].units, at[0].comparisons.len()), (2, 30_000, 4));
     assert!(at[0].comparisons.iter().all(|c| c.low < c.high && c.p.is_some()));
+}
+
+#[test]
+fn a_bandit_moves_weights_to_the_better_arm() {
+    let good = snapshot(2_000, [0.90, 0.92], [100.0, 100.0]);
+    let weights = allocate(&plan(), &good, Allocation::Thompson, 0.05).unwrap();
+    assert!(weights[1] > 0.9 && (weights[0] + weights[1] - 1.0).abs() < 1e-12, "{weights:?}");
+    let lower = Plan { goals: vec![Goal { direction: Direction::Lower, ..goal("accuracy") }], ..plan() };
+    let mirrored = allocate(&lower, &good, Allocation::Thompson, 0.05).unwrap();
+    assert!((mirrored[0] - weights[1]).abs() < 1e-9);
+    // Of two arms both are among the two best.
+    let even = allocate(&plan(), &good, Allocation::TopTwo, 0.0).unwrap();
+    assert!((even[0] - 0.5).abs() < 1e-9);
+    assert!(allocate(&plan(), &good, Allocation::Thompson, 1.5).is_err());
+    let few = snapshot(99, [0.90, 0.92], [100.0, 100.0]);
+    assert_eq!(allocate(&plan(), &few, Allocation::Thompson, 0.0), Err(Undecided::TooFew));
+    let mut constant = good;
+    metric(&mut constant, "accuracy")[1].sample.variance = 0.0;
+    assert_eq!(allocate(&plan(), &constant, Allocation::Thompson, 0.0), Err(Undecided::NoVariance));
 }
 
 #[test]

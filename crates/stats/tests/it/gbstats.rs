@@ -226,3 +226,40 @@ fn the_records_of_gbstats_hold() {
     assert!(wrong.is_empty(), "{} differences:\n{}", wrong.len(), wrong.join("\n"));
     assert!(cases.len() >= 270);
 }
+
+#[test]
+fn a_quantile_over_clusters_has_gbstats_variance() {
+    // gbstats 0.8.0: QuantileClusteredStatistic(...).variance
+    let value = statistic(&json!({
+        "_type": "QuantileClusteredStatistic", "n": 3000, "n_star": 3000, "nu": 0.9, "quantile_hat": 7.16,
+        "quantile_lower": 6.98, "quantile_upper": 7.40, "main_sum": 2700.0, "main_sum_squares": 25000.0,
+        "denominator_sum": 3000.0, "denominator_sum_squares": 30500.0, "main_denominator_sum_product": 27500.0,
+        "n_clusters": 300,
+    }));
+    assert!((value.variance() / 26.227_629_284_159_58 - 1.0).abs() < 1e-12, "{}", value.variance());
+    assert_eq!(value.mean(), 7.16);
+}
+
+#[test]
+fn scaled_effects_are_those_of_a_day_of_all_users() {
+    let arm = |n: u64, sum: f64, squares: f64| json!({ "_type": "SampleMeanStatistic", "n": n, "sum": sum, "sum_squares": squares });
+    let stats = json!([[arm(1000, 1500.0, 4200.0), arm(1100, 1760.0, 4900.0)]]);
+    let of = |class: &str, kind: &str, users: Value| {
+        let config = json!({
+            "difference_type": kind, "traffic_percentage": 0.5, "phase_length_days": 14, "total_users": users,
+            "alpha": 0.05, "prior_type": "relative", "prior_effect": { "mean": 0, "variance": 1, "proper": false },
+        });
+        of_class(class, &json!({ "stats": stats, "config": config }))
+    };
+    let mut found = Vec::new();
+    for class in ["TwoSidedTTest", "EffectBayesianABTest"] {
+        let absolute = of(class, "absolute", json!(2100));
+        // 2100 users / (half of the traffic * 14 days)
+        let by = |value: &Value| shown(number(value) * 300.0);
+        let expected = json!({ "expected": by(&absolute["expected"]), "ci": [by(&absolute["ci"][0]), by(&absolute["ci"][1])] });
+        differences(&expected, &of(class, "scaled", json!(2100)), 1e-12, class, &mut found);
+        let none = json!({ "errorMessage": "NO_UNITS_IN_VARIATION", "expected": 0.0 });
+        differences(&none, &of(class, "scaled", Value::Null), 1e-9, class, &mut found);
+    }
+    assert!(found.is_empty(), "{found:#?}");
+}

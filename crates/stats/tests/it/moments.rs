@@ -50,6 +50,8 @@ fn what_is_not_a_number_is_refused_and_changes_nothing() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn merged_parts_equal_the_whole(
         rows in prop::collection::vec(prop::array::uniform4(-1e6_f64..1e6), 2..3000),

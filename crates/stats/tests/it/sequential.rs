@@ -167,6 +167,8 @@ fn best_arms() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn tests_and_intervals_agree(
         estimate in -2.0_f64..2.0, se in 0.01_f64..2.0, n in 10_u64..1_000_000, null in -1.0_f64..1.0,

@@ -163,6 +163,11 @@ fn quantiles_invert_the_tails() {
             inverts(|x| beta_cdf(x, a, b), beta_quantile(p, a, b), p);
         }
     }
+    // No step where the expansion takes over.
+    for t in [0.5, 2.0, 6.0, 30.0] {
+        near(t_sf(t, 1.000_000_1e9), t_sf(t, 0.999_999_9e9), 1e-9);
+        near(t_sf(t_isf(1e-40, 1e12), 1e12), 1e-40, 1e-11);
+    }
     assert!(t_isf(0.0, 3.0).is_nan() && t_isf(0.1, -1.0).is_nan() && beta_quantile(1.1, 1.0, 1.0).is_nan());
 }
 
@@ -238,6 +243,26 @@ fn quantiles_of_a_sample_interpolate() {
     assert_eq!(quantile(&[4.0, 1.0, 3.0, 2.0], 1.0), Some(4.0));
     assert_eq!(quantile(&[], 0.5), None);
     assert_eq!(quantile(&[1.0, f64::NAN], 0.5), None);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn no_numbers_panic_or_leave_the_unit_interval(x in any::<f64>(), a in any::<f64>(), b in any::<f64>(), k in any::<u64>(), n in any::<u64>()) {
+        for value in [
+            normal_sf(x), chi2_sf(x, a), chi2_cdf(x, a), gamma_p(a, x), gamma_q(a, x), t_sf(x, a), beta_cdf(x, a, b),
+            beta_sf(x, a, b), f_sf(x, a, b), binomial_cdf(k, n, x), binomial_sf(k, n, x), binomial_pmf(k, n, x),
+            beta_cdf(x.fract().abs(), a.abs(), b.abs()), t_sf(x, a.abs()), binomial_cdf(k, n, x.fract().abs()),
+        ] {
+            prop_assert!(value.is_nan() || (-1e-12..=1.0 + 1e-12).contains(&value), "{value}");
+        }
+        let p = x.fract().abs();
+        for value in [t_isf(p, a), chi2_isf(p, a), beta_quantile(p, a, b), f_quantile(p, a, b), gamma_quantile(p, a)] {
+            prop_assert!(value.is_nan() || value.abs() >= 0.0);
+        }
+        let _ = (ln_normal_sf(x), normal_quantile(x), noncentral_t_sf(x, a, b));
+    }
 }
 
 proptest! {

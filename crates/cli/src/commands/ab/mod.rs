@@ -91,6 +91,8 @@ impl Ab {
         match self.command {
             AbCommand::Create { file, start } => {
                 let text = read(&file)?;
+                // Told here, a mistake comes with the file's name.
+                spec(&text, &file)?;
                 let mut test = client.post("/api/v1/ab/tests", &json!({ "spec": text }))?;
                 if start {
                     test = tell(&cell(&test["name"]), "start", &json!({}))?;

@@ -8,14 +8,14 @@ use crate::error::Undecided;
 use crate::special::chi2_sf;
 
 /// gbstats' `EffectMomentsResult`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EffectMoments<F = f64> {
+#[derive(Debug, Clone, PartialEq)]
+pub struct EffectMoments {
     /// Estimate.
-    pub point_estimate: F,
+    pub point_estimate: f64,
     /// Its standard error.
-    pub standard_error: F,
+    pub standard_error: f64,
     /// Units of both arms.
-    pub pairwise_sample_size: F,
+    pub pairwise_sample_size: f64,
     /// Why there is no estimate.
     pub error_message: Option<String>,
     /// Whether cells were weighted.

@@ -1,6 +1,5 @@
 //! The sums that gbstats works from.
 
-use libm::sqrt;
 use serde::Deserialize;
 
 use super::effect::variance_of_ratios;
@@ -371,12 +370,6 @@ impl Statistic {
             Self::Clustered(s) => s.quantile.out_of_reach() || s.initial_variance() <= 0.0,
             other => other.variance() <= 0.0,
         }
-    }
-
-    /// The standard deviation of one unit's contribution.
-    #[must_use]
-    pub fn deviation(&self) -> f64 {
-        sqrt(self.variance().max(0.0))
     }
 
     /// Both together; `None` for different kinds and for quantiles, which do not add up.
