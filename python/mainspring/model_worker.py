@@ -19,7 +19,7 @@ import time
 import traceback
 from typing import Any
 
-from mainspring.framing import FrameStream
+from mainspring.framing import FrameError, FrameStream
 
 MOST_WAITING = 4096
 """Requests taken from the socket ahead of their turn."""
@@ -44,7 +44,13 @@ class Worker:
         while self._wait():
             batch = self._take_batch()
             for request, answer in zip(batch, self._answers(batch)):
-                self._stream.send({"id": request.get("id"), **answer})
+                self._send(request.get("id"), answer)
+
+    def _send(self, number: Any, answer: dict[str, Any]) -> None:
+        try:
+            self._stream.send({"id": number, **answer})
+        except FrameError as error:
+            self._stream.send({"id": number, **_error(error, "model", f"the answer cannot be sent: {error}")})
 
     def _wait(self) -> bool:
         """Fill the queue with what has arrived, waiting for the first; False at the end."""
@@ -65,9 +71,7 @@ class Worker:
         batch, rest, rows = [], [], 0
         for request in self._waiting:
             size = len(request.get("data") or [])
-            alike = request is first or (
-                _batchable(first) and _batchable(request) and request["columns"] == first["columns"]
-            )
+            alike = request is first or (_batchable(first) and _batchable(request) and _shape(request) == _shape(first))
             if alike and (not batch or rows + size <= self._max_batch):
                 batch.append(request)
                 rows += size
@@ -86,7 +90,7 @@ class Worker:
         return [self._predict_alone(request) for request in batch]
 
     def _predict_together(self, batch: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        predictions = self._predict(batch[0]["columns"], [row for request in batch for row in request["data"]], None)
+        predictions = self._predict(batch[0].get("columns"), [row for request in batch for row in request["data"]], None)
         total = sum(len(request["data"]) for request in batch)
         if not isinstance(predictions, list) or len(predictions) != total:
             raise ValueError("the predictions cannot be divided among the requests")
@@ -136,7 +140,16 @@ class Worker:
 
 
 def _batchable(request: dict[str, Any]) -> bool:
-    return bool(request.get("columns")) and isinstance(request.get("data"), list) and not request.get("params")
+    return isinstance(request.get("data"), list) and bool(request["data"]) and not request.get("params")
+
+
+def _shape(request: dict[str, Any]) -> Any:
+    """What requests must have in common to be predicted in one call: their columns, or a row's form."""
+    return request.get("columns") or _sides(request["data"][0])
+
+
+def _sides(value: Any) -> list[int]:
+    return [len(value), *_sides(value[0])] if isinstance(value, list) and value else []
 
 
 def _error(error: BaseException, kind: str, message: str | None = None) -> dict[str, Any]:

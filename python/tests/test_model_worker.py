@@ -197,6 +197,7 @@ def test_arrays(tmp_path, spec, message, answer):
         "import mlflow\n"
         "class Double(mlflow.pyfunc.PythonModel):\n"
         "    def predict(self, context, model_input, params=None):\n"
+        "        print(f'{len(model_input)} rows', flush=True)\n"
         "        return model_input * 2\n"
         "mlflow.models.set_model(Double())\n"
     )
@@ -213,4 +214,8 @@ def test_arrays(tmp_path, spec, message, answer):
         assert reply["error"]["kind"] == "input" and message in reply["error"]["message"]
     else:
         assert reply == {"predictions": answer}
+        # Arrays have no names to go by; those of one form are predicted together.
+        together = client.ask(*({"id": n, "columns": None, "data": [[n, n + 1]]} for n in range(2, 40)))
+        assert together == {n: {"predictions": [[2.0 * n, 2.0 * (n + 1)]]} for n in range(2, 40)}
     assert client.close() == 0
+    assert message or client.log_text().count(" rows") < 39

@@ -104,5 +104,44 @@ def onnx_regression(folder: Path) -> None:
     keep_example(folder, None, x[:7].tolist(), model.predict(x[:7]).reshape(-1, 1).tolist())
 
 
+def booster(folder: Path, classes: int, **options) -> None:
+    """A LightGBM booster over numbers with gaps and a category."""
+    import lightgbm
+
+    random = np.random.default_rng(7)
+    x = random.normal(size=(2000, 5))
+    x[::7, 1], x[::3, 2], x[:, 4] = np.nan, 0.0, random.integers(0, 60, 2000)
+    score = x[:, 0] + np.nan_to_num(x[:, 1]) + (x[:, 4] % 3 == 0)
+    y = np.digitize(score, np.quantile(score, np.linspace(0, 1, classes + 1)[1:-1]))
+    names = ["a", "b", "c", "d", "k"]
+    data = lightgbm.Dataset(x, y, feature_name=names, categorical_feature=["k"])
+    model = lightgbm.train({"verbose": -1, "num_leaves": 15, "seed": 1, **options}, data, 40)
+    mlflow.lightgbm.save_model(model, folder, signature=infer_signature(pd.DataFrame(x, columns=names).astype(float)))
+    rows = x[:200]
+    expected = model.predict(rows).reshape(len(rows), -1)
+    gaps = [[None if np.isnan(value) else value for value in row] for row in rows.tolist()]
+    keep_example(folder, names, gaps, expected.tolist())
+
+
+def lightgbm_binary(folder: Path) -> None:
+    booster(folder, 2, objective="binary")
+
+
+def lightgbm_multiclass(folder: Path) -> None:
+    booster(folder, 3, objective="multiclass", num_class=3, zero_as_missing=True)
+
+
+def lightgbm_poisson(folder: Path) -> None:
+    booster(folder, 4, objective="poisson")
+
+
+def lightgbm_forest(folder: Path) -> None:
+    booster(folder, 2, objective="regression", boosting="rf", bagging_freq=1, bagging_fraction=0.7)
+
+
+def lightgbm_linear(folder: Path) -> None:
+    booster(folder, 2, objective="regression", linear_tree=True)
+
+
 for name in sys.argv[2:]:
     globals()[name](Path(sys.argv[1]) / name)

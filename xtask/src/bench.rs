@@ -1,7 +1,7 @@
 //! Measurements beside the peers.
 
-use crate::build;
-use crate::shell::{self, root};
+use crate::shell::{self, root, target};
+use crate::{build, environment};
 use anyhow::Result;
 use clap::Args;
 use std::process::Command;
@@ -26,5 +26,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         }
         shell::run(&mut command)?;
     }
-    Ok(())
+    let packages = std::fs::read_to_string(root().join("tests/clients/serving-requirements.txt"))?;
+    let python = environment::venv(&target().join("test-environments/serving"), &packages)?;
+    let mut serving = Command::new("python3");
+    serving.arg(root().join("bench/serving.py")).arg("--binary").arg(&binary).arg("--python").arg(&python);
+    shell::run(&mut serving)
 }

@@ -302,7 +302,8 @@ impl Work {
         tasks.spawn(self.delivery.clone().run());
         tasks.spawn(self.ab.clone().run());
         for _ in 0..shadow::AT_A_TIME {
-            tasks.spawn(shadow::run(store.clone(), Arc::clone(&self.gateway), Arc::clone(&self.clock)));
+            let (gateway, config) = (Arc::clone(&self.gateway), Arc::clone(&self.config));
+            tasks.spawn(shadow::run(store.clone(), gateway, config, Arc::clone(&self.clock)));
         }
         tasks.spawn(reactions.run());
         tasks.spawn(dispatch.run());

@@ -227,3 +227,178 @@ fn histogram(scores: &[f64]) -> Vec<u64> {
     }
     counts
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Measuring;
+    use mainspring_domain::delivery::{Arm, Rollout};
+    use mainspring_domain::monitoring::Prediction;
+    use mainspring_domain::{Actor, Clock as _, Timestamp};
+    use mainspring_metadata_store::StoreError;
+    use mainspring_rollouts::{AnalysisMetric, RolloutSpec, Step, Value};
+    use mainspring_test_support::{FakeClock, TempStore};
+    use serde_json::{Map, json};
+    use std::path::Path;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    /// The metric of a manifest with this query.
+    fn metric(query: &str) -> AnalysisMetric {
+        let text = format!(
+            "steps: [{{analysis: {{templates: [{{templateName: t}}]}}}}]\n---\nkind: AnalysisTemplate\nmetadata: {{name: t}}\n\
+             spec: {{metrics: [{{name: m, successCondition: result < 1, provider: {{plugin: {{mainspring: {query}}}}}}}]}}\n"
+        );
+        let spec = RolloutSpec::parse(&text, Path::new("r")).unwrap();
+        spec.steps.first().and_then(Step::analysis).unwrap().metrics[0].clone()
+    }
+
+    struct World {
+        temp: TempStore,
+        clock: Arc<FakeClock>,
+        rollout: Rollout,
+    }
+
+    impl World {
+        fn new() -> Self {
+            let clock = FakeClock::new();
+            let temp = TempStore::new(Arc::<FakeClock>::clone(&clock));
+            let rollout = Rollout {
+                id: "r".into(),
+                model: "m".into(),
+                version: 2,
+                previous: Some(1),
+                requested_by: String::new(),
+                reason: String::new(),
+                ended: None,
+                created: clock.now(),
+                spec_text: String::new(),
+                state: json!({}),
+            };
+            clock.advance(Duration::from_secs(10));
+            Self { temp, clock, rollout }
+        }
+
+        /// Puts answers of both sides on record: score, label, latency in milliseconds; no score is a
+        /// failure.
+        async fn answers(&self, arm: Arm, answers: &[(Option<f64>, Option<f64>, i64)], time: Timestamp) {
+            let version = if arm == Arm::Canary { 2 } else { 1 };
+            let predictions: Vec<Prediction> = answers
+                .iter()
+                .enumerate()
+                .map(|(number, (score, _, millis))| Prediction {
+                    id: format!("{}-{number}-{time}", arm.as_str()),
+                    time,
+                    event_time: None,
+                    model: "m".into(),
+                    version,
+                    arm,
+                    rollout: Some("r".into()),
+                    canary_weight: 50,
+                    features: Map::new(),
+                    score: *score,
+                    error: score.is_none().then(|| "it failed".to_owned()),
+                    latency_us: millis * 1000,
+                    label: None,
+                    label_time: None,
+                })
+                .collect();
+            let labels: Vec<Option<f64>> = answers.iter().map(|(_, label, _)| *label).collect();
+            let store = self.temp.store();
+            let written = store.write(Actor::user("client"), move |tx| {
+                tx.add_predictions(&predictions)?;
+                for (prediction, label) in predictions.iter().zip(labels) {
+                    if let Some(label) = label {
+                        tx.add_label(&prediction.id, label)?;
+                    }
+                }
+                tx.bookkeeping();
+                Ok::<_, StoreError>(())
+            });
+            written.await.unwrap();
+        }
+
+        async fn measure(&self, query: &str) -> Result<f64, String> {
+            let store = self.temp.store();
+            let measuring = Measuring { store: &store, rollout: &self.rollout, now: self.clock.now() };
+            measuring.measure(&metric(query)).await.map(|value| match value {
+                Value::Float(number) => number,
+                other => panic!("{other:?}"),
+            })
+        }
+    }
+
+    /// Answers of 100 requests whose scores rise from 0 to 1 and whose labels are right except for some.
+    fn rising(wrong: usize, millis: i64) -> Vec<(Option<f64>, Option<f64>, i64)> {
+        let answer = |n: usize| {
+            let score = n as f64 / 100.0 + 0.005;
+            let label = f64::from(u8::from((score >= 0.5) != (n < wrong)));
+            (Some(score), Some(label), if n >= 97 { 10 * millis } else { millis })
+        };
+        (0..100).map(answer).collect()
+    }
+
+    #[tokio::test]
+    async fn quantities_of_the_traffic_are_measured() {
+        let world = World::new();
+        let now = world.clock.now();
+        world.answers(Arm::Stable, &rising(0, 2), now).await;
+        world.answers(Arm::Canary, &rising(10, 3), now).await;
+        for (query, expected) in [
+            ("{metric: errorRate}", 0.0),
+            ("{metric: requestCount}", 100.0),
+            ("{metric: latencyP50Ms}", 3.0),
+            ("{metric: latencyP99Ms}", 30.0),
+            ("{metric: latencyP50Ms, arm: stable}", 2.0),
+            ("{metric: latencyP95Ratio}", 1.5),
+            ("{metric: predictionKs}", 0.0),
+            ("{metric: accuracy}", 0.9),
+            ("{metric: accuracy, arm: stable}", 1.0),
+            ("{metric: accuracyDelta}", -0.1),
+            ("{metric: auc, arm: stable}", 1.0),
+        ] {
+            let measured = world.measure(query).await.unwrap_or_else(|error| panic!("{query}: {error}"));
+            assert!((measured - expected).abs() < 1e-9, "{query}: {measured}");
+        }
+        assert!(
+            world.measure("{metric: brier}").await.unwrap()
+                > world.measure("{metric: brier, arm: stable}").await.unwrap()
+        );
+        assert!(world.measure("{metric: auc}").await.unwrap() < 1.0);
+    }
+
+    #[tokio::test]
+    async fn too_little_is_no_number() {
+        let world = World::new();
+        for query in [
+            "{metric: errorRate}",
+            "{metric: latencyP95Ratio}",
+            "{metric: predictionPsi}",
+            "{metric: auc}",
+            "{metric: accuracyDelta}",
+            "{metric: shadowAgreement}",
+            "{metric: shadowDistance, minRequests: 0}",
+            "{metric: latencyP50Ms, minRequests: 0}",
+        ] {
+            assert!(world.measure(query).await.is_err(), "{query}");
+        }
+        // From before the rollout, and from before the window.
+        let before = world.rollout.created - Duration::from_secs(1);
+        world.answers(Arm::Canary, &rising(0, 1), before).await;
+        let error = world.measure("{metric: errorRate}").await.unwrap_err();
+        assert_eq!(error, "only 0 requests reached the canary in the window, 20 are needed");
+        world.answers(Arm::Canary, &rising(0, 1), world.clock.now()).await;
+        assert!(world.measure("{metric: errorRate}").await.is_ok());
+        assert!(world.measure("{metric: latencyP95Ratio}").await.is_err(), "stable answered nothing");
+        world.clock.advance(Duration::from_secs(31));
+        assert!(world.measure("{metric: errorRate}").await.is_err());
+        assert!(world.measure("{metric: errorRate, window: 60s}").await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn labels_that_are_all_alike_give_no_curve() {
+        let world = World::new();
+        let alike: Vec<_> = (0..30).map(|n| (Some(f64::from(n) / 30.0), Some(1.0), 1)).collect();
+        world.answers(Arm::Canary, &alike, world.clock.now()).await;
+        assert!(world.measure("{metric: auc}").await.unwrap_err().contains("all alike"));
+    }
+}

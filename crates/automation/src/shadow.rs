@@ -1,7 +1,8 @@
 //! Mirrored requests: asked of the version on trial beside the live traffic, and compared with what
 //! the clients got.
 
-use mainspring_domain::delivery::Shadow;
+use crate::config::Config;
+use mainspring_domain::delivery::{Shadow, route_parts};
 use mainspring_domain::{Actor, Clock};
 use mainspring_metadata_store::{Store, StoreError};
 use mainspring_serving::{Gateway, Mirrored, score};
@@ -15,14 +16,20 @@ const BATCH: usize = 32;
 pub(crate) const AT_A_TIME: usize = 2;
 
 /// Asks and compares copies until dropped.
-pub(crate) async fn run(store: Store, gateway: Arc<Gateway>, clock: Arc<dyn Clock>) {
+pub(crate) async fn run(store: Store, gateway: Arc<Gateway>, config: Arc<Config>, clock: Arc<dyn Clock>) {
     loop {
         let copies = gateway.mirrors().take(BATCH).await;
         let mut shadows = Vec::new();
         for copy in copies {
             // A trial that is over keeps no workers busy.
             if gateway.is_on_trial(&copy.model, &copy.shadow) {
-                shadows.extend(ask(copy, clock.as_ref()).await);
+                let rules = config.model.get(route_parts(&copy.model).0).map(|rules| rules.log.clone());
+                let mut asked = ask(copy, clock.as_ref()).await;
+                for shadow in &mut asked {
+                    // What the log of predictions must not have is not kept here either.
+                    shadow.features.retain(|name, _| !rules.as_ref().is_some_and(|rules| rules.hides(name)));
+                }
+                shadows.extend(asked);
             }
         }
         if shadows.is_empty() {

@@ -10,7 +10,7 @@ use mainspring_expressions::condition::Value;
 use std::time::Duration;
 
 /// Which analysis a measurement belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Run {
     /// That of the step.
     Step,

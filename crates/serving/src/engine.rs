@@ -44,3 +44,9 @@ pub(crate) trait Engine: Send + Sync {
         file: &'a [u8],
     ) -> Pin<Box<dyn Future<Output = Result<Rows, ServeError>> + Send + 'a>>;
 }
+
+/// What a model that runs without Python says to a Parquet file.
+pub(crate) fn no_parquet() -> ServeError {
+    let message = "Parquet is read by Python workers, and this model runs without; send JSON or CSV";
+    ServeError::Input(message.to_owned())
+}

@@ -1,6 +1,7 @@
 //! Models that answer: worker processes and the gateway that spreads requests over versions.
 //!
-//! An ONNX model runs in this process, by the ONNX Runtime of the user's environment; any other in Python
+//! An ONNX model runs in this process, by the ONNX Runtime of the user's environment, and so does a LightGBM
+//! booster, read from its text; any other in Python
 //! worker processes of that environment: the server never loads what is code.
 //! [`ModelServer`] keeps the workers of one version alive, [`Gateway`] holds the route of each
 //! model and assigns each request to a version. What was served comes back as a
@@ -9,8 +10,10 @@
 mod engine;
 mod frames;
 mod gateway;
+mod lightgbm;
 mod mirror;
 mod onnx;
+mod package;
 mod python;
 mod routing;
 mod server;

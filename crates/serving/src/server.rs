@@ -1,7 +1,9 @@
 //! One version of a model at work: its engine, who gets in, and what is counted.
 
 use crate::engine::{Answer, Description, Engine};
-use crate::onnx::{OnnxModel, OnnxPackage};
+use crate::lightgbm::LightGbmModel;
+use crate::onnx::OnnxModel;
+use crate::package::{Format, Package};
 use crate::python::PythonWorkers;
 use crate::signature::{ColumnSpec, enforce};
 use crate::statistics::{Counts, Statistics};
@@ -47,10 +49,10 @@ pub struct ServerSettings {
 /// What runs a model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum EngineChoice {
-    /// ONNX Runtime for ONNX models, Python workers for all others.
+    /// In this process what can be run here, in Python workers all else.
     #[default]
     Auto,
-    /// Python workers, also for ONNX models.
+    /// Python workers, whatever the model.
     Python,
 }
 
@@ -69,12 +71,18 @@ impl ModelServer {
     /// # Errors
     /// When the engine cannot be started or cannot load the model.
     pub async fn start(name: &str, model: PathBuf, settings: ServerSettings) -> Result<Self, StartError> {
-        let onnx = match settings.engine {
-            EngineChoice::Auto => OnnxPackage::find(&model)?,
+        let package = match settings.engine {
+            EngineChoice::Auto => Package::find(&model)?,
             EngineChoice::Python => None,
         };
-        let engine: Box<dyn Engine> = match onnx {
-            Some(package) => Box::new(OnnxModel::start(package, &settings).await?),
+        let engine: Box<dyn Engine> = match package {
+            Some(package) if package.format == Format::Onnx => {
+                Box::new(OnnxModel::start(package, &settings).await?)
+            }
+            Some(package) => match LightGbmModel::start(package, &settings)? {
+                Some(booster) => Box::new(booster),
+                None => Box::new(PythonWorkers::start(name, &model, settings.clone()).await?),
+            },
             None => Box::new(PythonWorkers::start(name, &model, settings.clone()).await?),
         };
         Ok(Self {

@@ -79,6 +79,8 @@ export interface Rollout {
   ended: Millis | null;
   steps: RolloutStep[];
   state: RolloutState;
+  /** Whether it ended with its version in charge. */
+  in_charge?: boolean;
   strategy?: 'canary' | 'blueGreen' | null;
   warnings?: { line: number; message: string }[];
   header_routes?: string[];

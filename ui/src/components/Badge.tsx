@@ -1,5 +1,5 @@
 import type { ReactNode } from 'react';
-import type { Level, Phase, RunState, TaskState, Verdict } from '../api/types';
+import type { Level, Phase, Rollout, RunState, TaskState, Verdict } from '../api/types';
 import { Icon, type IconName } from './Icon';
 
 /** The few meanings that colour has here. */
@@ -68,6 +68,14 @@ export function VerdictBadge({ verdict }: { verdict: Verdict }) {
 
 export function PhaseBadge({ phase }: { phase: Phase }) {
   return <Said look={PHASE_LOOK[phase]} />;
+}
+
+/** How a rollout stands or ended; the phase alone does not say which version won. */
+export function RolloutBadge({ rollout }: { rollout: Rollout }) {
+  const { phase } = rollout.state;
+  if (rollout.ended === null && phase === 'Degraded') return <Badge tone="bad">stuck</Badge>;
+  if (rollout.ended !== null && phase === 'Healthy' && rollout.in_charge === false) return <Badge tone="quiet">withdrawn</Badge>;
+  return <PhaseBadge phase={phase} />;
 }
 
 export function AttemptBadge({ state }: { state: string }) {

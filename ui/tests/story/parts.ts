@@ -144,6 +144,7 @@ export function rollout(now: number, story: RolloutStory): Rollout {
     reason: story.reason,
     created: started,
     ended: story.ended === null ? null : now - story.ended * 1000,
+    in_charge: story.ended !== null && story.phase === 'Healthy',
     strategy: 'canary' as const,
     warnings: [],
     header_routes: [],

@@ -42,6 +42,46 @@ pub struct Delivery {
 }
 
 type Loading = JoinHandle<Result<ModelServer, String>>;
+/// A measurement that is due: of which analysis, and the metric's position in it.
+type Due = (Run, usize);
+
+/// A measurement of a rollout.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Asked {
+    rollout: String,
+    run: Run,
+    metric: usize,
+}
+
+/// Measurements under way, beside everything else: a slow metrics server holds nobody up. They end with
+/// this value.
+#[derive(Default)]
+struct Measurements {
+    tasks: JoinSet<()>,
+    under_way: HashMap<tokio::task::Id, Asked>,
+}
+
+impl Measurements {
+    /// Begins those that are not under way yet.
+    fn take(&mut self, delivery: &Delivery, asked: Vec<Asked>) {
+        while let Some(ended) = self.tasks.try_join_next_with_id() {
+            let id = ended.map_or_else(|error| error.id(), |(id, ())| id);
+            self.under_way.remove(&id);
+        }
+        for asked in asked {
+            if self.under_way.values().any(|other| *other == asked) {
+                continue;
+            }
+            let (delivery, wanted) = (delivery.clone(), asked.clone());
+            let task = self.tasks.spawn(async move {
+                if let Err(error) = delivery.measure(&wanted).await {
+                    tracing::error!(rollout = wanted.rollout, %error, "measuring");
+                }
+            });
+            self.under_way.insert(task.id(), asked);
+        }
+    }
+}
 
 impl Delivery {
     /// Brings the deployed versions back to life after a start.
@@ -80,15 +120,18 @@ impl Delivery {
     /// Works until dropped.
     pub(crate) async fn run(self) {
         let mut loading: HashMap<String, Loading> = HashMap::new();
+        let mut measuring = Measurements::default();
         loop {
-            if let Err(error) = self.tick(&mut loading).await {
-                tracing::error!(%error, "rollouts");
+            match self.tick(&mut loading).await {
+                Ok(asked) => measuring.take(&self, asked),
+                Err(error) => tracing::error!(%error, "rollouts"),
             }
             tokio::time::sleep(TICK).await;
         }
     }
 
-    async fn tick(&self, loading: &mut HashMap<String, Loading>) -> Result<(), AutomationError> {
+    /// Looks at everything once; gives the measurements that are due.
+    async fn tick(&self, loading: &mut HashMap<String, Loading>) -> Result<Vec<Asked>, AutomationError> {
         let (open, deployments) =
             self.store.read(|tx| Ok::<_, StoreError>((tx.open_rollouts()?, tx.deployments()?))).await?;
         self.reconcile(&open, &deployments).await;
@@ -101,13 +144,19 @@ impl Delivery {
             }
             keep
         });
+        let mut asked = Vec::new();
         for rollout in open {
             // One rollout's trouble is not that of the others.
-            if let Err(error) = self.advance_one(&rollout, loading).await {
-                tracing::error!(rollout = rollout.id, %error, "rollout");
+            match self.advance_one(&rollout, loading).await {
+                Ok(due) => asked.extend(due.into_iter().map(|(run, metric)| Asked {
+                    rollout: rollout.id.clone(),
+                    run,
+                    metric,
+                })),
+                Err(error) => tracing::error!(rollout = rollout.id, %error, "rollout"),
             }
         }
-        Ok(())
+        Ok(asked)
     }
 
     /// Brings the gateway in line with the store: a trial whose rollout has ended gets no more
@@ -141,7 +190,7 @@ impl Delivery {
         &self,
         rollout: &Rollout,
         loading: &mut HashMap<String, Loading>,
-    ) -> Result<(), AutomationError> {
+    ) -> Result<Vec<Due>, AutomationError> {
         let canary = self.gateway.canary(&rollout.model);
         let served = canary.filter(|canary| canary.rollout.as_deref() == Some(rollout.id.as_str()));
         if let Some(canary) = served {
@@ -156,7 +205,7 @@ impl Delivery {
         // After a restart the version in charge comes first: without it there is nothing to
         // compare with and nothing to fall back to.
         if rollout.previous.is_some() && self.gateway.stable(&rollout.model).is_none() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         if let Some(server) = self.releases.warm.take(&rollout.model, rollout.version) {
             return self.answers(rollout, server).await;
@@ -169,23 +218,33 @@ impl Delivery {
                 loading.insert(rollout.id.clone(), handle);
             }
             Some(handle) if handle.is_finished() => {
-                let Some(handle) = loading.remove(&rollout.id) else { return Ok(()) };
-                match handle.await.unwrap_or_else(|error| Err(error.to_string())) {
-                    Ok(server) => self.answers(rollout, Arc::new(server)).await?,
-                    Err(reason) => self.feed(rollout, Event::Unavailable(reason)).await?,
+                let Some(handle) = loading.remove(&rollout.id) else { return Ok(Vec::new()) };
+                return match handle.await.unwrap_or_else(|error| Err(error.to_string())) {
+                    Ok(server) => self.answers(rollout, Arc::new(server)).await,
+                    Err(reason) => self.feed(rollout, Event::Unavailable(reason)).await,
+                };
+            }
+            // Time passes also for what does not come up. What was ready before a restart stands still
+            // until it is again: its steps must not go on without it.
+            Some(_) => {
+                let (_, state) = read(rollout)?;
+                if !state.ready {
+                    return self.feed(rollout, Event::Tick).await;
                 }
             }
-            // Time passes also for what does not come up.
-            Some(_) => self.feed(rollout, Event::Tick).await?,
         }
-        Ok(())
+        Ok(Vec::new())
     }
 
     /// A version on trial answers from now on.
-    async fn answers(&self, rollout: &Rollout, server: Arc<ModelServer>) -> Result<(), AutomationError> {
+    async fn answers(
+        &self,
+        rollout: &Rollout,
+        server: Arc<ModelServer>,
+    ) -> Result<Vec<Due>, AutomationError> {
         let id = rollout.id.clone();
         let fresh = self.store.read(move |tx| tx.rollout(&id)).await?;
-        let Some(fresh) = fresh.filter(|fresh| fresh.ended.is_none()) else { return Ok(()) };
+        let Some(fresh) = fresh.filter(|fresh| fresh.ended.is_none()) else { return Ok(Vec::new()) };
         let (spec, state) = read(&fresh)?;
         let served = ServedVersion { version: rollout.version, rollout: Some(rollout.id.clone()), server };
         self.gateway.set_canary(&rollout.model, served);
@@ -201,28 +260,18 @@ impl Delivery {
         }
     }
 
-    /// Moves a rollout and does what follows, measurements included.
-    async fn feed(&self, rollout: &Rollout, event: Event) -> Result<(), AutomationError> {
-        let mut events = vec![event];
-        while let Some(event) = events.pop() {
-            let measurements = {
-                let _turn = self.turn.lock().await;
-                let id = rollout.id.clone();
-                let actor = Actor::rollout(&rollout.id);
-                let commands = self.store.write(actor, move |tx| step(tx, &id, event)).await?;
-                self.carry_out(rollout, &commands);
-                let asked = commands.into_iter().filter_map(|command| match command {
-                    Command::Measure { run, metric } => Some((run, metric)),
-                    _ => None,
-                });
-                asked.collect::<Vec<_>>()
-            };
-            // Taken outside the turn: a slow metrics server must not hold a person's abort up.
-            for (run, metric) in measurements {
-                events.extend(self.measure(rollout, run, metric).await?);
-            }
-        }
-        Ok(())
+    /// Moves a rollout and does what follows; gives the measurements that it asks for.
+    async fn feed(&self, rollout: &Rollout, event: Event) -> Result<Vec<Due>, AutomationError> {
+        let _turn = self.turn.lock().await;
+        let id = rollout.id.clone();
+        let actor = Actor::rollout(&rollout.id);
+        let commands = self.store.write(actor, move |tx| step(tx, &id, event)).await?;
+        self.carry_out(rollout, &commands);
+        let due = commands.into_iter().filter_map(|command| match command {
+            Command::Measure { run, metric } => Some((run, metric)),
+            _ => None,
+        });
+        Ok(due.collect())
     }
 
     /// Does what the machine asks of the gateway.
@@ -260,24 +309,36 @@ impl Delivery {
         }
     }
 
-    async fn measure(
-        &self,
-        rollout: &Rollout,
-        run: Run,
-        metric: usize,
-    ) -> Result<Option<Event>, AutomationError> {
-        // The copy at hand may be a few events old; the step under analysis is not.
-        let id = rollout.id.clone();
-        let Some(fresh) = self.store.read(move |tx| tx.rollout(&id)).await? else { return Ok(None) };
-        let (spec, state) = read(&fresh)?;
+    /// Takes a measurement and feeds it to the rollout, unless that has gone on to another analysis
+    /// meanwhile.
+    async fn measure(&self, asked: &Asked) -> Result<(), AutomationError> {
+        let Asked { rollout: id, run, metric } = asked;
+        let (run, metric) = (*run, *metric);
+        let Some(rollout) = self.fresh(id).await? else { return Ok(()) };
+        let (spec, state) = read(&rollout)?;
         let analysis = match run {
             Run::Step => spec.steps.get(state.step).and_then(Step::analysis),
             Run::Background => spec.background.as_ref().map(|background| &background.analysis),
         };
-        let Some(found) = analysis.and_then(|analysis| analysis.metrics.get(metric)) else { return Ok(None) };
-        let measuring = Measuring { store: &self.store, rollout: &fresh, now: self.clock.now() };
+        let Some(found) = analysis.and_then(|analysis| analysis.metrics.get(metric)) else { return Ok(()) };
+        let measuring = Measuring { store: &self.store, rollout: &rollout, now: self.clock.now() };
         let value = measuring.measure(found).await;
-        Ok(Some(Event::Measured { run, metric, value }))
+        let at = |state: &RolloutState| match run {
+            Run::Step => (Some(state.step), state.analysis.as_ref().map(|run| run.started)),
+            Run::Background => (None, state.background.as_ref().map(|run| run.started)),
+        };
+        if let Some(now) = self.fresh(id).await?
+            && at(&read(&now)?.1) == at(&state)
+        {
+            self.feed(&now, Event::Measured { run, metric, value }).await?;
+        }
+        Ok(())
+    }
+
+    /// A rollout as it is stored now.
+    async fn fresh(&self, id: &str) -> Result<Option<Rollout>, AutomationError> {
+        let id = id.to_owned();
+        Ok(self.store.read(move |tx| tx.rollout(&id)).await?)
     }
 
     /// Whether this server is the one that runs pipelines, rollouts and monitors.

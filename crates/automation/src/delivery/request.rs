@@ -232,7 +232,7 @@ pub(crate) fn manifest(config: &Config, project: &Path, route: &str) -> Result<S
     })?;
     let spec = RolloutSpec::parse(&text, file)?;
     for warning in &spec.warnings {
-        tracing::debug!(file = %file.display(), line = warning.line, "{}", warning.message);
+        tracing::warn!(file = %file.display(), line = warning.line, "{}", warning.message);
     }
     Ok(text)
 }

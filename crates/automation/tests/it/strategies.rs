@@ -179,7 +179,7 @@ async fn mirrored_requests_are_compared_and_decide() {
     let project = project(MIRROR).await;
     release(&project, 2).await;
     let id = project.until_step(1).await;
-    until("the mirror", async || !project.running().gateway.canary(MODEL).is_none()).await;
+    until("the mirror", async || project.running().gateway.canary(MODEL).is_some()).await;
     for n in 0..60 {
         assert_eq!(project.ask(&format!("m{n}")).await, Some(1), "the client gets stable's answer");
     }
@@ -310,4 +310,66 @@ async fn a_version_passes_its_stages_in_order_each_with_a_route_of_its_own() {
     }
     assert_eq!(project.running().gateway.views().len(), 1, "stages are no models of their own");
     assert_eq!(project.stage(1).await, Stage::Production);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_metrics_server_that_does_not_answer_holds_nobody_up() {
+    // It takes connections and says nothing.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", silent.local_addr().unwrap());
+    let mut project = Project::new();
+    project.file("rollout.yaml", &by_prometheus(&address));
+    project.configure("[monitor.flights]", "[model.flights.stage.staging]\n[monitor.flights]");
+    project.start().await;
+    let delivery = project.running().delivery.clone();
+    let release = async |route: &'static str, version: u32| {
+        let (delivery, store) = (delivery.clone(), project.store());
+        let asked = store.write(Actor::user("ada"), move |tx| {
+            let asked = delivery.request(tx, (route, version), ("user:ada", "test"));
+            tx.bookkeeping();
+            asked
+        });
+        asked.await.map_err(|error: mainspring_automation::AutomationError| error.to_string()).unwrap();
+    };
+    for version in [1, 2, 3] {
+        project.register(version, json!({ "answer": version })).await;
+        release("flights@staging", version).await;
+        until("staging", async || asked(&project, "flights@staging", "1").await == Some(version)).await;
+        let stable =
+            async || project.read(|tx| tx.deployment("flights@staging")).await.and_then(|found| found.stable);
+        until("staging in charge", async || stable().await == Some(version)).await;
+        if version < 3 {
+            release("flights", version).await;
+            until("the rollout", async || {
+                project.read(|tx| tx.rollouts(Some("flights"), 9)).await.len() == version as usize
+            })
+            .await;
+        }
+        if version == 1 {
+            project.until_all_from(1).await;
+        }
+    }
+    // Version 2 measures and waits; version 3 went to staging meanwhile.
+    let rollout = project.read(|tx| tx.rollouts(Some("flights"), 1)).await.remove(0);
+    assert_eq!((rollout.version, &rollout.state["step"]), (2, &json!(1)));
+    let began = Instant::now();
+    let phase = delivery.command(&rollout.id, Actor::user("ada"), Event::Abort("no".into())).await.unwrap();
+    assert_eq!(phase, Some(Phase::Degraded));
+    assert!(began.elapsed() < Duration::from_secs(2));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn steps_do_not_go_on_while_a_restart_loads_the_version() {
+    let mut project = project("canary: {steps: [{setWeight: 20}, {pause: {duration: 10s}}]}\n").await;
+    project.register(2, json!({ "answer": 2, "load_seconds": 2.0 })).await;
+    project.promote(2).await;
+    project.until_step(1).await;
+    project.crash();
+    project.clock.advance(Duration::from_secs(60));
+    project.start().await;
+    until("version 1", async || project.running().gateway.stable(MODEL).is_some()).await;
+    let_it_look().await;
+    assert!(project.running().gateway.canary(MODEL).is_none(), "it is still loading");
+    assert_eq!(project.newest_state().await.unwrap().1["step"], 1);
+    project.until_all_from(2).await;
 }

@@ -7,6 +7,7 @@ mod commands;
 mod migration;
 mod pipelines;
 mod postgres;
+mod rollouts;
 mod server;
 mod support;
 mod wandb;

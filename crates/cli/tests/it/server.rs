@@ -35,7 +35,7 @@ fn mistakes_in_the_project_are_refused_with_their_place() {
     let ended = project.run(&["server", "--port", "0"]);
     assert_eq!(ended.code, 2);
     insta::assert_snapshot!(ended.err, @r"
-    error: rollout.yaml:6:22: setWeight 120 is outside 0 to 100
+    error: rollout.yaml:6:22: SetWeight needs to be between 0 and 100
       hint: write the canary's share of the traffic in percent
     ");
     project.write("mainspring.toml", "[project]\nname = \"x\"\ndag = \"dags\"\n");
@@ -238,6 +238,6 @@ fn feedback_for_unknown_requests_is_kept_aside() {
         .send_json(serde_json::json!({ "request_id": "nobody", "label": 1 }))
         .unwrap();
     let body: serde_json::Value = answer.body_mut().read_json().unwrap();
-    assert_eq!(body, serde_json::json!({ "matched": 0, "unknown": 1 }));
+    assert_eq!(body, serde_json::json!({ "matched": 0, "unknown": 1, "unknown_ids": ["nobody"] }));
     assert_eq!(server.get("/api/v1/monitors/m")["feedback_without_request"], 1);
 }

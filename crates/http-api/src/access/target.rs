@@ -92,7 +92,7 @@ pub(super) fn needed(
         }
         On::ModelCall => {
             let name = in_path("model").map(|call| call.rsplit_once(':').map_or(call, |(name, _)| name));
-            needed.extend(name.map(|name| (role, Scope::Model(name.to_owned()))));
+            needed.extend(name.map(|name| (role, Scope::Model(served_model(name).to_owned()))));
         }
         On::RolloutPath => {
             if let Some(id) = in_path("id") {

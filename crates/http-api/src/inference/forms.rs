@@ -131,6 +131,9 @@ pub(super) fn csv_rows(text: &[u8], inputs: Option<&[ColumnSpec]>) -> Result<Row
     let mut data = Vec::new();
     for record in reader.records() {
         let record = record.map_err(about)?;
+        if columns.len().saturating_mul(data.len() + 1) > MAX_CELLS {
+            return Err(format!("the CSV has more than {MAX_CELLS} values"));
+        }
         data.push(record.iter().zip(&texts).map(|(field, text)| cell(field, *text)).collect());
     }
     Ok(Rows { columns: Some(columns), data })

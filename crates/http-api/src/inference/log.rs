@@ -3,6 +3,7 @@
 use mainspring_automation::{Config, LogMode, LogRules};
 use mainspring_domain::Actor;
 use mainspring_domain::ab::AbRequest;
+use mainspring_domain::delivery::served_model;
 use mainspring_domain::monitoring::Prediction;
 use mainspring_metadata_store::{Store, StoreError};
 use sha2::{Digest as _, Sha256};
@@ -52,7 +53,7 @@ impl PredictionLog {
         mut rows: Vec<Prediction>,
         tested: Vec<AbRequest>,
     ) -> Result<(), StoreError> {
-        let rules = self.config.model.get(model).map(|rules| &rules.log);
+        let rules = self.config.model.get(served_model(model)).map(|rules| &rules.log);
         if let Some(rules) = rules {
             let Some(first) = rows.first() else { return Ok(()) };
             if tested.is_empty() && !is_sampled(rules, &first.id) {

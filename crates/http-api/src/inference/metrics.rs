@@ -24,10 +24,12 @@ struct Line {
 /// `GET /metrics`
 pub(super) async fn metrics(State(state): State<InferenceState>) -> Response {
     let mut lines = Vec::new();
-    for view in state.gateway.views() {
-        for found in state.gateway.versions(&view.model) {
+    let mut routes = state.gateway.routes();
+    routes.sort();
+    for route in routes {
+        for found in state.gateway.versions(&route) {
             lines.push(Line {
-                model: view.model.clone(),
+                model: route.clone(),
                 version: found.version,
                 counts: found.server.counts(),
                 restarts: found.server.restarts(),
@@ -35,7 +37,19 @@ pub(super) async fn metrics(State(state): State<InferenceState>) -> Response {
             });
         }
     }
-    ([(header::CONTENT_TYPE, FORMAT)], render(&lines, state.log.waiting())).into_response()
+    let mirrors = state.gateway.mirrors();
+    let mut text = render(&lines, state.log.waiting());
+    text.push_str(&mirrored(mirrors.sent(), mirrors.dropped()));
+    ([(header::CONTENT_TYPE, FORMAT)], text).into_response()
+}
+
+/// Copies of requests for versions on trial.
+fn mirrored(sent: u64, dropped: u64) -> String {
+    let name = "mainspring_mirrored_requests_total";
+    format!(
+        "# HELP {name} Copies of requests for versions on trial, by whether the queue had room.\n# TYPE {name} counter\n\
+         {name}{{outcome=\"queued\"}} {sent}\n{name}{{outcome=\"dropped\"}} {dropped}\n"
+    )
 }
 
 fn render(lines: &[Line], log_waiting: usize) -> String {

@@ -7,6 +7,8 @@ use mainspring_domain::ab::AbRequest;
 use mainspring_domain::monitoring::Prediction;
 use mainspring_serving::{Assigned, Caller, Rows, ServeError};
 use serde_json::Value;
+use std::future::poll_fn;
+use std::task::Poll;
 
 /// The request's id: taken from the client, or made here; the answer carries it.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -73,8 +75,7 @@ pub(super) async fn serve(
         Some((name, value))
     });
     let caller = Caller { key: text(&KEY).map(str::to_owned), headers: headers.collect() };
-    // A task of its own: a client that gives up must not keep a slow model out of the record.
-    let work = tokio::spawn(predict_and_record(
+    let mut work = Box::pin(predict_and_record(
         state.clone(),
         (call.model.to_owned(), call.version),
         request_id,
@@ -83,7 +84,14 @@ pub(super) async fn serve(
         rows,
         call.params.clone(),
     ));
-    work.await.unwrap_or_else(|error| Err((StatusCode::INTERNAL_SERVER_ERROR, error.to_string())))
+    // What is done at once needs no task.
+    if let Poll::Ready(answer) = poll_fn(|context| Poll::Ready(work.as_mut().poll(context))).await {
+        return answer;
+    }
+    // A task of its own: a client that gives up must not keep a slow model out of the record.
+    tokio::spawn(work)
+        .await
+        .unwrap_or_else(|error| Err((StatusCode::INTERNAL_SERVER_ERROR, error.to_string())))
 }
 
 async fn predict_and_record(

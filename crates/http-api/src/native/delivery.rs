@@ -270,6 +270,11 @@ pub(super) async fn monitor(
     Ok(Json(view))
 }
 
+/// Whether a rollout ended with its version in charge.
+pub(super) fn was_put_in_charge(rollout: &Rollout) -> bool {
+    serde_json::from_value::<RolloutState>(rollout.state.clone()).is_ok_and(|state| state.was_put_in_charge())
+}
+
 /// A rollout as the API shows it: with its steps and where it stands among them.
 pub(super) fn view(rollout: &Rollout) -> Value {
     let spec = RolloutSpec::parse(&rollout.spec_text, FilePath::new("rollout")).ok();
@@ -314,7 +319,7 @@ pub(super) fn view(rollout: &Rollout) -> Value {
     json!({
         "id": rollout.id, "model": rollout.model, "version": rollout.version, "previous": rollout.previous,
         "requested_by": rollout.requested_by, "reason": rollout.reason, "created": rollout.created,
-        "ended": rollout.ended, "strategy": strategy, "steps": steps, "warnings": warnings,
+        "ended": rollout.ended, "in_charge": was_put_in_charge(rollout), "strategy": strategy, "steps": steps, "warnings": warnings,
         "header_routes": headers, "mirrors": mirrors, "state": rollout.state,
     })
 }

@@ -1,5 +1,6 @@
 //! The loop at one glance: what the UI's main page shows.
 
+use super::delivery::was_put_in_charge;
 use super::stages::{Sources, stages};
 use super::{ApiError, NativeState, delivery, pipelines};
 use axum::Json;
@@ -182,9 +183,10 @@ fn marks(tx: &dyn ReadTx, name: &str, windows: &[MonitorWindow]) -> Result<Vec<V
     }
     for rollout in tx.rollouts(Some(name), 50)? {
         let Some(ended) = rollout.ended else { continue };
-        let (kind, label) = match rollout.state["phase"].as_str() {
-            Some("Healthy") => ("champion", format!("v{} champion", rollout.version)),
-            _ => ("rollback", format!("v{} rolled back", rollout.version)),
+        let (kind, label) = if was_put_in_charge(&rollout) {
+            ("champion", format!("v{} champion", rollout.version))
+        } else {
+            ("rollback", format!("v{} rolled back", rollout.version))
         };
         marks.push(json!({ "time": ended, "event_time": at(ended), "kind": kind, "label": label }));
     }
@@ -231,6 +233,7 @@ fn sentence(event: &Event) -> String {
         "rollout.progressed" => format!("Rollout of {}: {}", version(), text("what")),
         "rollout.completed" => format!("{} is in charge", version()),
         "rollout.aborted" => format!("{} was rolled back", version()),
+        "rollout.retried" => format!("The rollout of {} is tried again", version()),
         "rollout.refused" => format!("The rollout of {subject} was refused"),
         "monitor.evaluated" => match details["values"]["auc"].as_f64() {
             Some(auc) => {

@@ -1,5 +1,6 @@
 //! The stages of the loop with their last results.
 
+use super::delivery::was_put_in_charge;
 use mainspring_domain::Timestamp;
 use mainspring_domain::data::{Arrival, DataVersion};
 use mainspring_domain::delivery::{Deployment, Rollout};
@@ -169,7 +170,8 @@ fn rollout(sources: &Sources<'_>) -> Stage {
     let message = rollout.state["message"].as_str().unwrap_or_default();
     let (state, headline) = match (rollout.ended, rollout.state["phase"].as_str()) {
         (None, _) => ("active", format!("v{} at {} %", rollout.version, rollout.state["weight"])),
-        (Some(_), Some("Healthy")) => ("ok", format!("v{} in charge", rollout.version)),
+        (Some(_), _) if was_put_in_charge(rollout) => ("ok", format!("v{} in charge", rollout.version)),
+        (Some(_), Some("Healthy")) => ("ok", format!("v{} withdrawn", rollout.version)),
         (Some(_), _) => ("fail", format!("v{} rolled back", rollout.version)),
     };
     let serving = sources.deployment.as_ref().and_then(|deployment| deployment.stable);

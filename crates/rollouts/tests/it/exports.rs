@@ -76,11 +76,12 @@ fn misfits(value: &Value, schema: &Value, path: &str) -> Vec<String> {
 }
 
 fn fits(manifests: &Manifests) {
+    let label = regex::Regex::new("^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$").unwrap();
     for document in &manifests.documents {
         let kind = document["kind"].as_str().unwrap();
         assert_eq!(misfits(document, &schema(kind), kind), Vec::<String>::new(), "{document:#}");
         let name = document["metadata"]["name"].as_str().unwrap();
-        assert!(regex::Regex::new("^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$").unwrap().is_match(name), "{name}");
+        assert!(label.is_match(name), "{name}");
     }
 }
 

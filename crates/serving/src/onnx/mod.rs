@@ -4,12 +4,10 @@
 
 mod batch;
 mod library;
-mod package;
 mod values;
 
-pub(crate) use package::OnnxPackage;
-
 use crate::engine::{Answer, Description, Engine};
+use crate::package::Package;
 use crate::{Rows, ServeError, ServerSettings, StartError};
 use batch::{Waiting, lost};
 use ort::environment::Environment;
@@ -51,7 +49,7 @@ impl OnnxModel {
     ///
     /// # Errors
     /// When the runtime is not found, or refuses the model.
-    pub(crate) async fn start(package: OnnxPackage, settings: &ServerSettings) -> Result<Self, StartError> {
+    pub(crate) async fn start(package: Package, settings: &ServerSettings) -> Result<Self, StartError> {
         let environment = library::environment(settings.onnxruntime.as_deref(), &settings.python).await?;
         let (count, file) = (settings.workers.max(1), package.file);
         let loading = tokio::task::spawn_blocking(move || {
@@ -214,7 +212,6 @@ impl Engine for OnnxModel {
         &'a self,
         _file: &'a [u8],
     ) -> Pin<Box<dyn Future<Output = Result<Rows, ServeError>> + Send + 'a>> {
-        let message = "Parquet is read by Python workers, and this model runs without; send JSON or CSV";
-        Box::pin(async move { Err(ServeError::Input(message.to_owned())) })
+        Box::pin(async { Err(crate::engine::no_parquet()) })
     }
 }

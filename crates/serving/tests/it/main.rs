@@ -2,8 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod gateway;
+mod in_process;
 mod loading;
 mod model;
-mod onnx;
 mod requests;
 mod signatures;

@@ -1,7 +1,7 @@
 import { memo } from 'react';
 import type { LoopModel } from '../../api/types';
 import { below } from '../../charts/series';
-import { PhaseBadge } from '../../components/Badge';
+import { RolloutBadge } from '../../components/Badge';
 import { Card, Empty } from '../../components/Card';
 import { plural } from '../../components/format';
 import { LastRollout } from './LastRollout';
@@ -13,7 +13,7 @@ import { VersionCard } from './VersionCard';
 export const Delivery = memo(function Delivery({ model }: { model: LoopModel }) {
   const { champion, candidate, rollout, last_rollout: last, traffic } = model;
   return (
-    <Card title="In production" className="delivery" aside={rollout ? <PhaseBadge phase={rollout.state.phase} /> : <span>{model.name}</span>}>
+    <Card title="In production" className="delivery" aside={rollout ? <RolloutBadge rollout={rollout} /> : <span>{model.name}</span>}>
       <TrafficBar champion={champion?.version ?? null} candidate={candidate?.version ?? null} weight={traffic.weight} />
       <p className="traffic-line num">
         {traffic.requests_per_second.toFixed(1)} requests/s · {plural(traffic.requests, 'request')} and {plural(traffic.errors, 'error')} in the last {traffic.window_seconds} s

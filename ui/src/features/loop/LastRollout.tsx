@@ -1,5 +1,5 @@
 import type { Rollout } from '../../api/types';
-import { PhaseBadge } from '../../components/Badge';
+import { RolloutBadge } from '../../components/Badge';
 import { Prose } from '../../components/Prose';
 import { Ago, Took } from '../../components/Time';
 import { Analysis } from './Analysis';
@@ -12,7 +12,7 @@ export function LastRollout({ rollout }: { rollout: Rollout }) {
       <div className="rollout-head">
         <div>
           <h3>
-            Last rollout: v{rollout.version} <PhaseBadge phase={rollout.state.phase} />
+            Last rollout: v{rollout.version} <RolloutBadge rollout={rollout} />
           </h3>
           <p className="rollout-message">
             <Prose text={rollout.state.message} />

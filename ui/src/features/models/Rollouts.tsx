@@ -1,6 +1,6 @@
 import type { Rollout } from '../../api/types';
 import { Link } from '../../app/router';
-import { PhaseBadge } from '../../components/Badge';
+import { RolloutBadge } from '../../components/Badge';
 import { Card } from '../../components/Card';
 import { actor } from '../../components/format';
 import { Prose } from '../../components/Prose';
@@ -31,7 +31,7 @@ export function Rollouts({ rollouts }: { rollouts: Rollout[] }) {
                   </Link>
                 </td>
                 <td>
-                  <PhaseBadge phase={rollout.state.phase} />
+                  <RolloutBadge rollout={rollout} />
                 </td>
                 <td className="wide">
                   <Prose text={rollout.state.message} />

@@ -47,7 +47,7 @@ export function Actions({ rollout }: { rollout: Rollout }) {
             Retry
           </button>
         )}
-        {rollout.ended !== null && rollout.state.phase === 'Healthy' && rollout.previous !== null && (
+        {rollout.in_charge === true && rollout.previous !== null && (
           <ConfirmButton label="Undo" kind="danger" disabled={busy} question={`Go back to the release before v${rollout.version}?`} onConfirm={() => void tell(`/api/v1/deployments/${encodeURIComponent(rollout.model)}/undo`)}>
             The release before the one in charge is rolled out again: at once while it is still loaded or within the rollback window, by its steps otherwise.
           </ConfirmButton>

@@ -1,6 +1,6 @@
 import { usePoll } from '../../api/poll';
 import type { Rollout, Shadow as ShadowAnswer } from '../../api/types';
-import { Badge, PhaseBadge } from '../../components/Badge';
+import { RolloutBadge } from '../../components/Badge';
 import { Card } from '../../components/Card';
 import { actor } from '../../components/format';
 import { Loaded, Page } from '../../components/Page';
@@ -22,20 +22,15 @@ export default function RolloutPage({ params }: { params: Record<string, string>
   const data = rollout.data;
   const title = data ? `${data.model} v${data.version}` : 'Rollout';
   return (
-    <Page title={title} crumbs={[{ href: '/rollouts', title: 'Rollouts' }]} aside={data && <Standing rollout={data} />} lead={data && <Prose text={data.state.message} />}>
+    <Page title={title} crumbs={[{ href: '/rollouts', title: 'Rollouts' }]} aside={data && <RolloutBadge rollout={data} />} lead={data && <Prose text={data.state.message} />}>
       <Loaded from={rollout}>{(rollout) => <Content rollout={rollout} />}</Loaded>
     </Page>
   );
 }
 
-function Standing({ rollout }: { rollout: Rollout }) {
-  if (rollout.ended === null && rollout.state.phase === 'Degraded') return <Badge tone="bad">stuck</Badge>;
-  return <PhaseBadge phase={rollout.state.phase} />;
-}
-
 function Content({ rollout }: { rollout: Rollout }) {
   const over = rollout.ended !== null;
-  const promoted = over && rollout.state.phase === 'Healthy' && rollout.state.aborted === null;
+  const promoted = over && rollout.in_charge === true;
   const mirrors = rollout.mirrors ?? [];
   const headers = rollout.header_routes ?? [];
   return (

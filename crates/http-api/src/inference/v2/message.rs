@@ -193,6 +193,7 @@ impl InferResponse {
 
 mod wire {
     use super::super::datatype::Datatype;
+    use super::super::flat::Flat;
     use super::super::tensor::Tensor;
     use super::refuse_shared_memory;
     use serde::Deserialize;
@@ -217,7 +218,7 @@ mod wire {
         #[serde(default)]
         parameters: Map<String, Value>,
         #[serde(default)]
-        data: Option<Value>,
+        data: Option<Flat>,
     }
 
     #[derive(Deserialize)]
@@ -237,7 +238,7 @@ mod wire {
             match (parameters.get("binary_data_size"), data) {
                 (Some(_), Some(_)) => Err(about("it has both data and binary_data_size")),
                 (None, None) => Err(about("it has no data")),
-                (None, Some(data)) => Tensor::from_json(name, datatype, shape, data),
+                (None, Some(data)) => Tensor::from_values(name, datatype, shape, data.0),
                 (Some(size), None) => {
                     let bytes = (*rest).ok_or_else(|| {
                         about("binary data needs the header Inference-Header-Content-Length")

@@ -3,6 +3,7 @@
 mod datatype;
 mod describe;
 mod failure;
+mod flat;
 mod grpc;
 mod incoming;
 mod infer;

@@ -5,7 +5,7 @@ use mainspring_serving::{ColumnSpec, Rows};
 use serde_json::Value;
 
 /// Values in one tensor at most.
-const MAX_VALUES: usize = 4_000_000;
+pub(super) const MAX_VALUES: usize = 4_000_000;
 /// Sides of a tensor at most.
 const MAX_SIDES: usize = 32;
 
@@ -34,29 +34,28 @@ pub(crate) fn volume(shape: &[usize]) -> Result<usize, String> {
 }
 
 impl Tensor {
-    /// A tensor from JSON data, flat or nested.
+    /// A tensor from the values of JSON data.
     ///
     /// # Errors
-    /// When the data does not fit shape and type.
-    pub(crate) fn from_json(
+    /// When they do not fit shape and type.
+    pub(crate) fn from_values(
         name: String,
         datatype: Datatype,
         shape: Vec<usize>,
-        data: Value,
+        mut values: Vec<Value>,
     ) -> Result<Self, String> {
         let about = |problem: String| format!("tensor `{name}` {problem}");
         let size = volume(&shape).map_err(about)?;
-        let mut values = Vec::with_capacity(size.min(4096));
-        flatten(data, &mut |value| {
-            let taken = datatype.take(value).ok_or("has a value that does not fit")?;
-            values.push(taken);
-            if values.len() > size { Err("") } else { Ok(()) }
-        })
-        .or_else(|problem| if problem.is_empty() { Ok(()) } else { Err(problem) })
-        .map_err(|problem| about(format!("{problem} {}: number {}", datatype.as_str(), values.len())))?;
         if values.len() != size {
-            let more = if values.len() > size { "more" } else { "fewer" };
-            return Err(about(format!("has {more} values than its shape {shape:?} needs, which is {size}")));
+            let found = values.len();
+            return Err(about(format!("has {found} values, its shape {shape:?} needs {size}")));
+        }
+        for (number, value) in values.iter_mut().enumerate() {
+            if !datatype.holds(value) {
+                *value = datatype.take(value.take()).ok_or_else(|| {
+                    about(format!("has a value that does not fit {}: number {number}", datatype.as_str()))
+                })?;
+            }
         }
         Ok(Self { name, datatype, shape, values })
     }
@@ -97,14 +96,6 @@ fn nest(values: &mut impl Iterator<Item = Value>, sides: &[usize]) -> Value {
     match sides {
         [] => values.next().unwrap_or(Value::Null),
         [side, rest @ ..] => Value::Array((0..*side).map(|_| nest(values, rest)).collect()),
-    }
-}
-
-/// Gives the values of nested lists one by one; an error ends it.
-fn flatten<E>(value: Value, take: &mut impl FnMut(Value) -> Result<(), E>) -> Result<(), E> {
-    match value {
-        Value::Array(items) => items.into_iter().try_for_each(|item| flatten(item, take)),
-        single => take(single),
     }
 }
 
@@ -258,12 +249,17 @@ fn spread(value: Value, values: &mut Vec<Value>) {
 #[cfg(test)]
 mod tests {
     use super::super::datatype::Datatype;
+    use super::super::flat::Flat;
     use super::{Tensor, from_predictions, to_rows};
     use mainspring_serving::ColumnSpec;
     use serde_json::{Value, json};
 
     fn tensor(name: &str, shape: &[usize], data: Value) -> Result<Tensor, String> {
-        Tensor::from_json(name.into(), Datatype::Fp64, shape.to_vec(), data)
+        let values = match serde_json::from_value::<Flat>(data) {
+            Ok(flat) => flat.0,
+            Err(error) => panic!("{error}"),
+        };
+        Tensor::from_values(name.into(), Datatype::Fp64, shape.to_vec(), values)
     }
 
     fn spec(name: &str, kind: &str, dtype: Option<&str>) -> ColumnSpec {
@@ -276,12 +272,8 @@ mod tests {
         let flat = tensor("x", &[2, 2], json!([1, 2, 3, 4])).unwrap();
         assert_eq!(tensor("x", &[2, 2], json!([[1, 2], [3, 4]])).unwrap(), flat);
         for (shape, data, message) in [
-            (
-                &[2, 2][..],
-                json!([1, 2, 3]),
-                "tensor `x` has fewer values than its shape [2, 2] needs, which is 4",
-            ),
-            (&[1], json!([1, 2]), "tensor `x` has more values than its shape [1] needs, which is 1"),
+            (&[2, 2][..], json!([1, 2, 3]), "tensor `x` has 3 values, its shape [2, 2] needs 4"),
+            (&[1], json!([1, 2]), "tensor `x` has 2 values, its shape [1] needs 1"),
             (&[2], json!([1, "a"]), "tensor `x` has a value that does not fit FP64: number 1"),
             (&[0, 3], json!([]), "tensor `x` has no values: its shape is [0, 3]"),
             (&[usize::MAX, 3], json!([]), "tensor `x` is larger than 4000000 values"),

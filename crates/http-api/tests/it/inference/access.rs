@@ -2,10 +2,11 @@
 
 use super::World;
 use axum::body::Body;
-use axum::http::{Request, header};
+use axum::http::{Request, Version, header};
 use mainspring_domain::Actor;
 use mainspring_domain::access::{Role, Scope};
 use mainspring_governance::users::{self, AccessError};
+use mainspring_http_api::access::AccessPolicy;
 use serde_json::json;
 
 /// A user with a role on one model; gives a token.
@@ -42,7 +43,7 @@ async fn each_model_asks_for_its_own_role() {
     let reader = user(&world, "ria", Some((Role::Reader, "m"))).await;
     let manager = user(&world, "max", Some((Role::Manager, "m"))).await;
     let stranger = user(&world, "sid", None).await;
-    world.ask_for_login();
+    world.ask_for(AccessPolicy { login: true, ..AccessPolicy::default() });
     let body = json!({ "instances": [["UA", 9]] }).to_string();
     for (secret, method, path, expected) in [
         ("", "GET", "/v2/health/ready", 200),
@@ -91,4 +92,18 @@ async fn each_model_asks_for_its_own_role() {
     };
     assert_eq!(index(reader).await.json()[0]["name"], json!("m"));
     assert_eq!(index(stranger).await.json(), json!([]));
+}
+
+#[tokio::test]
+async fn over_http_2_the_address_says_how_the_server_was_called() {
+    let mut world = World::columns().await;
+    world.ask_for(AccessPolicy { hosts: vec!["127.0.0.1".to_owned()], ..AccessPolicy::default() });
+    for (name, expected) in [("127.0.0.1:5000", 200), ("evil.example:5000", 403)] {
+        let request = Request::get(format!("http://{name}/v2/models/m")).version(Version::HTTP_2);
+        assert_eq!(
+            world.send(request.body(Body::empty()).unwrap()).await.status.as_u16(),
+            expected,
+            "{name}"
+        );
+    }
 }

@@ -108,9 +108,9 @@ impl World {
         Self { dir, store, gateway, repository, state, routes }
     }
 
-    /// Asks for a login from now on.
-    pub(crate) fn ask_for_login(&mut self) {
-        self.routes = behind(&self.state, AccessPolicy { login: true, ..AccessPolicy::default() });
+    /// Asks this of whoever calls from now on.
+    pub(crate) fn ask_for(&mut self, policy: AccessPolicy) {
+        self.routes = behind(&self.state, policy);
     }
 
     /// One model `m`, version 3, with the given input columns, whose worker does what a request's

@@ -49,7 +49,7 @@ impl Caller {
 
     /// The message and not the path names the model, so its role is asked for here.
     fn needs(&self, role: Role, model: &str) -> Result<(), Status> {
-        let scope = Scope::Model(model.to_owned());
+        let scope = Scope::Model(mainspring_domain::delivery::served_model(model).to_owned());
         if self.principal.as_ref().is_some_and(|principal| principal.may(role, &scope)) {
             return Ok(());
         }

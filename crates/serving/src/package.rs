@@ -1,4 +1,4 @@
-//! What a folder says of the ONNX model in it.
+//! What a folder says of the model in it, where no Python is needed to run it.
 
 use crate::StartError;
 use crate::signature::ColumnSpec;
@@ -12,12 +12,24 @@ const DESCRIPTION: &str = "MLmodel";
 /// Bytes of it that are read.
 const LIMIT: u64 = 16 << 20;
 
-/// An ONNX model's file, and what its MLflow signature says of its inputs.
+/// The model's file, and what its MLflow signature says of its inputs.
 #[derive(Debug, PartialEq)]
-pub(crate) struct OnnxPackage {
-    pub(super) file: PathBuf,
-    pub(super) inputs: Option<Vec<ColumnSpec>>,
+pub(crate) struct Package {
+    pub(crate) format: Format,
+    pub(crate) file: PathBuf,
+    pub(crate) inputs: Option<Vec<ColumnSpec>>,
 }
+
+/// How a model is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    Onnx,
+    /// The text of a LightGBM booster.
+    LightGbm,
+}
+
+/// The class of boosters in MLflow's flavor; models of its other classes are pickled.
+const BOOSTER: &str = "lightgbm.basic.Booster";
 
 #[derive(Deserialize)]
 struct MlModel {
@@ -56,9 +68,9 @@ const fn yes() -> bool {
     true
 }
 
-impl OnnxPackage {
-    /// The ONNX model of a folder: that of MLflow's flavor `onnx`, or the only `.onnx` file where MLflow
-    /// has described nothing. None when it is another kind of model.
+impl Package {
+    /// The model of a folder: that of MLflow's flavors `onnx` and `lightgbm`, or the only `.onnx` file
+    /// where MLflow has described nothing. None when it is another kind of model.
     ///
     /// # Errors
     /// When the description cannot be read or names a file outside of the folder.
@@ -66,7 +78,7 @@ impl OnnxPackage {
         let unreadable = |problem: String| StartError::Load(format!("{DESCRIPTION}: {problem}"));
         let description = folder.join(DESCRIPTION);
         if !description.exists() {
-            return Ok(bare(folder).map(|file| Self { file, inputs: None }));
+            return Ok(bare(folder).map(|file| Self { format: Format::Onnx, file, inputs: None }));
         }
         let size = description.metadata().map_err(|error| unreadable(error.to_string()))?.len();
         if size > LIMIT {
@@ -74,12 +86,15 @@ impl OnnxPackage {
         }
         let text = std::fs::read_to_string(&description).map_err(|error| unreadable(error.to_string()))?;
         let model: MlModel = serde_saphyr::from_str(&text).map_err(|error| unreadable(error.to_string()))?;
-        let Some(flavor) = model.flavors.get("onnx") else { return Ok(None) };
-        let data = flavor["data"].as_str().unwrap_or("model.onnx");
+        let onnx = model.flavors.get("onnx").map(|flavor| (Format::Onnx, flavor, "model.onnx"));
+        let booster = model.flavors.get("lightgbm").filter(|flavor| flavor["model_class"] == BOOSTER);
+        let booster = booster.map(|flavor| (Format::LightGbm, flavor, "model.lgb"));
+        let Some((format, flavor, usual)) = onnx.or(booster) else { return Ok(None) };
+        let data = flavor["data"].as_str().unwrap_or(usual);
         let plain = Path::new(data).components().all(|part| matches!(part, Component::Normal(_)));
         let file = folder.join(data);
         if !plain || !file.symlink_metadata().is_ok_and(|file| file.is_file()) {
-            return Err(unreadable(format!("its flavor onnx names `{data}`, which is no file of the model")));
+            return Err(unreadable(format!("its flavor names `{data}`, which is no file of the model")));
         }
         let inputs = match model.signature.and_then(|signature| signature.inputs) {
             None => None,
@@ -87,7 +102,7 @@ impl OnnxPackage {
                 Some(columns(&text).map_err(|problem| unreadable(format!("signature: {problem}")))?)
             }
         };
-        Ok(Some(Self { file, inputs }))
+        Ok(Some(Self { format, file, inputs }))
     }
 }
 
@@ -112,13 +127,13 @@ fn columns(text: &str) -> Result<Vec<ColumnSpec>, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::OnnxPackage;
+    use super::{Format, Package};
 
-    fn described(description: &str) -> Result<Option<OnnxPackage>, crate::StartError> {
+    fn described(description: &str) -> Result<Option<Package>, crate::StartError> {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("MLmodel"), description).unwrap();
         std::fs::write(folder.path().join("model.onnx"), "").unwrap();
-        OnnxPackage::find(folder.path())
+        Package::find(folder.path())
     }
 
     #[test]
@@ -139,16 +154,20 @@ mod tests {
     #[test]
     fn other_models_and_other_files_are_told_apart() {
         assert_eq!(described("flavors:\n  sklearn: {}\n").unwrap(), None);
+        let booster = "flavors:\n  lightgbm: {data: model.onnx, model_class: lightgbm.basic.Booster}\n";
+        assert_eq!(described(booster).unwrap().unwrap().format, Format::LightGbm);
+        let pickled = booster.replace("basic.Booster", "sklearn.LGBMClassifier");
+        assert_eq!(described(&pickled).unwrap(), None);
         for outside in ["../model.onnx", "/etc/passwd", "nothing.onnx"] {
             let refused = described(&format!("flavors:\n  onnx:\n    data: {outside}\n")).unwrap_err();
             assert!(refused.to_string().contains("no file of the model"), "{refused}");
         }
         assert!(described("flavors: [").is_err());
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(OnnxPackage::find(folder.path()).unwrap(), None);
+        assert_eq!(Package::find(folder.path()).unwrap(), None);
         std::fs::write(folder.path().join("a.onnx"), "").unwrap();
-        assert!(OnnxPackage::find(folder.path()).unwrap().is_some());
+        assert!(Package::find(folder.path()).unwrap().is_some());
         std::fs::write(folder.path().join("b.onnx"), "").unwrap();
-        assert_eq!(OnnxPackage::find(folder.path()).unwrap(), None);
+        assert_eq!(Package::find(folder.path()).unwrap(), None);
     }
 }

@@ -1,4 +1,5 @@
-//! ONNX models by the ONNX Runtime of a Python environment, against the library that trained them.
+//! Models that run in this process, against the library that trained them: ONNX models by the ONNX Runtime
+//! of a Python environment, LightGBM's from their text.
 
 use mainspring_serving::{EngineChoice, ModelServer, Rows, ServeError, ServerSettings, StartError};
 use serde::Deserialize;
@@ -69,7 +70,8 @@ async fn agrees(model: &str, tolerance: f64) -> Option<(TempDir, ModelServer)> {
     let (dir, python, example) = made(model)?;
     let server =
         ModelServer::start(model, dir.path().join(model), settings(python, dir.path())).await.unwrap();
-    assert_eq!(server.description().platform, "onnx_onnxv1");
+    let platform = if model.starts_with("onnx") { "onnx_onnxv1" } else { "lightgbm_text" };
+    assert_eq!(server.description().platform, platform);
     let rows = Rows { columns: example.columns, data: example.rows };
     // All together and each alone: by the second way the model is known to be quick.
     let mut predictions = server.predict(&server.fit(rows.clone()).unwrap(), &Value::Null).await.unwrap();
@@ -166,4 +168,20 @@ async fn a_file_that_is_no_model_is_refused() {
     let refused =
         ModelServer::start("x", dir.path().to_path_buf(), settings(python.into(), dir.path())).await;
     assert!(matches!(refused, Err(StartError::Load(_))));
+}
+
+#[tokio::test]
+async fn boosters_are_computed_number_for_number() {
+    for model in ["lightgbm_binary", "lightgbm_multiclass", "lightgbm_poisson", "lightgbm_forest"] {
+        // A last bit may differ where the library's exponential function is another one.
+        agrees(model, 1e-15).await;
+    }
+}
+
+#[tokio::test]
+async fn what_only_the_library_computes_runs_in_workers() {
+    let Some((dir, python, _)) = made("lightgbm_linear") else { return };
+    let server =
+        ModelServer::start("x", dir.path().join("lightgbm_linear"), settings(python, dir.path())).await;
+    assert_eq!(server.unwrap().description().platform, "mlflow_pyfunc");
 }
