@@ -30,6 +30,8 @@ pub(crate) fn router() -> Router {
         .route("/models/{*rest}", get(page))
         .route("/rollouts", get(page))
         .route("/rollouts/{*rest}", get(page))
+        .route("/ab", get(page))
+        .route("/ab/{*rest}", get(page))
         .route("/data", get(page))
         .route("/events", get(page))
 }

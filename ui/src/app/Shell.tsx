@@ -11,6 +11,7 @@ const PAGES = [
   { href: '/experiments', title: 'Experiments' },
   { href: '/models', title: 'Models' },
   { href: '/rollouts', title: 'Rollouts' },
+  { href: '/ab', title: 'A/B tests' },
   { href: '/events', title: 'Events' },
 ];
 

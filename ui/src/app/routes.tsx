@@ -28,6 +28,9 @@ const ROUTES: Route[] = [
   { pattern: '/models/:model/:version/why', page: lazy(() => import('../features/models/WhyPage')) },
   { pattern: '/rollouts', page: lazy(() => import('../features/rollouts/RolloutsPage')) },
   { pattern: '/rollouts/:rollout', page: lazy(() => import('../features/rollouts/RolloutPage')) },
+  { pattern: '/ab', page: lazy(() => import('../features/ab/TestsPage')) },
+  { pattern: '/ab/plan', page: lazy(() => import('../features/ab/PlanPage')) },
+  { pattern: '/ab/:test', page: lazy(() => import('../features/ab/TestPage')) },
   { pattern: '/events', page: lazy(() => import('../features/events/EventsPage')) },
 ];
 

@@ -23,7 +23,7 @@ describe.skipIf(process.env.MAINSPRING_URL)('the other pages', () => {
     return open(browser, server.url + path);
   }
 
-  it.each(['/pipelines', '/experiments', '/models', '/rollouts', '/data', '/events'])('%s is told even of an empty project', async (path) => {
+  it.each(['/pipelines', '/experiments', '/models', '/rollouts', '/ab', '/data', '/events'])('%s is told even of an empty project', async (path) => {
     const { page, complaints } = await at('empty', path);
     await page.locator('.empty').first().waitFor();
     expect(complaints).toEqual([]);

@@ -27,6 +27,9 @@ const PAGES = [
   '/models/flights/3',
   '/models/flights/2/why',
   '/rollouts',
+  '/ab',
+  '/ab/plan',
+  '/ab/cheaper-first',
   '/rollouts/r-3',
   '/events',
 ];

@@ -1,5 +1,6 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Answer } from '../../src/api/ab';
 import type { Loop } from '../../src/api/types';
 import { launch, open } from './browser';
 
@@ -29,7 +30,7 @@ describe.skipIf(!URL)('a running server', () => {
     await page.context().close();
   });
 
-  it.each(['Data', 'Pipelines', 'Experiments', 'Models', 'Events'])('shows %s', async (title) => {
+  it.each(['Data', 'Pipelines', 'Experiments', 'Models', 'Rollouts', 'A/B tests', 'Events'])('shows %s', async (title) => {
     const { page, complaints } = await open(browser, URL);
     await page.getByRole('navigation').getByRole('link', { name: title }).click();
     await page.getByRole('heading', { level: 1, name: title }).waitFor();
@@ -37,6 +38,19 @@ describe.skipIf(!URL)('a running server', () => {
     expect(await page.getByRole('alert').count()).toBe(0);
     await page.reload();
     await page.getByRole('heading', { level: 1, name: title }).waitFor();
+    expect(complaints).toEqual([]);
+    await page.context().close();
+  });
+
+  it('plans an A/B test as the API does', async () => {
+    const asked = { kind: 'mean', deviation: 30, effect: 2, arms: 3, alpha: 0.05, power: 0.9, units_per_day: 500 };
+    const response = await fetch(`${URL}/api/v1/ab/plan`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(asked) });
+    const { total, days } = (await response.json()) as Answer;
+    const { page, complaints } = await open(browser, `${URL}/ab/plan?kind=mean&deviation=30&effect=2&arms=3&power=0.9&units_per_day=500`);
+    await page.getByText(`${total.toLocaleString('en')} in all.`).waitFor();
+    await page.getByText(`${days} days of traffic`).waitFor();
+    await page.getByText(`planned_units: ${total}`).waitFor();
+    await page.getByRole('img', { name: /Units by effect/ }).locator('canvas').waitFor();
     expect(complaints).toEqual([]);
     await page.context().close();
   });

@@ -4,9 +4,11 @@ import { extname, join, normalize } from 'node:path';
 import { Readable } from 'node:stream';
 import { answer, LOG, models } from '../story/answers';
 import { artifact, mlflow } from '../story/mlflow';
+import { planned } from '../story/ab';
 import { loopAt, type Moment } from '../story/moments';
 import { compare } from '../story/tracking';
 import { COMPARE, type CompareRequest } from '../../src/api/tracking';
+import { PLANNER, type Question } from '../../src/api/ab';
 import type { Loop } from '../../src/api/types';
 
 const TYPES: Record<string, string> = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css' };
@@ -17,6 +19,8 @@ export class MockServer {
   readonly posted: string[] = [];
   /** Which comparisons were asked for, newest last. */
   readonly compared: CompareRequest[] = [];
+  /** What the planner was asked, newest last. */
+  readonly planned: Question[] = [];
   #loop: Loop = loopAt('empty', Date.now());
   #server: Server | null = null;
   #port = 0;
@@ -41,6 +45,7 @@ export class MockServer {
       const url = new URL(request.url ?? '/', this.url);
       const { pathname } = url;
       if (pathname === COMPARE) void this.#compare(request, response);
+      else if (pathname === PLANNER) void this.#plan(request, response);
       else if (pathname.endsWith('/artifacts/files')) this.#artifact(url.searchParams.get('artifact_file_path'), response);
       else if (pathname.startsWith('/ajax-api/')) this.#mlflow(url, response);
       else if (pathname === '/get-artifact') this.#artifact(url.searchParams.get('path'), response);
@@ -76,9 +81,14 @@ export class MockServer {
     else json(response, 200, body);
   }
 
+  async #plan(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const asked = await body<Question>(request);
+    this.planned.push(asked);
+    json(response, 200, planned(asked));
+  }
+
   async #compare(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const body = await new Response(Readable.toWeb(request) as ReadableStream).text();
-    const asked = JSON.parse(body) as CompareRequest;
+    const asked = await body<CompareRequest>(request);
     this.compared.push(asked);
     const answer = compare(asked, Date.now());
     if ('status' in answer) json(response, answer.status, { error: answer.error, hint: answer.hint });
@@ -106,6 +116,10 @@ export class MockServer {
       response.writeHead(404).end();
     }
   }
+}
+
+async function body<T>(request: IncomingMessage): Promise<T> {
+  return JSON.parse(await new Response(Readable.toWeb(request) as ReadableStream).text()) as T;
 }
 
 function json(response: ServerResponse, status: number, body: unknown): void {

@@ -1,4 +1,5 @@
 import type { Arrival, DataVersion, Lineage, Loop, RegisteredModel, RunDetail } from '../../src/api/types';
+import { abTests } from './ab';
 import { METRICS_OF } from './moments';
 import { experiments } from './tracking';
 
@@ -27,6 +28,7 @@ export function answer(path: string, loop: Loop): unknown {
     case '/api/v1/why':
       return model?.champion ? why(loop) : undefined;
     default:
+      if (path.startsWith('/api/v1/ab/tests')) return model?.champion ? abTests(path, loop.time) : path === '/api/v1/ab/tests' ? { tests: [] } : undefined;
       return path.startsWith('/api/v1/rollouts/') ? rolloutAt(path, loop) : runDetail(path, loop);
   }
 }

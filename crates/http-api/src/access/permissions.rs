@@ -319,6 +319,8 @@ fn other(method: &str, pattern: &str) -> Option<Needs> {
             | "/models/{*rest}"
             | "/rollouts"
             | "/rollouts/{*rest}"
+            | "/ab"
+            | "/ab/{*rest}"
             | "/events",
         ) => Needs::Login,
         _ => return None,

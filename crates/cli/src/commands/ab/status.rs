@@ -69,8 +69,10 @@ fn list(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }
 
+/// Decisions hold their numbers as text, which keeps the last bit.
 fn number(value: &Value) -> String {
-    value.as_f64().map_or_else(
+    let number = value.as_f64().or_else(|| value.as_str()?.parse().ok());
+    number.map_or_else(
         || "–".to_owned(),
         |number| {
             if number != 0.0 && number.abs() < 1e-3 {
@@ -114,5 +116,17 @@ fn plain(value: &Value) -> String {
             .collect::<Vec<_>>()
             .join(", "),
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn numbers_of_decisions_are_read_from_text() {
+        let shown = [json!("0.0123"), json!("-4.31"), json!(0.5), json!("0.0004"), json!(null), json!("NaN")];
+        assert_eq!(shown.each_ref().map(number), ["0.0123", "-4.3100", "0.5000", "4.00e-4", "–", "NaN"]);
     }
 }

@@ -1,0 +1,162 @@
+import type { Millis } from './types';
+
+/** What the API of A/B tests answers. Numbers of decisions are text, which keeps their last bit. */
+export type Exact = string | number;
+
+export type TestStatus = 'draft' | 'running' | 'ended';
+
+export interface Test {
+  id: string;
+  name: string;
+  model: string | null;
+  status: TestStatus;
+  phase: number;
+  created_by: string;
+  created: Millis;
+  started: Millis | null;
+  ended: Millis | null;
+  outcome: string | null;
+  /** The rollout of the winner. */
+  rollout: string | null;
+}
+
+export interface TestArm {
+  name: string;
+  version: number | null;
+  /** Its share of the units that take part. */
+  weight: number;
+}
+
+export interface TestDetail extends Test {
+  phases: { number: number; started: Millis; reason: string }[];
+  /** The file of the test. */
+  spec: string | null;
+  hypothesis: string | null;
+  mode: 'split' | 'shadow' | null;
+  arms: TestArm[];
+  /** The newest. */
+  decision: Decision | null;
+}
+
+export type Waiting = 'time' | 'units' | 'outcomes' | 'undecided' | 'guardrail' | 'evidence';
+export type Because = 'sample_ratio_mismatch' | 'outcome_ratio_mismatch' | 'harm' | 'maximum_reached';
+
+export type Outcome =
+  | { outcome: 'continue'; waiting: Waiting }
+  | { outcome: 'winner'; arm: number }
+  | { outcome: 'keep_champion'; because: Because }
+  | { outcome: 'stop'; because: Because };
+
+/** What keeps a comparison from being computed: a word, or a word with the parameter that is wrong. */
+export type Undecided = string | { parameter: string };
+export type Verdict = 'better' | 'worse' | 'open' | { undecided: Undecided };
+
+/** One metric of one candidate against the control. Positive is better, whatever the direction. */
+export interface Comparison {
+  metric: string;
+  role: 'goal' | 'guardrail';
+  /** The candidate, from 1. */
+  arm: number;
+  /** None for pairs that are right or wrong: the interval is of the share that the candidate wins. */
+  effect: { estimate: Exact; standard_error: Exact; df: Exact; n: number } | null;
+  low: Exact | null;
+  high: Exact | null;
+  p: Exact | null;
+  /** The gain that a guardrail must exceed; 0 for goals. */
+  limit: Exact;
+  verdict: Verdict;
+}
+
+interface Compared {
+  metric: string;
+  direction: 'higher' | 'lower';
+  scale: 'difference' | 'log_ratio';
+}
+
+export interface Plan {
+  goals: Compared[];
+  guardrails: (Compared & { margin: Exact; alpha: Exact })[];
+  alpha: Exact;
+  planned_units: number;
+  maximum_units: number;
+  minimum_units: number;
+  minimum_seconds: number;
+  /** Share of outcomes that must be known. */
+  maturity: Exact;
+  srm_threshold: Exact;
+  same_arms: boolean;
+}
+
+export interface Sample {
+  n: number;
+  mean: Exact;
+}
+
+export type Evidence =
+  | { split: { sample: Sample; due: number }[] }
+  | { paired: Sample[] }
+  | { signs: { only_champion: number; only_candidate: number }[] };
+
+export type Warning = 'seen_in_several' | { too_good: string } | { same_arms_differ: string };
+
+export interface Decision {
+  number: number;
+  phase: number;
+  time: Millis;
+  decision: {
+    outcome: Outcome;
+    comparisons: Comparison[];
+    srm_log_e: Exact;
+    warnings: Warning[];
+    plan: Plan;
+    snapshot: { seconds: number; units: number[]; seen_in_several: number; metrics: Record<string, Evidence> };
+  };
+}
+
+/** What one decision says, for charts. */
+export interface Look {
+  number: number;
+  time: Millis;
+  seconds: number;
+  units: number[];
+  outcome: Outcome;
+  srm_log_e: number | null;
+  comparisons: Comparison[];
+}
+
+export type Kind = 'mean' | 'proportion' | 'paired';
+
+/** What the planner is asked. */
+export interface Question {
+  kind: Kind;
+  effect: number;
+  deviation?: number;
+  baseline?: number;
+  discordance?: number;
+  arms: number;
+  alpha: number;
+  power: number;
+  units_per_day: number | null;
+}
+
+export interface Answer {
+  control: number;
+  candidate: number;
+  total: number;
+  alpha: number;
+  power: number;
+  days: number | null;
+  weeks: number | null;
+}
+
+export const PLANNER = '/api/v1/ab/plan';
+
+export function testPath(name: string): string {
+  return `/api/v1/ab/tests/${encodeURIComponent(name)}`;
+}
+
+/** A number that was written as text; NaN for what is none. */
+export function exact(value: Exact | null): number {
+  if (value === null) return Number.NaN;
+  return typeof value === 'number' ? value : value === 'inf' ? Infinity : value === '-inf' ? -Infinity : Number(value);
+}
