@@ -66,8 +66,12 @@ fn interpolated(a: f64, b: f64, c: f64, fa: f64, fb: f64, fc: f64) -> f64 {
 
 /// The x > 0 with `tail(x) = p`, for a tail that falls from 1 at 0 to 0 at infinity; `start` is a guess.
 ///
-/// Solved on the logarithm of the tail, where Newton-like steps converge for the smallest `p`.
+/// Solved on the logarithm of the tail, where Newton-like steps converge for the smallest `p`. A guess
+/// beyond all numbers is the answer: parameters so large have no other.
 pub(crate) fn upper_quantile(tail: impl Fn(f64) -> f64, p: f64, start: f64) -> f64 {
+    if !start.is_finite() {
+        return start;
+    }
     let difference = |x: f64| libm::log(tail(x) / p);
     let (mut low, mut high) = (start, start);
     while difference(high) > 0.0 {
