@@ -19,8 +19,16 @@ pub fn t_sf(t: f64, df: f64) -> f64 {
     if t.is_infinite() && df > 0.0 {
         return if t > 0.0 { 0.0 } else { 1.0 };
     }
-    if df > MAX_PARAMETER && t.abs() < 1e3 {
-        return normal_sf(t - (t * t * t + t) / (4.0 * df));
+    if t.is_nan() {
+        return f64::NAN;
+    }
+    if df > MAX_PARAMETER {
+        // Further out nothing is left of the tail.
+        return match t.abs() < 1e3 {
+            true => normal_sf(t - (t * t * t + t) / (4.0 * df)),
+            false if t > 0.0 => 0.0,
+            false => 1.0,
+        };
     }
     if t.abs() > 1e100 {
         // The square would overflow, and only the leading term is left.
