@@ -208,14 +208,17 @@ async fn a_receiver_in_trouble_is_asked_again_also_after_a_restart() {
     change(&project, |tx| models::create(tx, "m", "", Vec::new())).await;
     receiver.until(1).await;
     // The pause is not over as long as the clock stands still; a restart does not shorten it.
-    until("the first failure to be noted", async || {
-        project.read(|tx| tx.due_deliveries(tx_end(), 5)).await.first().is_some_and(|one| one.tries == 1)
-    })
-    .await;
+    let noted = async |project: &Project, tries: u32| {
+        let due = project.read(|tx| tx.due_deliveries(tx_end(), 5)).await;
+        due.first().is_some_and(|one| one.tries == tries)
+    };
+    until("the first failure to be noted", async || noted(&project, 1).await).await;
     project.restart().await;
     assert_eq!(receiver.got().len(), 1);
     project.clock.advance(Duration::from_secs(1));
     receiver.until(2).await;
+    // The pause is counted from the time at which the failure is noted.
+    until("the second failure to be noted", async || noted(&project, 2).await).await;
     project.clock.advance(Duration::from_secs(2));
     let got = receiver.until(3).await;
     let ids: Vec<&str> = got.iter().map(|message| message.header("x-mlflow-delivery-id")).collect();
