@@ -234,7 +234,7 @@ impl Gateway {
         let stable = route.stable.as_ref().ok_or_else(absent)?;
         let Some(canary) = &route.canary else {
             let unit = caller.key.as_deref().unwrap_or(request_id);
-            let assigned = route.test.as_deref().and_then(|test| assigned(test, unit, &rows));
+            let assigned = route.test.as_deref().and_then(|test| assigned(test, stable, unit, &rows));
             let chosen = assigned.as_ref().map_or(stable, |(_, version)| version);
             let shadowed = route.test.as_deref().filter(|test| test.shadow && assigned.is_some());
             let copy = shadowed.map(|test| (test, rows.clone()));
@@ -380,11 +380,21 @@ impl Gateway {
 
 /// The arm of a unit. One whose workers do not answer has nobody: the version in charge answers, and the
 /// test does not count what is not its doing.
-fn assigned(test: &TestRoute, unit: &str, rows: &Rows) -> Option<(Assigned, ServedVersion)> {
+fn assigned(
+    test: &TestRoute,
+    stable: &ServedVersion,
+    unit: &str,
+    rows: &Rows,
+) -> Option<(Assigned, ServedVersion)> {
     let features = rows.data.first().map(|row| rows.named(row)).unwrap_or_default();
     let arm = (test.split)(unit, &features)?;
     let arm = if test.shadow { 0 } else { arm };
-    let version = test.arms.get(arm).filter(|version| version.server.is_ready())?;
+    // The version in charge may have been loaded anew since the test began.
+    let version = test.arms.get(arm)?;
+    let version = if version.version == stable.version { stable } else { version };
+    if !version.server.is_ready() {
+        return None;
+    }
     let assigned = Assigned {
         test: test.test.clone(),
         phase: test.phase,

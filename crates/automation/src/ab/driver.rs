@@ -23,6 +23,8 @@ const RETRY: Duration = Duration::from_secs(5);
 struct Held {
     loading: HashMap<u32, JoinHandle<Result<ModelServer, String>>>,
     loaded: HashMap<u32, Arc<ModelServer>>,
+    /// The description by which the route is split.
+    split_by: Option<String>,
     not_before: Option<Timestamp>,
     looked: Option<Timestamp>,
 }
@@ -69,8 +71,10 @@ impl AbTests {
             if !self.control_is_in_charge(test, model, &spec).await? {
                 return Ok(());
             }
-            if self.gateway.test(model).is_none_or(|route| route.test != test.id || route.phase != test.phase)
-            {
+            let current = |route: &TestRoute| {
+                route.test == test.id && route.phase == test.phase && by_this(held, &phase)
+            };
+            if !self.gateway.test(model).is_some_and(|route| current(&route)) {
                 self.route(model, &spec, &phase, held).await?;
             }
         }
@@ -152,6 +156,7 @@ impl AbTests {
             split: Arc::new(move |unit, features| steps.arm(clock.now(), unit, features).map(usize::from)),
         };
         self.gateway.set_test(model, Some(route));
+        held.split_by = Some(phase.spec_text.clone());
         Ok(())
     }
 
@@ -178,4 +183,9 @@ impl AbTests {
         held.loaded.insert(version, Arc::clone(&server));
         Ok(Some(server))
     }
+}
+
+/// Whether the route is split by the phase's present description, which may rise in coverage.
+fn by_this(held: &Held, phase: &AbPhase) -> bool {
+    held.split_by.as_ref() == Some(&phase.spec_text)
 }

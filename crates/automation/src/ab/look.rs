@@ -16,8 +16,10 @@ struct Look {
     spec: AbSpec,
     phase: AbPhase,
     snapshot: Snapshot,
-    /// The decision before it in the same phase.
+    /// The newest decision, when it is of the same phase.
     before: Option<Decision>,
+    /// The number of the newest decision, of whatever phase.
+    newest: u32,
 }
 
 impl AbTests {
@@ -43,9 +45,12 @@ impl AbTests {
         let releases = self.releases.clone();
         let written = self.store.write(Actor::system("ab"), move |tx| {
             let test = find(tx, &look.test.id)?;
-            if test.status != AbStatus::Running || test.phase != look.phase.number {
+            // Somebody else may have looked meanwhile, and knows more.
+            let newest = tx.ab_decisions(&test.id, 1)?.pop();
+            let overtaken = newest.as_ref().map_or(0, |newest| newest.number) != look.newest;
+            if overtaken || test.status != AbStatus::Running || test.phase != look.phase.number {
                 tx.bookkeeping();
-                return Ok(None);
+                return Ok(newest);
             }
             let mut stored = AbDecision {
                 test: test.id.clone(),
@@ -79,11 +84,10 @@ impl AbTests {
                         let reason = format!("won the A/B test `{}`", test.name);
                         match releases.request(tx, (&model, version), (&by, &reason)) {
                             Ok(asked) => rollout = asked,
-                            // A policy that refuses does not undo the result.
-                            Err(AutomationError::Blocked { message, .. }) => {
-                                outcome = format!("{outcome}, and is not rolled out: {message}");
-                            }
-                            Err(error) => return Err(error),
+                            Err(AutomationError::Store(error)) => return Err(error.into()),
+                            // A policy that refuses, or a manifest that is not there, does not undo the
+                            // result; looking again would not help.
+                            Err(error) => outcome = format!("{outcome}, and is not rolled out: {error}"),
                         }
                     }
                     ends(tx, &outcome, rollout)?;
@@ -116,8 +120,9 @@ fn gather(tx: &dyn ReadTx, name: &str, now: Timestamp) -> Result<Option<Look>, A
         return Err(super::state(&test, "does not run", "`mainspring ab status` shows how it ended"));
     }
     let (phase, spec) = current(tx, &test)?;
-    let before = tx.ab_decisions(&test.id, 1)?.pop().filter(|before| before.phase == phase.number);
-    let before = before.as_ref().and_then(super::decided);
+    let before = tx.ab_decisions(&test.id, 1)?.pop();
+    let newest = before.as_ref().map_or(0, |before| before.number);
+    let before = before.filter(|before| before.phase == phase.number).as_ref().and_then(super::decided);
     let mut collected =
         Collected { exposures: tx.ab_exposures(&test.id, phase.number)?, ..Collected::default() };
     let Some(looks) = counted_looks(&spec, &collected, before.as_ref()) else { return Ok(None) };
@@ -131,7 +136,7 @@ fn gather(tx: &dyn ReadTx, name: &str, now: Timestamp) -> Result<Option<Look>, A
         collected.events.insert(name.to_owned(), events);
     }
     let snapshot = snapshot(&spec, &collected, phase.started, now, looks);
-    Ok(Some(Look { test, spec, phase, snapshot, before }))
+    Ok(Some(Look { test, spec, phase, snapshot, before, newest }))
 }
 
 fn millis(duration: std::time::Duration) -> i64 {

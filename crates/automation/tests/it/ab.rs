@@ -323,6 +323,40 @@ async fn what_would_mix_results_begins_a_new_phase() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_wider_ramp_is_taken_over_and_a_narrower_one_begins_anew() {
+    let covered = |share: &str| file(&format!("{PLAN}assignment: {{seed: s, coverage: {share}}}\n"));
+    let project = testing(covered("0.2")).await;
+    let taking_part =
+        |project: &Project| (0..1000).filter(|n| arm(project, &format!("u{n}")).is_some()).count();
+    assert!((120..280).contains(&taking_part(&project)));
+    let revise = async |text: String| {
+        change(&project, move |tx| AbTests::revise(tx, "better", text, "because")).await.unwrap()
+    };
+    let (wider, why) = revise(covered("1")).await;
+    assert_eq!((wider.phase, why), (1, None));
+    until("all to take part", async || taking_part(&project) == 1000).await;
+    let (narrower, why) = revise(covered("0.5")).await;
+    assert_eq!((narrower.phase, why), (2, Some("who sees which arm")));
+    let (shadow, why) = revise(covered("0.5") + "mode: shadow\n").await;
+    assert_eq!((shadow.phase, why), (3, Some("who sees which arm")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_winner_that_cannot_be_rolled_out_has_won_all_the_same() {
+    let project = testing(file(&PLAN.replace("1h, look", "0s, look"))).await;
+    std::fs::remove_file(project.file("rollout.yaml", "")).unwrap();
+    traffic(&project, 0..1200, |arm, n| Some((false, coin(if arm == 1 { 0.8 } else { 0.5 }, n)))).await;
+    assert_eq!(look(&project).await, Outcome::Winner { arm: 1 });
+    let ended = test(&project).await;
+    let outcome = ended.outcome.unwrap();
+    assert!(
+        outcome.starts_with("`candidate` wins, and is not rolled out: cannot use `rollout.yaml`"),
+        "{outcome}"
+    );
+    assert_eq!((ended.status, ended.rollout), (AbStatus::Ended, None));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_test_that_cannot_be_right_does_not_start() {
     let project = Project::with_champion().await;
     project.register(2, json!({ "answer": 2 })).await;

@@ -114,7 +114,7 @@ pub(super) async fn one_test(
             answer["phases"] = phases.collect();
             answer["spec"] = json!(last.map(|phase| &phase.spec_text));
             answer["hypothesis"] = json!(spec.as_ref().map(|spec| &spec.hypothesis));
-            answer["mode"] = json!(spec.as_ref().map(|spec| format!("{:?}", spec.mode).to_lowercase()));
+            answer["mode"] = json!(spec.as_ref().map(|spec| spec.mode.as_str()));
             answer["arms"] = spec
                 .iter()
                 .flat_map(|spec| &spec.arms)

@@ -30,6 +30,17 @@ pub enum Mode {
     Shadow,
 }
 
+impl Mode {
+    /// The form in which a file has it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Split => "split",
+            Self::Shadow => "shadow",
+        }
+    }
+}
+
 /// A step of a ramp.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Ramp {
@@ -114,8 +125,7 @@ impl AbSpec {
     /// # Errors
     /// Never for a validated test; the reason in words otherwise.
     pub fn split(&self, phase_seed: &str, since: Duration) -> Result<Split, String> {
-        let coverage =
-            self.ramp.iter().rev().find(|step| step.after <= since).map_or(0.0, |step| step.coverage);
+        let coverage = self.coverage(since);
         let weights: Vec<f64> = self.arms.iter().map(|arm| arm.weight).collect();
         let seed = self.seed.clone().unwrap_or_else(|| phase_seed.to_owned());
         let split = Split::new(seed, self.hashing, &weights, coverage);
@@ -130,27 +140,44 @@ impl AbSpec {
         split.map_err(|error| error.to_string())
     }
 
-    /// What differs from another description in a way that needs a new phase: results before and after
-    /// must not be put together.
+    /// What differs from the description before in a way that needs a new phase: results before and
+    /// after must not be put together.
     #[must_use]
-    pub fn needs_new_phase(&self, other: &Self) -> Option<&'static str> {
-        let weights = |spec: &Self| spec.arms.clone();
-        if weights(self) != weights(other) {
+    pub fn needs_new_phase(&self, before: &Self) -> Option<&'static str> {
+        let who = |spec: &Self| {
+            (
+                spec.hashing,
+                spec.seed.clone(),
+                spec.namespace.clone(),
+                spec.holdout.clone(),
+                spec.targeting.clone(),
+            )
+        };
+        if self.arms != before.arms {
             Some("the arms or their weights")
-        } else if self.metrics != other.metrics
-            || self.plan.goals != other.plan.goals
-            || self.plan.guardrails != other.plan.guardrails
+        } else if self.mode != before.mode || who(self) != who(before) || self.lets_go(before) {
+            Some("who sees which arm")
+        } else if self.metrics != before.metrics
+            || self.plan.goals != before.plan.goals
+            || self.plan.guardrails != before.plan.guardrails
         {
             Some("the metrics")
-        } else if (self.hashing, &self.seed, &self.namespace, &self.holdout, &self.targeting)
-            != (other.hashing, &other.seed, &other.namespace, &other.holdout, &other.targeting)
-        {
-            Some("who sees which arm")
-        } else if self.plan != other.plan {
+        } else if self.plan != before.plan || self.looks != before.looks {
             Some("the plan")
         } else {
             None
         }
+    }
+
+    /// Whether at some time fewer units take part than by the description before: some that have seen an
+    /// arm would lose it.
+    fn lets_go(&self, before: &Self) -> bool {
+        let steps = self.ramp.iter().chain(&before.ramp);
+        steps.map(|step| step.after).any(|time| self.coverage(time) < before.coverage(time))
+    }
+
+    fn coverage(&self, since: Duration) -> f64 {
+        self.ramp.iter().rev().find(|step| step.after <= since).map_or(0.0, |step| step.coverage)
     }
 }
 
