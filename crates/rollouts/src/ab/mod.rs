@@ -4,10 +4,12 @@
 mod evidence;
 mod metric;
 mod paired;
+mod queries;
 mod spec;
 mod targeting;
 
 pub use evidence::{Collected, snapshot};
-pub use metric::{Measure, Metric, Outcome, Quantity};
+pub use metric::{Measure, Metric, Origin, Outcome, Quantity, Query};
+pub use queries::{Answers, QueryRow, WantedQuery};
 pub use spec::{AbSpec, Arm, Mode, Ramp, Winner};
 pub use targeting::Targeting;
