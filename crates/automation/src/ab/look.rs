@@ -6,7 +6,7 @@ use mainspring_domain::ab::{AbDecision, AbPhase, AbStatus, AbTest};
 use mainspring_domain::events::Record;
 use mainspring_domain::{Actor, Timestamp};
 use mainspring_metadata_store::{ReadTx, StoreError, WriteTx};
-use mainspring_rollouts::ab::{Collected, Mode, Winner, snapshot};
+use mainspring_rollouts::ab::{AbSpec, Collected, Mode, Winner, snapshot};
 use mainspring_stats::decide::{Because, Decision, Outcome, Snapshot, count_look, decide};
 use serde_json::json;
 
@@ -144,17 +144,7 @@ fn gather(tx: &dyn ReadTx, name: &str, now: Timestamp) -> Result<Look, Automatio
         })
     });
     let known = known.transpose()?;
-    let mut collected =
-        Collected { exposures: tx.ab_exposures(&test.id, phase.number)?, ..Collected::default() };
-    match spec.mode {
-        Mode::Shadow => collected.mirrored = tx.ab_mirrored(&test.id, phase.number)?,
-        Mode::Split => collected.served = tx.ab_served(&test.id, phase.number)?,
-    }
-    let from = phase.started.as_millis().saturating_sub(millis(Collected::lookback(&spec)));
-    for name in Collected::wanted_events(&spec) {
-        let events = tx.metric_events(name, Timestamp::from_millis(from), now)?;
-        collected.events.insert(name.to_owned(), events);
-    }
+    let collected = collect(tx, &phase, &spec, now)?;
     let looks = known.as_ref().map(|known| known.snapshot.looks.clone()).unwrap_or_default();
     let mut snapshot = snapshot(&spec, &collected, phase.started, now, looks);
     count_look(&spec.plan, spec.looks, &mut snapshot);
@@ -163,6 +153,27 @@ fn gather(tx: &dyn ReadTx, name: &str, now: Timestamp) -> Result<Look, Automatio
         .map_err(|error| super::state(&test, &format!("cannot be decided: {error}"), "revise the test"))?;
     let same = before.filter(|_| known.is_some_and(|known| same(&known, &decision)));
     Ok(Look { test, phase, decision, same, newest })
+}
+
+/// What is known at `now` of a phase of a test.
+pub(super) fn collect(
+    tx: &dyn ReadTx,
+    phase: &AbPhase,
+    spec: &AbSpec,
+    now: Timestamp,
+) -> Result<Collected, StoreError> {
+    let (test, number) = (phase.test.as_str(), phase.number);
+    let mut collected = Collected { exposures: tx.ab_exposures(test, number)?, ..Collected::default() };
+    match spec.mode {
+        Mode::Shadow => collected.mirrored = tx.ab_mirrored(test, number)?,
+        Mode::Split => collected.served = tx.ab_served(test, number)?,
+    }
+    let from = phase.started.as_millis().saturating_sub(millis(Collected::lookback(spec)));
+    for name in Collected::wanted_events(spec) {
+        let events = tx.metric_events(name, Timestamp::from_millis(from), now)?;
+        collected.events.insert(name.to_owned(), events);
+    }
+    Ok(collected)
 }
 
 fn millis(duration: std::time::Duration) -> i64 {
