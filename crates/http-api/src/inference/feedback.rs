@@ -1,7 +1,7 @@
 //! Labels and rewards that come later.
 
 use super::InferenceState;
-use super::serve::{BAD_ID, is_acceptable};
+use super::serve::{BAD_ID, is_row_id};
 use super::v2::{Failure, Payload, Target};
 use axum::Json;
 use axum::extract::State;
@@ -67,7 +67,7 @@ pub(super) async fn attach(
     }
     let mut numbers = Vec::with_capacity(labels.len());
     for Label { request_id, label } in labels {
-        if !is_acceptable(&request_id) {
+        if !is_row_id(&request_id) {
             return Err(Failure::bad(BAD_ID));
         }
         let number = label.as_f64().or_else(|| label.as_bool().map(f64::from));

@@ -1,11 +1,8 @@
 //! Input forms of several protocols, as rows.
 
-use mainspring_serving::{ColumnSpec, Rows};
+use mainspring_serving::{ColumnSpec, MAX_CELLS, Rows};
 use serde_json::{Map, Value, json};
 use std::collections::HashSet;
-
-/// Values in one request at most.
-const MAX_CELLS: usize = 4_000_000;
 
 /// Reads the input forms of MLflow's scoring protocol: the rows, and parameters for the model.
 ///
@@ -43,13 +40,21 @@ fn split(value: &Value) -> Result<Rows, String> {
     let columns = match value.get("columns") {
         None => None,
         Some(columns) => {
-            let names: Option<Vec<String>> = columns
-                .as_array()
-                .map(|names| names.iter().filter_map(|n| n.as_str().map(str::to_owned)).collect());
-            Some(names.ok_or("`columns` of dataframe_split must be a list of names")?)
+            let names: Option<Vec<String>> =
+                columns.as_array().and_then(|names| names.iter().map(column_name).collect());
+            Some(names.ok_or("`columns` of dataframe_split must be a list of names, texts or numbers")?)
         }
     };
     Ok(Rows { columns, data: data.ok_or("each row of dataframe_split must be a list")? })
+}
+
+/// A column's name. Tables without names have numbers for it, which a signature knows as texts.
+fn column_name(name: &Value) -> Option<String> {
+    match name {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
 }
 
 fn records(value: Value) -> Result<Rows, String> {
