@@ -7,6 +7,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use mainspring_domain::Actor;
+use mainspring_domain::delivery::PREVIEW;
 use mainspring_metadata_store::StoreError;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -79,6 +80,8 @@ pub(super) async fn attach(
         })?;
         numbers.push((request_id, number));
     }
+    // What the preview answers is kept under the model.
+    let model = model.strip_suffix(PREVIEW).map(str::to_owned).unwrap_or(model);
     // A label may come sooner than a buffered prediction is written.
     state.log.flush().await;
     let written = state.store.write(Actor::system("feedback"), move |tx| {

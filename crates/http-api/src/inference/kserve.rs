@@ -62,7 +62,7 @@ pub(super) async fn predict(
     // `inputs` is what TensorFlow Serving calls columns by name.
     let input = body.remove("instances").or_else(|| body.remove("inputs"));
     let input = input.ok_or_else(|| Failure::bad("the body has no `instances`"))?;
-    let rows = instances(input).map_err(Failure::bad)?;
+    let rows = instances(input)?;
     let params = body.remove("parameters").filter(Value::is_object).unwrap_or_else(|| json!({}));
     let call = Call { model, version: None, request_id: None, params: &params };
     let answer = serve(&state, call, &payload.headers, rows).await?;

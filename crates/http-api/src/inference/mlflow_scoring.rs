@@ -49,11 +49,11 @@ async fn read(state: &InferenceState, model: &str, payload: &Payload) -> Result<
                 Err(bad) => serde_json::from_slice(&without_nan(&payload.body))
                     .map_err(|_| Failure::bad(format!("the request is not JSON: {bad}")))?,
             };
-            mlflow_forms(body).map_err(Failure::bad)
+            mlflow_forms(body)
         }
         "text/csv" => {
             let inputs = found.as_ref().ok().and_then(|found| found.server.inputs());
-            Ok((csv_rows(&payload.body, inputs).map_err(Failure::bad)?, json!({})))
+            Ok((csv_rows(&payload.body, inputs)?, json!({})))
         }
         "application/vnd.apache.parquet" => {
             let found = found.map_err(|error| refusal(&error))?;
