@@ -220,3 +220,28 @@ impl Engine for OnnxModel {
         Box::pin(async { Err(crate::engine::no_parquet()) })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Pace, Pool, Taken, Waiting};
+    use std::sync::{Arc, Mutex};
+    use tokio::sync::Semaphore;
+
+    #[test]
+    fn a_run_that_panics_gives_its_turn_back() {
+        let pool = Arc::new(Pool {
+            ports: Vec::new(),
+            free: Mutex::default(),
+            turns: Semaphore::new(0),
+            waiting: Waiting::default(),
+            pace: Pace::default(),
+        });
+        let taken = Taken(Arc::clone(&pool));
+        let run = std::thread::spawn(move || {
+            let _taken = taken;
+            panic!("a run");
+        });
+        assert!(run.join().is_err());
+        assert_eq!(pool.turns.available_permits(), 1);
+    }
+}

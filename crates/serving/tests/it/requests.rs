@@ -217,6 +217,25 @@ async fn waiting_for_a_turn_and_the_answer_have_one_limit() {
 }
 
 #[tokio::test]
+async fn a_worker_that_hangs_is_given_up_though_each_request_waited_for_its_turn() {
+    let mut model = Model::new(&json!({}));
+    model.settings.request_timeout = Duration::from_secs(2);
+    model.settings.concurrency = Some(1);
+    let server = model.start().await;
+    let at = async |start: f64, sleep: f64| {
+        tokio::time::sleep(Duration::from_secs_f64(start)).await;
+        ask(&server, json!({ "sleep": sleep })).await
+    };
+    let (first, second, third) = tokio::join!(at(0.0, 1.2), at(0.1, 60.0), at(1.4, 0.0));
+    assert_eq!(
+        (first.is_ok(), second, third),
+        (true, Err(ServeError::Timeout(2)), Err(ServeError::Timeout(2)))
+    );
+    wait_until("another worker", || server.restarts() == 1).await;
+    ask(&server, Value::Null).await.unwrap();
+}
+
+#[tokio::test]
 async fn what_the_client_did_wrong_is_no_failure_of_the_model() {
     let (_model, server) = answering(0.5).await;
     ask(&server, json!({ "refuse": "month 13" })).await.unwrap_err();
