@@ -36,7 +36,8 @@ impl Repository {
     }
 
     /// Loads the version in charge of a model, or of a stage of it; anew when it is loaded already. Requests
-    /// go to the new workers as soon as they are ready; the old ones answer what they have.
+    /// go to the new workers as soon as they are ready; the old ones answer what they have. A rollout that is
+    /// under way goes on beside it; one that began without a loaded version in charge waits for this.
     ///
     /// # Errors
     /// When nothing is in charge, or it cannot be loaded, or another version was put in charge meanwhile:
@@ -75,6 +76,9 @@ impl Repository {
         let name = route.to_owned();
         let unloaded = self.store.write(actor, move |tx| {
             let (version, _) = in_charge(tx, &name)?;
+            if tx.deployment(&name)?.is_some_and(|found| found.active_rollout.is_some()) {
+                return Err(AutomationError::RolloutUnderWay(name));
+            }
             record(tx, "model.unloaded", &name, version)
         });
         unloaded.await?;
@@ -91,9 +95,6 @@ impl Repository {
 fn in_charge(tx: &dyn ReadTx, route: &str) -> Result<(u32, Option<String>), AutomationError> {
     let not_deployed = || AutomationError::NotDeployed(route.to_owned());
     let deployment = tx.deployment(route)?.ok_or_else(not_deployed)?;
-    if deployment.active_rollout.is_some() {
-        return Err(AutomationError::RolloutUnderWay(route.to_owned()));
-    }
     Ok((deployment.stable.ok_or_else(not_deployed)?, deployment.stable_rollout))
 }
 

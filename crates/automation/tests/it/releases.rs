@@ -136,6 +136,24 @@ async fn a_start_brings_back_what_is_still_wanted_when_it_is_loaded() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rollout_that_begins_while_nothing_is_loaded_waits_for_the_load() {
+    let project = Project::with_champion().await;
+    let repository = &project.running().repository;
+    repository.unload(MODEL, Actor::user("ada")).await.unwrap();
+    project.register(2, json!({ "answer": 2 })).await;
+    project.promote(2).await;
+    let_it_look().await;
+    assert_eq!(project.newest_state().await.unwrap().1["step"], 0, "there is nothing to go back to");
+    let refused = repository.unload(MODEL, Actor::user("ada")).await.unwrap_err();
+    assert!(refused.to_string().contains("a rollout of `flights` is under way"), "{refused}");
+    repository.load(MODEL, Actor::user("ada")).await.unwrap();
+    project.until_step(1).await;
+    repository.load(MODEL, Actor::user("ada")).await.unwrap();
+    let (stable, canary) = project.split(1, 2).await;
+    assert!(stable + canary == 100 && (8..35).contains(&canary), "the trial goes on beside it: {canary}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_person_gives_a_rollout_up() {
     let (project, id) = on_trial().await;
     assert_eq!(say(&project, &id, Event::Abort("I do not like it".into())).await, Phase::Degraded);

@@ -4,6 +4,7 @@ use super::InferenceState;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use mainspring_domain::Timestamp;
 use mainspring_domain::ab::AbRequest;
+use mainspring_domain::delivery::Arm;
 use mainspring_domain::monitoring::Prediction;
 use mainspring_serving::{Assigned, Caller, MAX_ROWS, ModelServer, Rows, ServeError};
 use serde_json::Value;
@@ -117,9 +118,13 @@ async fn predict_and_record(
     match &served.outcome {
         // The client's mistake says nothing of the model.
         Err(error @ ServeError::Input(_)) => return Err(refusal(error)),
-        // What is turned away is counted; writing each of its rows would make too much work more. A test
-        // keeps it: an arm must not look better for what it did not take.
-        Err(error @ ServeError::Overloaded) if served.assigned.is_none() => return Err(refusal(error)),
+        // What is turned away is counted; writing each of its rows would make too much work more. A rollout
+        // and a test keep it: a version on trial must not look better for what it did not take.
+        Err(error @ ServeError::Overloaded)
+            if served.assigned.is_none() && served.predictions.iter().all(|row| row.arm == Arm::Stable) =>
+        {
+            return Err(refusal(error));
+        }
         _ => {}
     }
     let predictions = served.predictions;

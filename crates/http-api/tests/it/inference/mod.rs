@@ -147,8 +147,18 @@ impl World {
 
     /// Another version at work, which no route leads to yet.
     pub(crate) async fn version(&self, version: u32, behaviour: &Value) -> ServedVersion {
+        self.narrow_version(version, behaviour, 256).await
+    }
+
+    /// The same with room for so many requests.
+    pub(crate) async fn narrow_version(
+        &self,
+        version: u32,
+        behaviour: &Value,
+        queue: usize,
+    ) -> ServedVersion {
         let folder = self.behave(&version.to_string(), behaviour);
-        let settings = settings(self.dir.path(), fake_python());
+        let settings = ServerSettings { queue, ..settings(self.dir.path(), fake_python()) };
         let server = ModelServer::start(&format!("m/{version}"), folder, settings).await.unwrap();
         ServedVersion { version, rollout: Some("r".to_owned()), server: Arc::new(server) }
     }

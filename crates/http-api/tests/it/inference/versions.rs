@@ -163,22 +163,28 @@ async fn a_request_has_one_limit_in_every_form() {
 }
 
 #[tokio::test]
-async fn what_is_turned_away_is_counted_and_not_kept() {
-    let world =
-        World::configured(json!({}), "[model.m]\nrollout = \"r.yaml\"\n[model.m.serving]\nqueue = 1\n").await;
-    let ask = |id: &'static str, wait: f64| {
+async fn what_is_turned_away_is_counted_and_kept_of_versions_on_trial_alone() {
+    let config = "[model.m]\nrollout = \"r.yaml\"\n[model.m.serving]\nqueue = 1\n";
+    let world = World::configured(json!({}), config).await;
+    world.gateway.set_canary("m", world.narrow_version(4, &json!({}), 1).await);
+    let ask = |route: &str, id: &'static str, wait: f64| {
         let body = json!({ "id": id, "parameters": { "sleep": wait },
             "inputs": [{ "name": "x", "shape": [1], "datatype": "FP32", "data": [1] }] });
-        world.post("/v2/models/m/infer", body.to_string())
+        let path = format!("/v2/models/{route}/infer");
+        let world = &world;
+        async move { world.post(&path, body.to_string()).await }
     };
-    let (first, second) = tokio::join!(ask("a", 0.5), ask("b", 0.0));
+    let (first, second) = tokio::join!(ask("m", "a", 0.5), ask("m", "b", 0.0));
     assert_eq!((first.status.as_u16(), second.status.as_u16()), (200, 429));
-    let kept =
-        world.store.read(|tx| Ok::<_, StoreError>(["a", "b"].map(|id| tx.prediction(id).unwrap().is_some())));
-    assert_eq!(kept.await.unwrap(), [true, false]);
+    let (first, second) = tokio::join!(ask("m@preview", "c", 0.5), ask("m@preview", "d", 0.0));
+    assert_eq!((first.status.as_u16(), second.status.as_u16()), (200, 429));
+    let kept = world
+        .store
+        .read(|tx| Ok::<_, StoreError>(["a", "b", "c", "d"].map(|id| tx.prediction(id).unwrap().is_some())));
+    assert_eq!(kept.await.unwrap(), [true, false, true, true]);
     let metrics = String::from_utf8(world.get("/metrics").await.body).unwrap();
-    assert!(
-        metrics.contains("mainspring_model_infer_refused_total{model=\"m\",version=\"3\"} 1\n"),
-        "{metrics}"
-    );
+    for version in [3, 4] {
+        let line = format!("mainspring_model_infer_refused_total{{model=\"m\",version=\"{version}\"}} 1\n");
+        assert!(metrics.contains(&line), "{metrics}");
+    }
 }
