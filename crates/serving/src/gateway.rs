@@ -314,6 +314,7 @@ impl Gateway {
         rows: Rows,
         params: &Value,
     ) -> Result<Served, ServeError> {
+        limits::check(&rows)?;
         let (Named { model, route, preview }, stable) = self.look_up(model, None)?;
         if preview {
             let arm = (Arm::Canary, route.weight);
@@ -402,6 +403,7 @@ impl Gateway {
         rows: Rows,
         params: &Value,
     ) -> Result<Served, ServeError> {
+        limits::check(&rows)?;
         let (named, chosen) = self.look_up(model, Some(version))?;
         let chosen = ServedVersion { rollout: None, ..chosen };
         self.ask(named.model, &chosen, (Arm::Stable, 0), request_id, event_time, rows, params).await
@@ -418,7 +420,7 @@ impl Gateway {
         rows: Rows,
         params: &Value,
     ) -> Result<Served, ServeError> {
-        limits::check(&rows, chosen.server.inputs())?;
+        limits::check_filled(&rows, chosen.server.inputs())?;
         let rows = chosen.server.fit(rows)?;
         let began = Instant::now();
         let outcome = chosen.server.predict(&rows, params).await;

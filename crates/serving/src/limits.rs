@@ -14,24 +14,20 @@ const MAX_NAMES: usize = 256 << 20;
 /// Bytes of an error that are kept with each row.
 const KEPT_ERROR: usize = 500;
 
-/// Checks rows for a model with these inputs.
+/// Checks the rows of a request, before anything is made of them.
 ///
 /// # Errors
 /// Says what is too much.
-pub(crate) fn check(rows: &Rows, inputs: Option<&[ColumnSpec]>) -> Result<(), ServeError> {
+pub(crate) fn check(rows: &Rows) -> Result<(), ServeError> {
     let height = rows.data.len();
     if height > MAX_ROWS {
         return Err(ServeError::TooLarge(format!("{height} rows; send at most {MAX_ROWS}")));
     }
-    // Columns that are not given are filled in.
-    let filled = height.saturating_mul(inputs.map_or(0, <[ColumnSpec]>::len));
     let cells = rows.data.iter().flatten().try_fold(0, |cells: usize, value| {
         let cells = cells.saturating_add(leaves(value));
         (cells <= MAX_CELLS).then_some(cells)
     });
-    if filled > MAX_CELLS || cells.is_none() {
-        return Err(ServeError::TooLarge(format!("more than {MAX_CELLS} values; send fewer rows")));
-    }
+    cells.ok_or_else(too_many)?;
     let names: usize = rows.columns.iter().flatten().map(String::len).sum();
     if names.saturating_mul(height) > MAX_NAMES {
         return Err(ServeError::TooLarge(format!(
@@ -39,6 +35,19 @@ pub(crate) fn check(rows: &Rows, inputs: Option<&[ColumnSpec]>) -> Result<(), Se
         )));
     }
     Ok(())
+}
+
+/// Checks rows for a model with these inputs: columns that are not given are filled in.
+///
+/// # Errors
+/// When that makes too many values.
+pub(crate) fn check_filled(rows: &Rows, inputs: Option<&[ColumnSpec]>) -> Result<(), ServeError> {
+    let width = inputs.map_or(0, <[ColumnSpec]>::len);
+    if rows.data.len().saturating_mul(width) > MAX_CELLS { Err(too_many()) } else { Ok(()) }
+}
+
+fn too_many() -> ServeError {
+    ServeError::TooLarge(format!("more than {MAX_CELLS} values; send fewer rows"))
 }
 
 /// The single values in a value.
@@ -63,7 +72,7 @@ pub fn kept_error(error: &ServeError) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{MAX_CELLS, MAX_ROWS, check, kept_error};
+    use super::{MAX_CELLS, MAX_ROWS, check, check_filled, kept_error};
     use crate::signature::ColumnSpec;
     use crate::{Rows, ServeError};
     use serde_json::{Value, json};
@@ -71,17 +80,18 @@ mod tests {
     #[test]
     fn rows_values_and_names_are_bounded_together() {
         let rows = |height: usize, row: Vec<Value>| Rows { columns: None, data: vec![row; height] };
-        assert_eq!(check(&rows(MAX_ROWS, vec![json!(1)]), None), Ok(()));
-        let many = check(&rows(MAX_ROWS + 1, vec![json!(1)]), None).unwrap_err();
+        assert_eq!(check(&rows(MAX_ROWS, vec![json!(1)])), Ok(()));
+        let many = check(&rows(MAX_ROWS + 1, vec![json!(1)])).unwrap_err();
         assert_eq!(many.to_string(), "the request is too large: 100001 rows; send at most 100000");
         let nested = vec![Value::Array(vec![json!([0, 1]); MAX_CELLS / 20 + 1])];
-        assert!(matches!(check(&rows(10, nested), None), Err(ServeError::TooLarge(_))));
+        assert!(matches!(check(&rows(10, nested)), Err(ServeError::TooLarge(_))));
         let column =
             ColumnSpec { name: "x".into(), kind: "double".into(), required: false, dtype: None, shape: None };
         let inputs = vec![column; 1000];
-        assert!(check(&rows(4001, vec![json!(1)]), Some(&inputs)).is_err(), "what is filled in counts");
+        assert_eq!(check_filled(&rows(4000, vec![json!(1)]), Some(&inputs)), Ok(()));
+        assert!(check_filled(&rows(4001, vec![json!(1)]), Some(&inputs)).is_err());
         let named = Rows { columns: Some(vec!["n".repeat(1 << 20)]), data: vec![vec![json!(1)]; 257] };
-        assert!(check(&named, None).is_err(), "each row has the names");
+        assert!(check(&named).is_err(), "each row has the names");
     }
 
     #[test]
