@@ -26,6 +26,8 @@ pub trait AbRead {
     fn ab_mirrored(&self, test: &str, phase: u32) -> Result<Vec<AbMirrored>>;
     /// What happened under a name within a stretch of time, by unit, then time, then id.
     fn metric_events(&self, name: &str, from: Timestamp, until: Timestamp) -> Result<Vec<MetricEvent>>;
+    /// The decisions on a test in their order, thinned out evenly to about `limit`, the newest with them.
+    fn ab_course(&self, test: &str, limit: u32) -> Result<Vec<AbDecision>>;
     /// The newest decisions on a test, newest first.
     fn ab_decisions(&self, test: &str, limit: u32) -> Result<Vec<AbDecision>>;
     /// One decision.
