@@ -181,8 +181,7 @@ impl AbTests {
         }
         let loading = held.loading.entry(version).or_insert_with(|| {
             let (models, name) = (Arc::clone(&self.models), model.to_owned());
-            let workers = self.releases.config.model.get(model).map_or(1, |rules| rules.workers);
-            tokio::spawn(async move { models.serve(&name, version, workers).await })
+            tokio::spawn(async move { models.serve(&name, version).await })
         });
         if !loading.is_finished() {
             return Ok(None);

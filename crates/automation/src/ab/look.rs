@@ -1,6 +1,5 @@
 //! One look at a test: what is known, what the rule says, and what follows.
 
-use super::queries::Span;
 use super::{AbTests, current, end, find, subject};
 use crate::AutomationError;
 use mainspring_domain::ab::{AbDecision, AbPhase, AbStatus, AbTest};
@@ -49,8 +48,7 @@ impl AbTests {
         for _ in 0..MAX_TRIES {
             let (id, now) = (test.id.clone(), self.clock.now());
             let (phase, spec) = self.store.read(move |tx| current(tx, &running(tx, &id)?)).await?;
-            let span = Span { from: collected_from(&phase, &spec), until: now };
-            let answers = self.ask(&test.name, Collected::wanted_queries(&spec), span).await?;
+            let answers = self.ask(&test.name, &phase, &spec, now).await?;
             let look = self.store.read(move |tx| gather(tx, &phase, answers, now)).await?;
             let Some(look) = look else { continue };
             if let Some(same) = look.same {
@@ -154,7 +152,7 @@ fn running(tx: &dyn ReadTx, name: &str) -> Result<AbTest, AutomationError> {
 }
 
 /// From when on something may count for a phase.
-fn collected_from(phase: &AbPhase, spec: &AbSpec) -> Timestamp {
+pub(super) fn collected_from(phase: &AbPhase, spec: &AbSpec) -> Timestamp {
     phase.started - Collected::lookback(spec)
 }
 
@@ -185,18 +183,7 @@ fn gather(
         })
     });
     let known = known.transpose()?;
-    let mut exposures = tx.ab_exposures(&test.id, phase.number)?;
-    // Who came while databases were asked is not in their answers.
-    exposures.retain(|exposure| exposure.first <= now);
-    let mut collected = Collected { exposures, answers, ..Collected::default() };
-    match spec.mode {
-        Mode::Shadow => collected.mirrored = tx.ab_mirrored(&test.id, phase.number)?,
-        Mode::Split => collected.served = tx.ab_served(&test.id, phase.number)?,
-    }
-    for name in Collected::wanted_events(&spec) {
-        let events = tx.metric_events(name, collected_from(&phase, &spec), now)?;
-        collected.events.insert(name.to_owned(), events);
-    }
+    let collected = collect(tx, &phase, &spec, answers, now)?;
     let looks = known.as_ref().map(|known| known.snapshot.looks.clone()).unwrap_or_default();
     let mut snapshot = snapshot(&spec, &collected, phase.started, now, looks);
     count_look(&spec.plan, spec.looks, &mut snapshot);
@@ -205,4 +192,28 @@ fn gather(
         .map_err(|error| super::state(&test, &format!("cannot be decided: {error}"), "revise the test"))?;
     let same = before.filter(|_| known.is_some_and(|known| same(&known, &decision)));
     Ok(Some(Look { test, phase, decision, same, newest }))
+}
+
+/// What is known at `now` of a phase of a test, with the answers to its queries.
+pub(super) fn collect(
+    tx: &dyn ReadTx,
+    phase: &AbPhase,
+    spec: &AbSpec,
+    answers: Answers,
+    now: Timestamp,
+) -> Result<Collected, StoreError> {
+    let (test, number) = (phase.test.as_str(), phase.number);
+    let mut exposures = tx.ab_exposures(test, number)?;
+    // Who came while databases were asked is not in their answers.
+    exposures.retain(|exposure| exposure.first <= now);
+    let mut collected = Collected { exposures, answers, ..Collected::default() };
+    match spec.mode {
+        Mode::Shadow => collected.mirrored = tx.ab_mirrored(test, number)?,
+        Mode::Split => collected.served = tx.ab_served(test, number)?,
+    }
+    for name in Collected::wanted_events(spec) {
+        let events = tx.metric_events(name, collected_from(phase, spec), now)?;
+        collected.events.insert(name.to_owned(), events);
+    }
+    Ok(collected)
 }

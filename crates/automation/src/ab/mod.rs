@@ -2,12 +2,14 @@
 
 mod driver;
 mod failures;
+mod insight;
 mod look;
 mod queries;
 mod split;
 
 pub use failures::LookFailure;
 pub(crate) use failures::LookFailures;
+pub use insight::{Differences, GroupEffect, Progress, progress};
 pub(crate) use queries::AT_A_TIME;
 
 use crate::AutomationError;

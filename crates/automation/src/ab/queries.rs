@@ -1,10 +1,12 @@
 //! Asks databases the queries of metrics.
 
 use super::AbTests;
+use super::look::collected_from;
 use crate::{AutomationError, Config};
 use mainspring_domain::Timestamp;
+use mainspring_domain::ab::AbPhase;
 use mainspring_metadata_store::{Cell, Kind, Select, SelectError, Wanted};
-use mainspring_rollouts::ab::{Answers, QueryRow, WantedQuery};
+use mainspring_rollouts::ab::{AbSpec, Answers, Collected, QueryRow, WantedQuery};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,9 +31,9 @@ const COLUMNS: [Wanted<'static>; 3] = [
 
 /// The time that counts, both ends included.
 #[derive(Clone, Copy)]
-pub(super) struct Span {
-    pub(super) from: Timestamp,
-    pub(super) until: Timestamp,
+struct Span {
+    from: Timestamp,
+    until: Timestamp,
 }
 
 /// Why a query has no answer.
@@ -42,13 +44,16 @@ struct Failure {
 }
 
 impl AbTests {
-    /// Asks the queries of a test.
+    /// Asks the queries of a phase of the test of this name for what is known at `now`.
     pub(super) async fn ask(
         &self,
         test: &str,
-        wanted: Vec<WantedQuery>,
-        span: Span,
+        phase: &AbPhase,
+        spec: &AbSpec,
+        now: Timestamp,
     ) -> Result<Answers, AutomationError> {
+        let wanted = Collected::wanted_queries(spec);
+        let span = Span { from: collected_from(phase, spec), until: now };
         if wanted.is_empty() {
             return Ok(Answers::default());
         }

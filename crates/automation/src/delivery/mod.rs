@@ -10,7 +10,7 @@ pub(crate) use warm::Warm;
 use crate::AutomationError;
 use crate::measure::Measuring;
 use crate::models::ModelFiles;
-use mainspring_domain::delivery::{Deployment, Rollout, route_parts};
+use mainspring_domain::delivery::{Deployment, Rollout};
 use mainspring_domain::{Actor, Clock};
 use mainspring_metadata_store::{ReadTx, Store, StoreError, WriteTx};
 use mainspring_rollouts::{Command, Event, Exported, Phase, RolloutState, Run, Step};
@@ -91,30 +91,35 @@ impl Delivery {
             let Some(version) = deployment.stable else { continue };
             self.gateway.set_loading(&deployment.model);
             let this = self.clone();
-            tasks.spawn(async move {
-                loop {
-                    match this.start_server(&deployment.model, version).await {
-                        Ok(server) => {
-                            let rollout = deployment.stable_rollout.clone();
-                            let served = ServedVersion { version, rollout, server: Arc::new(server) };
-                            this.gateway.restore_stable(&deployment.model, served);
-                            return;
-                        }
-                        Err(error) => {
-                            tracing::error!(model = deployment.model, version, error, "cannot serve");
-                            tokio::time::sleep(RETRY).await;
-                        }
-                    }
-                }
-            });
+            tasks.spawn(async move { this.resume(&deployment.model, version).await });
         }
         Ok(())
     }
 
-    async fn start_server(&self, route: &str, version: u32) -> Result<ModelServer, String> {
-        let (model, _) = route_parts(route);
-        let workers = self.releases.config.model.get(model).map_or(1, |rules| rules.workers);
-        self.models.serve(model, version, workers).await
+    /// Loads what was in charge of a route at the start, until it answers or somebody else has decided.
+    async fn resume(&self, route: &str, version: u32) {
+        loop {
+            let served = self.models.serve(route, version).await;
+            // A rollout may have put another version in charge meanwhile, and somebody may have loaded or
+            // unloaded the route.
+            let name = route.to_owned();
+            let deployment: Result<_, StoreError> = self.store.read(move |tx| tx.deployment(&name)).await;
+            let stays = |found: &Deployment| found.stable == Some(version);
+            let outcome = match (served, deployment) {
+                (_, Ok(found)) if !found.as_ref().is_some_and(stays) => return,
+                _ if !self.gateway.is_loading(route) => return,
+                (Ok(server), Ok(found)) => {
+                    let rollout = found.and_then(|found| found.stable_rollout);
+                    let served = ServedVersion { version, rollout, server: Arc::new(server) };
+                    self.gateway.restore_stable(route, served);
+                    return;
+                }
+                (Err(error), _) => error,
+                (_, Err(error)) => error.to_string(),
+            };
+            tracing::error!(model = route, version, error = outcome, "cannot serve");
+            tokio::time::sleep(RETRY).await;
+        }
     }
 
     /// Works until dropped.
@@ -212,9 +217,9 @@ impl Delivery {
         }
         match loading.get(&rollout.id) {
             None => {
-                let this = self.clone();
+                let models = Arc::clone(&self.models);
                 let (route, version) = (rollout.model.clone(), rollout.version);
-                let handle = tokio::spawn(async move { this.start_server(&route, version).await });
+                let handle = tokio::spawn(async move { models.serve(&route, version).await });
                 loading.insert(rollout.id.clone(), handle);
             }
             Some(handle) if handle.is_finished() => {

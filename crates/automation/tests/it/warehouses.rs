@@ -89,7 +89,10 @@ async fn a_winner_is_found_by_what_a_database_knows() {
     fill(&path, insert, &rows[600..]);
     assert_eq!(look(&project).await, Outcome::Winner { arm: 1 });
     assert_eq!(test(&project).await.status, AbStatus::Ended);
+    let cohorts = project.running().ab.novelty("better").await.unwrap().remove(0).groups;
+    assert!(cohorts.iter().all(|group| group.effect.is_ok_and(|effect| effect.estimate > 0.5)), "{cohorts:?}");
     std::fs::remove_file(path).unwrap();
+    assert!(project.running().ab.novelty("better").await.is_err(), "groups are asked for anew");
     let id = test(&project).await.id;
     let decisions = project.read(move |tx| tx.ab_decisions(&id, 10)).await;
     assert!(decisions.len() >= 2);

@@ -1,11 +1,11 @@
 //! A/B tests: their life, assignments for programs elsewhere, events, decisions, and the planner.
 
-use super::{ApiError, Body, NativeState};
+use super::{ApiError, Body, NativeState, ab_insight};
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::{Extension, Json};
 use mainspring_automation::AutomationError;
-use mainspring_automation::ab::{AbTests, decided};
+use mainspring_automation::ab::{AbTests, decided, progress};
 use mainspring_domain::ab::{AbDecision, AbTest, MetricEvent};
 use mainspring_domain::{Actor, Timestamp};
 use mainspring_metadata_store::StoreError;
@@ -123,6 +123,14 @@ pub(super) async fn one_test(
                 .iter()
                 .flat_map(|spec| &spec.arms)
                 .map(|arm| json!({ "name": arm.name, "version": arm.version, "weight": arm.weight }))
+                .collect();
+            let of_phase = decision.as_ref().filter(|decision| decision.phase == found.phase);
+            answer["progress"] = of_phase
+                .zip(spec.as_ref())
+                .map(|(decision, spec)| progress(decision, spec))
+                .unwrap_or_default()
+                .iter()
+                .map(ab_insight::progress)
                 .collect();
             answer["decision"] = decision.as_ref().map_or(Value::Null, decision_shown);
             answer["look_failed"] = tests.look_failed(&found).map_or(

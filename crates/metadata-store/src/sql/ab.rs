@@ -8,6 +8,8 @@ use mainspring_domain::Timestamp;
 use mainspring_domain::ab::{
     AbDecision, AbExposure, AbMirrored, AbPhase, AbRequest, AbServed, AbTest, MetricEvent,
 };
+use serde_json::{Map, Value as JsonValue};
+use std::collections::BTreeSet;
 
 const EXPOSURE: &str =
     "SELECT unit, arm, first, times, crossed FROM ab_exposures WHERE test = ?1 AND phase = ?2";
@@ -20,6 +22,11 @@ fn exposure(row: &crate::driver::Row<'_>) -> Result<AbExposure> {
         times: to_u64(row.get(3)?),
         crossed: row.get(4)?,
     })
+}
+
+/// The features of a request, which are kept as they were written.
+fn features(text: &str) -> Map<String, JsonValue> {
+    serde_json::from_str(text).unwrap_or_default()
 }
 
 impl AbRead for SqlTx<'_> {
@@ -113,6 +120,27 @@ impl AbRead for SqlTx<'_> {
             again == request && pair.unit == kept.unit && pair.version == kept.version
         });
         Ok(found.into_iter().map(|(_, pair)| pair).collect())
+    }
+
+    fn ab_attribute(&self, test: &str, phase: u32, name: &str) -> Result<Vec<(String, Option<JsonValue>)>> {
+        let mut found = self.rows(
+            "SELECT r.unit, p.features FROM ab_requests r JOIN predictions p ON p.id = r.request
+             WHERE r.test = ?1 AND r.phase = ?2 ORDER BY r.unit, p.time, r.request",
+            params![test, phase],
+            |row| Ok((row.get::<String>(0)?, features(row.text(1)?).remove(name))),
+        )?;
+        found.dedup_by(|(unit, _), (kept, _)| unit == kept);
+        Ok(found)
+    }
+
+    fn ab_attribute_names(&self, test: &str, phase: u32, limit: u32) -> Result<BTreeSet<String>> {
+        let found = self.rows(
+            "SELECT p.features FROM ab_requests r JOIN predictions p ON p.id = r.request
+             WHERE r.test = ?1 AND r.phase = ?2 ORDER BY p.time DESC, r.request DESC LIMIT ?3",
+            params![test, phase, limit],
+            |row| Ok(features(row.text(0)?)),
+        )?;
+        Ok(found.into_iter().flat_map(|features| features.into_iter().map(|(name, _)| name)).collect())
     }
 
     fn metric_events(&self, name: &str, from: Timestamp, until: Timestamp) -> Result<Vec<MetricEvent>> {

@@ -8,6 +8,7 @@ use mainspring_expressions::yaml::{self, Fault, Mapping, Node, SourceError, Valu
 use mainspring_stats::assignment::{Hashing, Holdout, Namespace, Split};
 use mainspring_stats::decide::{Direction, Goal, Guardrail, Method, Plan, Scale};
 use mainspring_stats::sequential::spending::Spending;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -89,6 +90,9 @@ pub struct AbSpec {
     pub metrics: Vec<Metric>,
     /// The rule that ends it.
     pub plan: Plan,
+    /// The smallest effect that matters, of goals by metric: in the metric's unit, on the log ratio as a
+    /// share. For people, who see how likely it would be found by now; no rule goes by it.
+    pub effects: BTreeMap<String, f64>,
     /// How often it is looked at.
     pub look_every: Duration,
     /// How many looks there are until the planned units, for a plan that counts them.
@@ -269,6 +273,7 @@ fn read(node: &Node) -> Result<AbSpec, Fault> {
         holdout: assignment.holdout,
         targeting: assignment.targeting,
         metrics,
+        effects: effects(map, &plan)?,
         plan,
         look_every: match map.get("plan") {
             Some(node) => duration(node.map("plan")?, "look_every")?.unwrap_or(LOOK_EVERY),
@@ -544,7 +549,7 @@ fn plan(map: &Mapping, arms: &[Arm], named: &Named<'_>) -> Result<Plan, Fault> {
     let mut goals = Vec::new();
     for item in map.require("goals", "the test")?.list("goals")? {
         let map = item.map("a goal")?;
-        map.deny_unknown("key of a goal", &["metric", "better", "scale"])?;
+        map.deny_unknown("key of a goal", &["metric", "better", "scale", "effect"])?;
         let (metric, direction, scale) = compared(map, "the goal", named)?;
         goals.push(Goal { metric, direction, scale });
     }
@@ -596,6 +601,29 @@ fn plan(map: &Mapping, arms: &[Arm], named: &Named<'_>) -> Result<Plan, Fault> {
         });
     }
     Ok(plan)
+}
+
+/// The smallest effects that matter, of the goals that name one.
+fn effects(map: &Mapping, plan: &Plan) -> Result<BTreeMap<String, f64>, Fault> {
+    let mut effects = BTreeMap::new();
+    for (item, goal) in map.require("goals", "the test")?.list("goals")?.iter().zip(&plan.goals) {
+        let Some(node) = item.map("a goal")?.get("effect") else { continue };
+        let effect = node.number("effect")?;
+        // Nothing gets lower by more than all of it.
+        let most = match (goal.scale, goal.direction) {
+            (Scale::LogRatio, Direction::Lower) => 1.0,
+            _ => f64::INFINITY,
+        };
+        if !(effect > 0.0 && effect < most) {
+            return Err(Fault::new(
+                node.at,
+                "`effect` is how much better at least matters, above zero",
+                "write `effect: 0.01`; on the scale `log_ratio` that is one percent",
+            ));
+        }
+        effects.insert(goal.metric.clone(), effect);
+    }
+    Ok(effects)
 }
 
 fn compared(map: &Mapping, what: &str, named: &Named<'_>) -> Result<(String, Direction, Scale), Fault> {

@@ -25,13 +25,14 @@ mod compare;
 mod decision;
 mod evidence;
 mod plan;
+mod reached;
 mod rule;
 mod snapshot;
 
 pub use allocate::{Allocation, allocate};
 pub use decision::{Because, Comparison, Decision, Look, Outcome, Role, VERSION, Verdict, Waiting, Warning};
-
 pub use plan::{Direction, Goal, Guardrail, MAX_METRICS, Method, Plan, PlanError, Scale};
+pub use reached::{Reached, effect, reached, scale};
 pub use snapshot::{Arm, Evidence, Known, Signs, Snapshot};
 
 use libm::log;

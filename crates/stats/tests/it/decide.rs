@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use mainspring_stats::decide::{
     Allocation, Arm, Because, Decision, Direction, Evidence, Goal, Guardrail, Known, Method, Outcome, Plan,
     PlanError, Scale, Signs, Snapshot, Verdict, Waiting, Warning, allocate, count_look, decide, looks,
+    reached,
 };
 use mainspring_stats::error::Undecided;
 use mainspring_stats::estimate::Sample;
@@ -354,6 +355,47 @@ fn a_bandit_moves_weights_to_the_better_arm() {
 }
 
 #[test]
+fn what_can_be_detected_is_detected_with_the_power_of_the_planner() {
+    let plan = plan();
+    let known = snapshot(8_000, [0.5, 0.51], [100.0, 100.0]);
+    let decision = decide(&plan, &known).unwrap();
+    let [accuracy, latency] = [&decision.comparisons[0], &decision.comparisons[1]];
+    let found = reached(&plan, &known, accuracy, None).unwrap();
+    assert_eq!(found.power, None, "nobody has said what matters");
+    let detectable = found.detectable.unwrap();
+    let power = |smallest: f64| reached(&plan, &known, accuracy, Some(smallest)).unwrap().power.unwrap();
+    assert!((power(detectable) - 0.8).abs() < 1e-12);
+    assert!((power(-detectable) - 0.8).abs() < 1e-12, "its sign does not matter");
+    assert!(power(0.5 * detectable) < 0.4 && power(2.0 * detectable) > 0.99);
+    // The gain is 0.01 with a standard error of 0.0079.
+    assert!((found.chance_to_win - 0.897).abs() < 0.002, "{found:?}");
+    let [keep, take] = found.risk;
+    assert!((keep - take - 0.01).abs() < 1e-12 && take > 0.0, "{found:?}");
+    // On a log ratio a share is asked for, and lower is better.
+    let ten_percent = reached(&plan, &known, latency, Some(0.1)).unwrap();
+    assert!(ten_percent.power.unwrap() > 0.99, "{ten_percent:?}");
+}
+
+#[test]
+fn pairs_are_seen_as_a_difference_of_right_answers() {
+    let mut test = SignTest::default();
+    test.add(150, 250);
+    let known = Known::all(8_000);
+    let metrics = [("accuracy".to_owned(), Evidence::Signs(vec![Signs { test, known }]))].into();
+    let units = vec![8_000, 8_000];
+    let snapshot =
+        Snapshot { seconds: WEEK, units, seen_in_several: 0, looks: vec![], counts: false, metrics };
+    let plan = Plan::new(goal("accuracy"), 8_000);
+    let decision = decide(&plan, &snapshot).unwrap();
+    let found = reached(&plan, &snapshot, &decision.comparisons[0], Some(0.0125)).unwrap();
+    assert!((found.effect.estimate - 0.0125).abs() < 1e-15);
+    let error = ((0.05 - 0.0125 * 0.0125) / 8_000.0_f64).sqrt();
+    assert!((found.effect.standard_error - error).abs() < 1e-15);
+    assert!(found.power.unwrap() > 0.5, "it has just won: {found:?}");
+    assert!(found.chance_to_win > 0.999_99);
+}
+
+#[test]
 fn plans_that_cannot_be_followed_are_refused() {
     let refused = |change: fn(&mut Plan)| {
         let mut plan = plan();
@@ -405,5 +447,11 @@ proptest! {
         let undecided = decision.comparisons.iter().any(|c| matches!(c.verdict, Verdict::Undecided(_)));
         let won = matches!(decision.outcome, Outcome::Winner { .. });
         prop_assert!(!undecided || !won);
+        for comparison in &decision.comparisons {
+            if let Ok(reached) = reached(&plan, &snapshot, comparison, Some(0.1)) {
+                prop_assert!((0.0..=1.0).contains(&reached.chance_to_win));
+                prop_assert!(reached.power.is_none_or(|power| (0.0..=1.0).contains(&power)));
+            }
+        }
     }
 }
