@@ -90,7 +90,10 @@ async fn a_winner_is_found_by_what_a_database_knows() {
     assert_eq!(look(&project).await, Outcome::Winner { arm: 1 });
     assert_eq!(test(&project).await.status, AbStatus::Ended);
     let cohorts = project.running().ab.novelty("better").await.unwrap().remove(0).groups;
-    assert!(cohorts.iter().all(|group| group.effect.is_ok_and(|effect| effect.estimate > 0.5)), "{cohorts:?}");
+    assert!(
+        cohorts.iter().all(|group| group.effect.is_ok_and(|effect| effect.estimate > 0.5)),
+        "{cohorts:?}"
+    );
     std::fs::remove_file(path).unwrap();
     assert!(project.running().ab.novelty("better").await.is_err(), "groups are asked for anew");
     let id = test(&project).await.id;
