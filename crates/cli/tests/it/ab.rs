@@ -136,7 +136,7 @@ fn a_database_that_does_not_answer_is_told_and_its_address_is_not() {
     let server = Server::start(&project);
     let run = |arguments: &[&str]| project.run_with(arguments, &[("MAINSPRING_URL", &server.url)]);
     let asked = PRICE.replace("{event: booked}", "{sql: 'SELECT unit, time FROM booked', source: dwh}");
-    project.write("other.yaml", &asked.replace("source: dwh", "source: dhw"));
+    project.write("other.yaml", &asked.replace("source: dwh", "source: dwhs"));
     let other = run(&["ab", "create", "other.yaml"]);
     assert!(other.code != 0 && other.err.contains("did you mean `dwh`?"), "{}", other.err);
     project.write("price.yaml", &asked);
@@ -159,8 +159,10 @@ fn a_database_that_does_not_answer_is_told_and_its_address_is_not() {
     assert!(shown.contains(message) && shown.contains("nothing was looked at yet"), "{shown}");
     let test: Value = serde_json::from_str(&run(&["ab", "status", "price", "--json"]).out).unwrap();
     assert!(test["look_failed"]["message"].as_str().unwrap().contains(message), "{test}");
-    let trail = run(&["audit", "list", "--json"]);
-    for said in [&decided.err, &shown, &answer.to_string(), &test.to_string(), &trail.out, &trail.err] {
+    let events = ureq::get(format!("{}/api/v1/events?limit=100", server.url)).call().unwrap();
+    let events = events.into_body().read_to_string().unwrap();
+    assert!(events.contains("ab_test.created"), "{events}");
+    for said in [&decided.err, &shown, &answer.to_string(), &test.to_string(), &events] {
         assert!(!said.contains("hush") && !said.contains("127.0.0.1:1/"), "{said}");
     }
 }
