@@ -24,6 +24,26 @@ struct Look {
     newest: u32,
 }
 
+/// What is looked at, as it is before databases are asked for it.
+struct Asked {
+    phase: AbPhase,
+    spec: AbSpec,
+    /// The number of the newest decision, of whatever phase.
+    newest: u32,
+}
+
+impl Asked {
+    fn read(tx: &dyn ReadTx, test: &str) -> Result<Self, AutomationError> {
+        let test = running(tx, test)?;
+        let (phase, spec) = current(tx, &test)?;
+        Ok(Self { phase, spec, newest: newest(tx, &test)?.map_or(0, |newest| newest.number) })
+    }
+}
+
+fn newest(tx: &dyn ReadTx, test: &AbTest) -> Result<Option<AbDecision>, StoreError> {
+    Ok(tx.ab_decisions(&test.id, 1)?.pop())
+}
+
 impl AbTests {
     /// Looks at a running test now. Gives the decision, or the one before it when nothing has changed
     /// since. Why a look fails is kept until one succeeds.
@@ -47,9 +67,9 @@ impl AbTests {
         // have read less than is there by now.
         for _ in 0..MAX_TRIES {
             let (id, now) = (test.id.clone(), self.clock.now());
-            let (phase, spec) = self.store.read(move |tx| current(tx, &running(tx, &id)?)).await?;
-            let answers = self.ask(&test.name, &phase, &spec, now).await?;
-            let look = self.store.read(move |tx| gather(tx, &phase, answers, now)).await?;
+            let asked = self.store.read(move |tx| Asked::read(tx, &id)).await?;
+            let answers = self.ask(&test.name, &asked.phase, &asked.spec, now).await?;
+            let look = self.store.read(move |tx| gather(tx, &asked, answers, now)).await?;
             let Some(look) = look else { continue };
             if let Some(same) = look.same {
                 return Ok(same);
@@ -76,7 +96,7 @@ impl AbTests {
                 let message = "was changed while it was looked at";
                 return Err(super::state(&test, message, "`mainspring ab status` shows what holds"));
             }
-            if tx.ab_decisions(&test.id, 1)?.pop().map_or(0, |newest| newest.number) != look.newest {
+            if newest(tx, &test)?.map_or(0, |newest| newest.number) != look.newest {
                 return Ok(None);
             }
             // What becomes of a winner may have been revised meanwhile; all else begins a new phase.
@@ -156,25 +176,22 @@ pub(super) fn collected_from(phase: &AbPhase, spec: &AbSpec) -> Timestamp {
     phase.started - Collected::lookback(spec)
 }
 
-/// What is known at `now`, with the answers to the queries of `asked`. `None` when the test was described
-/// anew since they were asked, or somebody has looked later.
+/// What is known and decided at `now`, with the answers to the queries of `asked`. `None` when the test was
+/// described anew or looked at by somebody else since they were asked.
 fn gather(
     tx: &dyn ReadTx,
-    asked: &AbPhase,
+    asked: &Asked,
     answers: Answers,
     now: Timestamp,
 ) -> Result<Option<Look>, AutomationError> {
-    let test = running(tx, &asked.test)?;
+    let test = running(tx, &asked.phase.test)?;
     let (phase, spec) = current(tx, &test)?;
-    if phase != *asked {
-        return Ok(None);
-    }
-    let before = tx.ab_decisions(&test.id, 1)?.pop();
+    let before = newest(tx, &test)?;
     let newest = before.as_ref().map_or(0, |before| before.number);
-    let before = before.filter(|before| before.phase == phase.number);
-    if before.as_ref().is_some_and(|before| before.time > now) {
+    if phase != asked.phase || newest != asked.newest {
         return Ok(None);
     }
+    let before = before.filter(|before| before.phase == phase.number);
     let known = before.as_ref().map(|before| {
         // To go on without it would spend error anew.
         super::decided(before).ok_or_else(|| {

@@ -5,7 +5,7 @@ use super::look::collected_from;
 use crate::{AutomationError, Config};
 use mainspring_domain::Timestamp;
 use mainspring_domain::ab::AbPhase;
-use mainspring_metadata_store::{Cell, Kind, Select, SelectError, Wanted};
+use mainspring_metadata_store::{Cell, ColumnKind, Select, SelectError, WantedColumn};
 use mainspring_rollouts::ab::{AbSpec, Answers, Collected, QueryRow, WantedQuery};
 use std::path::Path;
 use std::sync::Arc;
@@ -23,10 +23,10 @@ const MAX_UNIT: usize = 250;
 /// The latest time in seconds since 1970 (in the year 5138): what is above was meant in milliseconds.
 const MAX_SECONDS: f64 = 1e11;
 
-const COLUMNS: [Wanted<'static>; 3] = [
-    Wanted { name: "unit", kind: Kind::Text, required: true },
-    Wanted { name: "time", kind: Kind::Time, required: true },
-    Wanted { name: "value", kind: Kind::Number, required: false },
+const COLUMNS: [WantedColumn<'static>; 3] = [
+    WantedColumn { name: "unit", kind: ColumnKind::Text, required: true },
+    WantedColumn { name: "time", kind: ColumnKind::Time, required: true },
+    WantedColumn { name: "value", kind: ColumnKind::Number, required: false },
 ];
 
 /// The time that counts, both ends included.
@@ -69,7 +69,7 @@ impl AbTests {
         let ask = move || {
             let _turn = turn;
             // Who asked may be gone.
-            let _ = answer.send(ask_all(&config, &project, wanted, span));
+            let _ = answer.send(ask_all(&config, &project, &wanted, span));
         };
         std::thread::Builder::new().name("warehouse".to_owned()).spawn(ask).map_err(|_| gone())?;
         answered.await.map_err(|_| gone())?.map_err(|failure| AutomationError::AbQuery {
@@ -86,7 +86,7 @@ impl AbTests {
 fn ask_all(
     config: &Config,
     project: &Path,
-    wanted: Vec<WantedQuery>,
+    wanted: &[WantedQuery],
     span: Span,
 ) -> Result<Answers, Box<Failure>> {
     let mut answers = Answers::default();

@@ -11,5 +11,5 @@ mod value;
 pub(crate) use connection::{Connection, Dialect, Failure};
 pub use postgres::{AddressError, PostgresAddress};
 pub(crate) use row::{Column, Row};
-pub use select::{Kind, Select, SelectError, Wanted};
+pub use select::{ColumnKind, Select, SelectError, WantedColumn};
 pub(crate) use value::{Params, ToValue, Value, params};

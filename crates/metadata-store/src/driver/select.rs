@@ -11,7 +11,7 @@ pub struct Select<'a> {
     /// Parameters by name, without the colon. It need not use them all.
     pub parameters: &'a [(&'a str, f64)],
     /// The columns that are read, in this order.
-    pub columns: &'a [Wanted<'a>],
+    pub columns: &'a [WantedColumn<'a>],
     /// The largest number of rows that it may give.
     pub max_rows: usize,
     /// How long it may take.
@@ -20,11 +20,11 @@ pub struct Select<'a> {
 
 /// A column that is read.
 #[derive(Clone, Copy, Debug)]
-pub struct Wanted<'a> {
+pub struct WantedColumn<'a> {
     /// Its name; capitals do not matter.
     pub name: &'a str,
     /// What it holds.
-    pub kind: Kind,
+    pub kind: ColumnKind,
     /// Whether the query must have it.
     pub required: bool,
 }
@@ -32,7 +32,7 @@ pub struct Wanted<'a> {
 /// What a column holds. Types that only one engine has are given in this form: decimal numbers as
 /// floating-point ones or texts, dates and times as seconds since 1970 in UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ColumnKind {
     /// Names.
     Text,
     /// Numbers.
@@ -91,7 +91,7 @@ impl Select<'_> {
 
     /// The place of each wanted column among those of the query.
     pub(super) fn places(&self, names: &[&str]) -> Result<Vec<Option<usize>>, SelectError> {
-        let place = |wanted: &Wanted<'_>| {
+        let place = |wanted: &WantedColumn<'_>| {
             let place = names.iter().position(|name| name.eq_ignore_ascii_case(wanted.name));
             if place.is_some() || !wanted.required {
                 return Ok(place);

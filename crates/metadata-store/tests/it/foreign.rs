@@ -1,17 +1,17 @@
 //! Queries that somebody else wrote.
 
 use mainspring_metadata_store::{
-    Cell, ForeignDatabase, Kind, PostgresAddress, Select, SelectError, StoreError, Wanted,
+    Cell, ColumnKind, ForeignDatabase, PostgresAddress, Select, SelectError, StoreError, WantedColumn,
 };
 use mainspring_test_support::PostgresSchema;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-const COLUMNS: [Wanted<'static>; 3] = [
-    Wanted { name: "unit", kind: Kind::Text, required: true },
-    Wanted { name: "time", kind: Kind::Time, required: true },
-    Wanted { name: "value", kind: Kind::Number, required: false },
+const COLUMNS: [WantedColumn<'static>; 3] = [
+    WantedColumn { name: "unit", kind: ColumnKind::Text, required: true },
+    WantedColumn { name: "time", kind: ColumnKind::Time, required: true },
+    WantedColumn { name: "value", kind: ColumnKind::Number, required: false },
 ];
 
 fn asked(sql: &str) -> Select<'_> {
@@ -50,16 +50,12 @@ fn postgres() -> Option<ForeignDatabase> {
     Some(ForeignDatabase::open_postgres(&PostgresAddress::parse(&uri).unwrap()).unwrap())
 }
 
-fn text(text: &str) -> Option<Cell> {
-    Some(Cell::from(text))
-}
-
 #[test]
 fn rows_come_by_the_names_of_columns() {
     let (_folder, path) = sqlite();
     let (b, c) = (
-        vec![text("b"), Some(Cell::Real(150.0)), Some(Cell::Real(2.5))],
-        vec![text("c"), Some(Cell::Real(200.5)), Some(Cell::Real(4.0))],
+        vec![Some(Cell::from("b")), Some(Cell::Real(150.0)), Some(Cell::Real(2.5))],
+        vec![Some(Cell::from("c")), Some(Cell::Real(200.5)), Some(Cell::Real(4.0))],
     );
     let answer =
         ask(&path, "SELECT value, unit, time FROM paid WHERE time >= :from ORDER BY unit;\n").unwrap();
@@ -158,7 +154,7 @@ fn postgres_gives_its_types_in_common_ones() {
     let day = Some(Cell::Real(1_769_904_000.0));
     assert_eq!(
         ask("'u1' AS unit, timestamptz '2026-02-01 01:00:00.25+01' AS \"TIME\", 12.5 AS value"),
-        [text("u1"), Some(Cell::Real(1_769_904_000.25)), Some(Cell::Real(12.5))]
+        [Some(Cell::from("u1")), Some(Cell::Real(1_769_904_000.25)), Some(Cell::Real(12.5))]
     );
     assert_eq!(
         ask("7::int2 AS unit, timestamp '2026-02-01' AS time, true AS value"),
@@ -166,19 +162,19 @@ fn postgres_gives_its_types_in_common_ones() {
     );
     assert_eq!(
         ask("12345678901234567890 AS unit, date '2026-02-01' AS time"),
-        [text("12345678901234567890"), day.clone(), None]
+        [Some(Cell::from("12345678901234567890")), day.clone(), None]
     );
     assert_eq!(
         ask("'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'::uuid AS unit, 1769904000 AS time, 'x' AS value"),
-        [text("a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"), day, text("x")]
+        [Some(Cell::from("a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11")), day, Some(Cell::from("x"))]
     );
     assert_eq!(
         ask("0.5::float8 AS unit, '2026-02-01' AS time, NULL::int AS value"),
-        [Some(Cell::Real(0.5)), text("2026-02-01"), Some(Cell::Null)]
+        [Some(Cell::Real(0.5)), Some(Cell::from("2026-02-01")), Some(Cell::Null)]
     );
     assert_eq!(
         ask("repeat('x', 1000) AS unit, :until - :from AS time, 1::money AS value"),
-        [text(&"x".repeat(300)), Some(Cell::Real(99.5)), text("$1.00")]
+        [Some(Cell::from("x".repeat(300).as_str())), Some(Cell::Real(99.5)), Some(Cell::from("$1.00"))]
     );
     let twice = rows(&mut db, &asked("SELECT 1 AS unit, 2 AS unit, 3 AS time"));
     assert!(matches!(&twice, Err(SelectError::Refused(why)) if why.contains("ambiguous")), "{twice:?}");

@@ -3,7 +3,7 @@
 use super::connection::PostgresConnection;
 use super::named::numbered;
 use crate::driver::row::Row;
-use crate::driver::select::{Kind, Rows, Select, SelectError};
+use crate::driver::select::{ColumnKind, Rows, Select, SelectError};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use std::pin::pin;
 use std::time::{Duration, Instant};
@@ -56,18 +56,18 @@ impl PostgresConnection {
 }
 
 /// A column in a type that is read here.
-fn read_as(name: &str, kind: &Type, wanted: Kind) -> String {
+fn read_as(name: &str, kind: &Type, wanted: ColumnKind) -> String {
     let column = format!("\"{}\"", name.replace('"', "\"\""));
     let is_whole = matches!(*kind, Type::INT2 | Type::INT4 | Type::INT8);
     let is_number = is_whole || matches!(*kind, Type::FLOAT4 | Type::FLOAT8 | Type::NUMERIC);
     let is_time = matches!(*kind, Type::TIMESTAMPTZ | Type::TIMESTAMP | Type::DATE);
     match wanted {
-        Kind::Text if is_whole => format!("{column}::int8"),
+        ColumnKind::Text if is_whole => format!("{column}::int8"),
         // A number with a fraction is no name, and its reader says so.
-        Kind::Text if matches!(*kind, Type::FLOAT4 | Type::FLOAT8) => format!("{column}::float8"),
-        Kind::Number | Kind::Time if is_number => format!("{column}::float8"),
-        Kind::Number if *kind == Type::BOOL => column,
-        Kind::Time if is_time => format!("extract(epoch FROM {column})::float8"),
+        ColumnKind::Text if matches!(*kind, Type::FLOAT4 | Type::FLOAT8) => format!("{column}::float8"),
+        ColumnKind::Number | ColumnKind::Time if is_number => format!("{column}::float8"),
+        ColumnKind::Number if *kind == Type::BOOL => column,
+        ColumnKind::Time if is_time => format!("extract(epoch FROM {column})::float8"),
         _ => format!("left({column}::text, {MAX_TEXT})"),
     }
 }
