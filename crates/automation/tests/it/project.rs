@@ -257,11 +257,16 @@ impl Project {
         events.into_iter().rev().filter(|event| event.action == action).collect()
     }
 
-    /// Registers a version whose worker behaves as told.
-    pub(crate) async fn register(&self, number: u32, behaviour: Value) {
+    /// How the workers of a version behave that are started from now on.
+    pub(crate) fn behave(&self, number: u32, behaviour: &Value) {
         let folder = self.path(&format!("artifacts/m/{number}"));
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join("behaviour.json"), behaviour.to_string()).unwrap();
+    }
+
+    /// Registers a version whose worker behaves as told.
+    pub(crate) async fn register(&self, number: u32, behaviour: Value) {
+        self.behave(number, &behaviour);
         let now = self.clock.now();
         self.write(Actor::user("ada"), move |tx| {
             if tx.registered_model(MODEL)?.is_none() {

@@ -219,6 +219,7 @@ fn prometheus(values: Vec<&'static str>) -> (String, Arc<AtomicUsize>) {
             let length = stream.read(&mut request).unwrap_or(0);
             let text = String::from_utf8_lossy(&request[..length]).to_string();
             assert!(text.starts_with("GET /api/v1/query?query=errors%7Bversion%3D%222%22%7D "), "{text}");
+            assert!(text.to_lowercase().contains("x-version: 2\r"), "{text}");
             let place = count.fetch_add(1, Ordering::SeqCst).min(values.len() - 1);
             let body = format!(
                 "{{\"status\":\"success\",\"data\":{{\"resultType\":\"vector\",\"result\":[{{\"metric\":{{}},\"value\":[1,\"{}\"]}}]}}}}",
@@ -239,7 +240,7 @@ fn by_prometheus(address: &str) -> String {
         "canary: {{steps: [{{setWeight: 20}}, {{analysis: {{templates: [{{templateName: p}}], args: [{{name: v, valueFrom: \
          {{podTemplateHashValue: Latest}}}}]}}}}, {{pause: {{}}}}]}}\n---\nkind: AnalysisTemplate\nmetadata: {{name: p}}\nspec:\n  args: [{{name: v}}]\n  metrics:\n\
          \x20   - name: errors\n      count: 2\n      interval: 5s\n      successCondition: result[0] <= 0.1\n      \
-         provider: {{prometheus: {{address: '{address}', query: 'errors{{version=\"{{{{args.v}}}}\"}}'}}}}\n"
+         provider: {{prometheus: {{address: '{address}', query: 'errors{{version=\"{{{{args.v}}}}\"}}', headers: [{{key: X-Version, value: '{{{{args.v}}}}'}}]}}}}\n"
     )
 }
 
