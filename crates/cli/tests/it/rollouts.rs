@@ -134,14 +134,22 @@ fn a_rollout_is_watched_promoted_aborted_retried_and_undone() {
     let status = world.run(&["rollouts", "status", "flights"]);
     assert_eq!((status.code, status.out.as_str()), (1, "Degraded - aborted by user:anonymous\n"));
     assert_eq!(world.run(&["rollouts", "promote"]).code, 1, "nothing is under way");
+    assert_eq!((&world.newest()["can_retry"], &world.newest()["can_undo"]), (&json!(true), &json!(false)));
     assert_eq!(world.run(&["rollouts", "retry", "flights"]).code, 0);
     world.until_phase("Paused");
+    assert_eq!(world.post(&format!("/api/v1/rollouts/{id}/retry"), &json!({})).unwrap_err().0, 409);
     assert_eq!(world.run(&["rollouts", "pause"]).code, 0);
     assert_eq!(world.newest()["state"]["message"], "manually paused");
     assert_eq!(world.run(&["rollouts", "promote", &id]).code, 0);
     let watched = world.run(&["rollouts", "status", "--watch", &id]);
     assert_eq!((watched.code, watched.out.lines().last()), (0, Some("Healthy - the new version is stable")));
     assert_eq!(world.ask("flights", "after"), Some(2));
+    let short = world.server.get("/api/v1/rollouts?short=true");
+    for (place, can_undo) in [true, false].into_iter().enumerate() {
+        let rollout = &short["rollouts"][place];
+        assert_eq!((&rollout["can_undo"], &rollout["can_retry"]), (&json!(can_undo), &json!(false)));
+        assert_eq!((&rollout["state"]["history"], &rollout["steps"]), (&json!([]), &json!([])));
+    }
     let undone = world.run(&["rollouts", "undo", "flights"]);
     assert!(undone.out.contains("puts flights/1 back in charge"), "{}", undone.out);
     assert_eq!(world.run(&["rollouts", "promote", "--full"]).code, 0);
@@ -171,6 +179,7 @@ fn bad_requests_are_answered_with_a_reason() {
     for (path, body, status, part) in [
         (format!("/api/v1/rollouts/{id}/explode"), json!({}), 404, "cannot be told to `explode`"),
         (format!("/api/v1/rollouts/{id}/promote"), json!({}), 409, "is under way"),
+        (format!("/api/v1/rollouts/{id}/retry"), json!({}), 409, "is under way"),
         ("/api/v1/rollouts/nobody/abort".to_owned(), json!({}), 409, "is under way"),
         ("/api/v1/deployments/flights".to_owned(), json!({ "version": 9 }), 404, "no version 9"),
         (

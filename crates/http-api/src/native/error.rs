@@ -143,6 +143,8 @@ impl From<AutomationError> for ApiError {
             | AutomationError::NotDeployed(_)
             | AutomationError::NoAbTest(_) => Self::not_found(error.to_string()),
             AutomationError::RolloutUnderWay(_) => Self::new(StatusCode::CONFLICT, error.to_string()),
+            AutomationError::StoredRollout(..) => Self::new(StatusCode::CONFLICT, error.to_string())
+                .hint("it can only be ended: `mainspring rollouts abort`, or the release of another version"),
             AutomationError::AbState { test, message, hint } => {
                 Self::new(StatusCode::CONFLICT, format!("the A/B test `{test}` {message}")).hint(hint)
             }
@@ -154,6 +156,48 @@ impl From<AutomationError> for ApiError {
                 Self::bad(error.to_string())
             }
             other => Self::new(StatusCode::INTERNAL_SERVER_ERROR, other.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ApiError, Body, MaybeBody};
+    use axum::body::Body as Bytes;
+    use axum::extract::{FromRequest as _, Request};
+    use mainspring_automation::AutomationError;
+    use serde_json::{Value, json};
+
+    async fn read(body: &'static str, content_type: Option<&str>) -> Result<Option<Value>, u16> {
+        let mut request = Request::builder();
+        if let Some(content_type) = content_type {
+            request = request.header("content-type", content_type);
+        }
+        let read = MaybeBody::from_request(request.body(Bytes::from(body)).unwrap(), &()).await;
+        read.map(|MaybeBody(body)| body).map_err(|error| error.status.as_u16())
+    }
+
+    #[tokio::test]
+    async fn a_body_may_be_left_out_but_is_not_passed_over() {
+        let json = Some("application/json");
+        assert_eq!(read("", None).await, Ok(None));
+        assert_eq!(read("", json).await, Ok(None));
+        assert_eq!(read("{\"a\": 1}", json).await, Ok(Some(json!({ "a": 1 }))));
+        assert_eq!(read("{\"a\": 1}", None).await, Err(400));
+        assert_eq!(read("{\"a\": 1}", Some("text/plain")).await, Err(400));
+        assert_eq!(read("{", json).await, Err(400));
+        let request = Request::builder().body(Bytes::empty()).unwrap();
+        assert!(Body::<Value>::from_request(request, &()).await.is_err(), "where it is needed it is missing");
+    }
+
+    #[test]
+    fn what_a_client_can_mend_is_no_error_of_the_server() {
+        for (error, status) in [
+            (AutomationError::NotDeployed("m".into()), 404),
+            (AutomationError::RolloutUnderWay("m".into()), 409),
+            (AutomationError::StoredRollout("r".into(), "gone".into()), 409),
+        ] {
+            assert_eq!(ApiError::from(error).status.as_u16(), status);
         }
     }
 }

@@ -570,3 +570,25 @@ fn promote_of_blue_green_in_the_middle_of_an_analysis_skips_nothing() {
     assert_eq!((driver.state.step, driver.state.weight), (0, 0));
     assert_eq!(driver.send(Event::PromoteFull), [Command::Complete]);
 }
+
+#[test]
+fn a_promotion_that_ends_nothing_changes_nothing() {
+    let text = "blueGreen: {activeService: a, prePromotionAnalysis: {templates: [{templateName: t}]}}\n---\n\
+                kind: AnalysisTemplate\nmetadata: {name: t}\nspec: {metrics: [{name: m, successCondition: result < 1, \
+                provider: {plugin: {mainspring: {metric: errorRate}}}}]}\n";
+    let mut driver = Driver::new(RolloutSpec::parse(text, Path::new("r")).unwrap());
+    assert_eq!(driver.send(Event::Ready), [measure(0)]);
+    let before = driver.state.clone();
+    assert!(driver.send(Event::Promote).is_empty());
+    assert_eq!(driver.state, before);
+}
+
+#[test]
+fn a_promotion_ends_the_pause_of_a_version_that_does_not_answer() {
+    let mut driver = Driver::ready("20 p 60 p");
+    driver.send(Event::Unready);
+    driver.send(Event::Promote);
+    assert_eq!((driver.state.step, driver.state.weight), (2, 0));
+    driver.send(Event::Ready);
+    assert_eq!((driver.state.step, driver.state.weight, driver.state.phase), (3, 60, Phase::Paused));
+}
