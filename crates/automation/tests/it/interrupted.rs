@@ -193,3 +193,15 @@ async fn a_rollout_that_cannot_be_read_can_be_ended() {
     let superseded = project.rollouts().await.into_iter().find(|rollout| rollout.id == "r3").unwrap();
     assert_eq!(superseded.state["completion"], "Superseded");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_revision_that_cannot_be_counted_is_refused() {
+    let project = Project::with_champion().await;
+    assert!(undo(&project, Some(2)).await.unwrap_err().contains("no revision 2"));
+    project
+        .write(Actor::user("ada"), |tx| {
+            (0..200).try_for_each(|number| tx.put_rollout(&old(&format!("x{number}"), 9, "Degraded", CANARY)))
+        })
+        .await;
+    assert!(undo(&project, Some(1)).await.unwrap_err().contains("more than 200 rollouts"));
+}

@@ -432,3 +432,16 @@ proptest::proptest! {
         let _ = RolloutSpec::parse(&good[..end], Path::new("rollout.yaml"));
     }
 }
+
+#[test]
+fn numbers_beyond_all_bounds_are_refused() {
+    let most = i64::MAX;
+    let limits = format!(
+        "{METRIC}\n      interval: 1s\n      count: 1\n      failureLimit: {most}\n      consecutiveSuccessLimit: {most}"
+    );
+    assert!(refused_metric(&limits).contains("must be >="));
+    let share = |name: &str| format!("{{name: {name}, specRef: canary, weight: {most}}}");
+    let templates: Vec<String> = ["a", "b", "c"].into_iter().map(share).collect();
+    let experiment = format!("experiment: {{duration: 1s, templates: [{}]}}", templates.join(", "));
+    assert!(refused_step(&experiment).contains("eight"), "{}", refused_step(&experiment));
+}
