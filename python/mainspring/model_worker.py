@@ -44,13 +44,16 @@ class Worker:
         while self._wait():
             batch = self._take_batch()
             for request, answer in zip(batch, self._answers(batch)):
-                self._send(request.get("id"), answer)
+                self._send(request, answer)
 
-    def _send(self, number: Any, answer: dict[str, Any]) -> None:
+    def _send(self, request: dict[str, Any], answer: dict[str, Any]) -> None:
+        number = request.get("id")
         try:
             self._stream.send({"id": number, **answer})
         except FrameError as error:
-            self._stream.send({"id": number, **_error(error, "model", f"the answer cannot be sent: {error}")})
+            # The table of a file is as large as the caller made it.
+            kind = "input" if "parquet" in request else "model"
+            self._stream.send({"id": number, **_error(error, kind, f"the answer cannot be sent: {error}")})
 
     def _wait(self) -> bool:
         """Fill the queue with what has arrived, waiting for the first; False at the end."""

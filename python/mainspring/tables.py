@@ -47,7 +47,7 @@ def model_input(columns: list[str] | None, rows: list[Any], schema: Any) -> Any:
     if columns is None:
         if schema is not None and schema.is_tensor_spec() and len(schema.inputs) == 1:
             return _array(rows, schema.inputs[0].type)
-        return np.asarray(rows)
+        return _array(rows)
     for number, row in enumerate(rows):
         if not isinstance(row, list) or len(row) != len(columns):
             raise InputError(f"row {number} must be a list of {len(columns)} values, one for each column")
@@ -125,11 +125,12 @@ def _type_name(spec: Any) -> str:
     return getattr(spec.type, "name", None) or str(spec.type)
 
 
-def _array(rows: list[Any], dtype: Any) -> Any:
+def _array(rows: list[Any], dtype: Any = None) -> Any:
     try:
         return np.asarray(rows, dtype=dtype)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"the data is not an array of {dtype}: {error}") from None
+    except (TypeError, ValueError, OverflowError) as error:
+        what = "an array" if dtype is None else f"an array of {dtype}"
+        raise InputError(f"the data is not {what}: {error}") from None
 
 
 def _column(name: str, kind: str, values: list[Any]) -> Any:
@@ -144,8 +145,8 @@ def _column(name: str, kind: str, values: list[Any]) -> Any:
             raise InputError(f"column {name!r} must hold {wanted}; row {number} has {value!r}") from None
     try:
         return pd.Series(converted, dtype=dtype)
-    except OverflowError:
-        raise InputError(f"column {name!r} must hold {wanted}; a value is too large") from None
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InputError(f"column {name!r} must hold {wanted}: {error}") from None
 
 
 def _whole(value: Any) -> int:
@@ -183,7 +184,9 @@ def _bytes(value: Any) -> bytes:
 
 
 def _time(value: Any) -> Any:
-    return pd.NaT if value is None else pd.Timestamp(value)
+    """A time without a zone; one that has a zone is told in UTC."""
+    time = pd.NaT if value is None else pd.Timestamp(value)
+    return time if time is pd.NaT or time.tz is None else time.tz_convert("UTC").tz_localize(None)
 
 
 _CASTS: dict[str, tuple[str, Callable[[Any], Any], str]] = {

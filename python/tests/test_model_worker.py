@@ -180,6 +180,43 @@ def test_a_repeated_fault_is_logged_in_full_once(model):
     assert client.log_text().count("RuntimeError: unlucky row") == 5
 
 
+def test_times_with_a_zone_are_told_in_utc():
+    from mlflow.types import ColSpec, Schema
+
+    from mainspring.tables import InputError, model_input
+
+    schema = Schema([ColSpec("datetime", "at")])
+    times = [["2026-01-01T12:00:00+02:00"], ["2026-01-01T10:00:00"], ["2026-01-01T10:00:00Z"], [None]]
+    table = model_input(["at"], times, schema)
+    assert list(table["at"][:3]) == [pd.Timestamp("2026-01-01T10:00:00")] * 3 and table["at"][3] is pd.NaT
+    with pytest.raises(InputError, match="column 'at' must hold ISO 8601 times or null"):
+        model_input(["at"], [["9999-12-31T23:00:00-05:00"]], schema)
+
+
+def test_rows_that_are_no_matrix_are_the_callers_fault():
+    from mainspring.tables import InputError, model_input
+
+    assert model_input(None, [[1, 2], [3, 4]], None).shape == (2, 2)
+    with pytest.raises(InputError, match="the data is not an array"):
+        model_input(None, [[1, 2], [3]], None)
+
+
+@pytest.mark.parametrize(("request_", "kind"), [({"id": 1, "parquet": ""}, "input"), ({"id": 1, "data": []}, "model")])
+def test_an_answer_that_is_too_large_is_the_fault_of_who_made_it_so(monkeypatch, request_, kind):
+    from types import SimpleNamespace
+
+    from mainspring import framing
+    from mainspring.model_worker import Worker
+
+    ours, theirs = socket.socketpair()
+    model = SimpleNamespace(metadata=SimpleNamespace(get_input_schema=lambda: None))
+    worker = Worker(FrameStream(theirs), model)
+    monkeypatch.setattr(framing, "LIMIT", 1000)
+    worker._send(request_, {"predictions": ["x" * 2000]})
+    answer = FrameStream(ours).receive()
+    assert answer["id"] == 1 and answer["error"]["kind"] == kind and "over the limit" in answer["error"]["message"]
+
+
 @pytest.mark.parametrize(
     ("spec", "message", "answer"),
     [

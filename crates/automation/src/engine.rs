@@ -156,7 +156,6 @@ impl Loop {
             store: store.clone(),
             gateway: Arc::clone(&gateway),
             models: Arc::clone(&models),
-            config: Arc::clone(&config),
             leads: leads.clone(),
         };
         let (passes, passed) = watch::channel(0);

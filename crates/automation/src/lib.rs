@@ -98,6 +98,14 @@ pub enum AutomationError {
     /// A model cannot be unloaded while a rollout needs it.
     #[error("a rollout of `{0}` is under way; promote or abort it first")]
     RolloutUnderWay(String),
+    /// Another version was put in charge while one was being loaded.
+    #[error("another version of model `{model}` was put in charge while version {version} was being loaded")]
+    Overtaken {
+        /// The registered model, or a stage of it.
+        model: String,
+        /// What was being loaded.
+        version: u32,
+    },
     /// A deployed version cannot be loaded.
     #[error("version {version} of model `{model}` cannot be loaded: {reason}")]
     Unloadable {

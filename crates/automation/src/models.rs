@@ -1,7 +1,9 @@
 //! Registered versions as files that a worker can load.
 
 use crate::config::Config;
+use crate::serving_rules::ServingRules;
 use mainspring_artifact_store::Artifacts;
+use mainspring_domain::delivery::served_model;
 use mainspring_domain::registry::ModelVersion;
 use mainspring_metadata_store::{Store, StoreError};
 use mainspring_serving::{ModelServer, ServerSettings};
@@ -22,18 +24,17 @@ pub(crate) struct ModelFiles {
 }
 
 impl ModelFiles {
-    /// Starts the workers of a version.
-    pub(crate) async fn serve(
-        &self,
-        model: &str,
-        version: u32,
-        workers: usize,
-    ) -> Result<ModelServer, String> {
+    /// Starts the workers of a version for a route: a model, or a stage of it. A stage has the settings of
+    /// its model.
+    pub(crate) async fn serve(&self, route: &str, version: u32) -> Result<ModelServer, String> {
+        let model = served_model(route);
         let found = self.version(model, version).await?;
         let place = self.artifacts.locate(&found.storage_location).map_err(|error| error.to_string())?;
         let folder = place.store.local_folder(&place.path).await.map_err(|error| error.to_string())?;
-        let rules = self.config.model.get(model).map(|rules| rules.serving.clone()).unwrap_or_default();
-        let settings = rules.apply(&self.settings, workers);
+        let settings = match self.config.model.get(model) {
+            Some(rules) => rules.serving.apply(&self.settings, rules.workers),
+            None => ServingRules::default().apply(&self.settings, 1),
+        };
         let name = format!("{model}/{version}");
         ModelServer::start(&name, folder, settings).await.map_err(|error| error.to_string())
     }

@@ -6,7 +6,7 @@ use crate::models::ModelFiles;
 use mainspring_artifact_store::Artifacts;
 use mainspring_domain::Actor;
 use mainspring_domain::events::Record;
-use mainspring_metadata_store::{Store, StoreError};
+use mainspring_metadata_store::{ReadTx, Store, WriteTx};
 use mainspring_serving::{Gateway, ServedVersion, ServerSettings};
 use serde_json::json;
 use std::sync::Arc;
@@ -17,7 +17,6 @@ pub struct Repository {
     pub(crate) store: Store,
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) models: Arc<ModelFiles>,
-    pub(crate) config: Arc<Config>,
     pub(crate) leads: watch::Receiver<bool>,
 }
 
@@ -31,65 +30,81 @@ impl Repository {
         config: Arc<Config>,
         settings: ServerSettings,
     ) -> Self {
-        let models =
-            Arc::new(ModelFiles { store: store.clone(), artifacts, config: Arc::clone(&config), settings });
+        let models = Arc::new(ModelFiles { store: store.clone(), artifacts, config, settings });
         let (_, leads) = watch::channel(true);
-        Self { store, gateway, models, config, leads }
+        Self { store, gateway, models, leads }
     }
 
-    /// Loads the version in charge; anew when it is loaded already. Requests go to the new workers as
-    /// soon as they are ready; the old ones answer what they have.
+    /// Loads the version in charge of a model, or of a stage of it; anew when it is loaded already. Requests
+    /// go to the new workers as soon as they are ready; the old ones answer what they have. A rollout that is
+    /// under way goes on beside it; one that began without a loaded version in charge waits for this.
     ///
     /// # Errors
-    /// When nothing is in charge, or it cannot be loaded: what was loaded stays then.
-    pub async fn load(&self, model: &str, actor: Actor) -> Result<(), AutomationError> {
-        let (version, rollout) = self.in_charge(model).await?;
-        let workers = self.config.model.get(model).map_or(1, |rules| rules.workers);
+    /// When nothing is in charge, or it cannot be loaded, or another version was put in charge meanwhile:
+    /// what was loaded stays then.
+    pub async fn load(&self, route: &str, actor: Actor) -> Result<(), AutomationError> {
+        self.check_leads()?;
+        let name = route.to_owned();
+        let (version, _) = self.store.read(move |tx| in_charge(tx, &name)).await?;
         let server = self
             .models
-            .serve(model, version, workers)
+            .serve(route, version)
             .await
-            .map_err(|reason| AutomationError::Unloadable { model: model.to_owned(), version, reason })?;
-        self.record("model.loaded", model, version, actor).await?;
-        let served = ServedVersion { version, rollout, server: Arc::new(server) };
-        self.gateway.restore_stable(model, served);
-        Ok(())
+            .map_err(|reason| AutomationError::Unloadable { model: route.to_owned(), version, reason })?;
+        let overtaken = || AutomationError::Overtaken { model: route.to_owned(), version };
+        let name = route.to_owned();
+        let rollout = self.store.write(actor, move |tx| {
+            // Loading takes its time.
+            let (now, rollout) = in_charge(tx, &name)?;
+            if now != version {
+                return Err(AutomationError::Overtaken { model: name, version });
+            }
+            record(tx, "model.loaded", &name, version)?;
+            Ok(rollout)
+        });
+        let served = ServedVersion { version, rollout: rollout.await?, server: Arc::new(server) };
+        if self.gateway.restore_stable(route, served) { Ok(()) } else { Err(overtaken()) }
     }
 
-    /// Ends the workers of a model until it is loaded again, or the server starts. It stays deployed.
+    /// Ends the workers of a model, or of a stage of it, until it is loaded again, or the server starts. It
+    /// stays deployed.
     ///
     /// # Errors
     /// When nothing is in charge, or a rollout is under way.
-    pub async fn unload(&self, model: &str, actor: Actor) -> Result<(), AutomationError> {
-        let (version, _) = self.in_charge(model).await?;
-        self.record("model.unloaded", model, version, actor).await?;
-        self.gateway.remove(model);
+    pub async fn unload(&self, route: &str, actor: Actor) -> Result<(), AutomationError> {
+        self.check_leads()?;
+        let name = route.to_owned();
+        let unloaded = self.store.write(actor, move |tx| {
+            let (version, _) = in_charge(tx, &name)?;
+            if tx.deployment(&name)?.is_some_and(|found| found.active_rollout.is_some()) {
+                return Err(AutomationError::RolloutUnderWay(name));
+            }
+            record(tx, "model.unloaded", &name, version)
+        });
+        unloaded.await?;
+        self.gateway.remove(route);
         Ok(())
     }
 
-    async fn in_charge(&self, model: &str) -> Result<(u32, Option<String>), AutomationError> {
-        if !*self.leads.borrow() {
-            return Err(AutomationError::NotLeading);
-        }
-        let name = model.to_owned();
-        let deployment = self.store.read(move |tx| tx.deployment(&name)).await.map_err(|e: StoreError| e)?;
-        let not_deployed = || AutomationError::NotDeployed(model.to_owned());
-        let deployment = deployment.ok_or_else(not_deployed)?;
-        if deployment.active_rollout.is_some() {
-            return Err(AutomationError::RolloutUnderWay(model.to_owned()));
-        }
-        Ok((deployment.stable.ok_or_else(not_deployed)?, deployment.stable_rollout))
+    fn check_leads(&self) -> Result<(), AutomationError> {
+        if *self.leads.borrow() { Ok(()) } else { Err(AutomationError::NotLeading) }
     }
+}
 
-    async fn record(
-        &self,
-        action: &'static str,
-        model: &str,
-        version: u32,
-        actor: Actor,
-    ) -> Result<(), AutomationError> {
-        let record = Record::new(action, format!("model:{model}")).with(json!({ "version": version }));
-        self.store.write(actor, move |tx| tx.record(record).map(|_| ())).await?;
-        Ok(())
-    }
+/// The version in charge of a route, and the rollout that brought it.
+fn in_charge(tx: &dyn ReadTx, route: &str) -> Result<(u32, Option<String>), AutomationError> {
+    let not_deployed = || AutomationError::NotDeployed(route.to_owned());
+    let deployment = tx.deployment(route)?.ok_or_else(not_deployed)?;
+    Ok((deployment.stable.ok_or_else(not_deployed)?, deployment.stable_rollout))
+}
+
+fn record(
+    tx: &mut dyn WriteTx,
+    action: &'static str,
+    route: &str,
+    version: u32,
+) -> Result<(), AutomationError> {
+    let record = Record::new(action, format!("model:{route}")).with(json!({ "version": version }));
+    tx.record(record)?;
+    Ok(())
 }

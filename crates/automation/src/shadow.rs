@@ -5,7 +5,7 @@ use crate::config::Config;
 use mainspring_domain::delivery::{Shadow, route_parts};
 use mainspring_domain::{Actor, Clock};
 use mainspring_metadata_store::{Store, StoreError};
-use mainspring_serving::{Gateway, Mirrored, score};
+use mainspring_serving::{Gateway, Mirrored, Rows, kept_error, score};
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Instant;
@@ -49,15 +49,16 @@ pub(crate) async fn run(store: Store, gateway: Arc<Gateway>, config: Arc<Config>
 async fn ask(copy: Mirrored, clock: &dyn Clock) -> Vec<Shadow> {
     let Mirrored { model, request_id, rows, params, live, shadow } = copy;
     let began = Instant::now();
-    let (rows, outcome) = match shadow.server.fit(rows.clone()) {
+    let (rows, outcome) = match shadow.server.fit(Rows::clone(&rows)) {
         Ok(fitted) => {
             let outcome = shadow.server.predict(&fitted, &params).await;
             (fitted, outcome)
         }
-        Err(error) => (rows, Err(error)),
+        Err(error) => (Arc::unwrap_or_clone(rows), Err(error)),
     };
     let latency_us = i64::try_from(began.elapsed().as_micros()).unwrap_or(i64::MAX);
     let time = clock.now();
+    let error = outcome.as_ref().err().map(kept_error);
     let one = |(index, row): (usize, &Vec<Value>)| {
         let (got, given) = (live.answers.get(index), outcome.as_ref().ok().and_then(|all| all.get(index)));
         Shadow {
@@ -71,7 +72,7 @@ async fn ask(copy: Mirrored, clock: &dyn Clock) -> Vec<Shadow> {
             live_score: got.and_then(score),
             score: given.and_then(score),
             agrees: got.zip(given).map(|(got, given)| agree(got, given)),
-            error: outcome.as_ref().err().map(ToString::to_string),
+            error: error.clone(),
             live_latency_us: live.latency_us,
             latency_us,
         }

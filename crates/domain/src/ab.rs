@@ -125,12 +125,16 @@ pub struct MetricEvent {
 pub struct AbServed {
     /// Who asked.
     pub unit: String,
+    /// The version that answered.
+    pub version: u32,
     /// When it was answered.
     pub time: Timestamp,
     /// Time in the model, in microseconds.
     pub latency_us: i64,
     /// Whether the model failed.
     pub failed: bool,
+    /// How often it had failed when the client tried again.
+    pub failures: u64,
     /// The score.
     pub score: Option<f64>,
     /// The label or reward that came later, and when.

@@ -4,9 +4,38 @@ use crate::signature::ColumnSpec;
 use crate::{Rows, ServeError};
 use serde_json::Value;
 use std::pin::Pin;
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// One prediction per row, or why there is none.
 pub(crate) type Answer = Result<Vec<Value>, ServeError>;
+
+/// Until when a request must be answered, waiting for its turn included.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deadline {
+    at: Instant,
+    limit: Duration,
+}
+
+impl Deadline {
+    pub(crate) fn after(limit: Duration) -> Self {
+        Self { at: Instant::now() + limit, limit }
+    }
+
+    /// The whole time that a request has.
+    pub(crate) const fn limit(&self) -> Duration {
+        self.limit
+    }
+
+    /// Waits for something until the deadline.
+    ///
+    /// # Errors
+    /// [`ServeError::Timeout`] when it does not come before.
+    pub(crate) async fn wait<T>(&self, future: impl Future<Output = T>) -> Result<T, ServeError> {
+        let late = ServeError::Timeout(self.limit.as_secs());
+        tokio::time::timeout_at(self.at, future).await.map_err(|_| late)
+    }
+}
 
 /// What is known of a loaded model.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -36,12 +65,14 @@ pub(crate) trait Engine: Send + Sync {
         &'a self,
         rows: &'a Rows,
         params: &'a Value,
+        deadline: Deadline,
     ) -> Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
 
     /// The rows of a Parquet file.
     fn read_parquet<'a>(
         &'a self,
         file: &'a [u8],
+        deadline: Deadline,
     ) -> Pin<Box<dyn Future<Output = Result<Rows, ServeError>> + Send + 'a>>;
 }
 

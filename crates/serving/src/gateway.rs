@@ -1,5 +1,6 @@
 //! The routes of all models.
 
+use crate::limits;
 use crate::mirror::{Live, Mirrored, Mirrors};
 use crate::routing::{Caller, Rules};
 use crate::server::ModelServer;
@@ -8,7 +9,7 @@ use crate::{Rows, ServeError};
 use mainspring_domain::delivery::{Arm, PREVIEW, Routing, route_parts};
 use mainspring_domain::monitoring::Prediction;
 use mainspring_domain::{Clock, Timestamp};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
@@ -17,7 +18,7 @@ use std::time::Instant;
 pub type Assign = fn(&str, &str, u8) -> Arm;
 
 /// A version with its workers.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct ServedVersion {
     /// The version's number.
     pub version: u32,
@@ -40,6 +41,39 @@ struct Route {
     loading: bool,
 }
 
+impl Route {
+    /// All versions, the one in charge first; an arm of a test that is there already counts once.
+    fn versions(&self) -> Vec<ServedVersion> {
+        let mut versions: Vec<ServedVersion> = self.stable.iter().chain(&self.canary).cloned().collect();
+        for arm in self.test.iter().flat_map(|test| &test.arms) {
+            if versions.iter().all(|known| known.version != arm.version) {
+                versions.push(arm.clone());
+            }
+        }
+        versions
+    }
+}
+
+/// What a name stands for.
+struct Named<'a> {
+    /// The route's own name.
+    model: &'a str,
+    route: Arc<Route>,
+    /// Whether only the version on trial is meant.
+    preview: bool,
+}
+
+impl Named<'_> {
+    fn versions(&self) -> Vec<ServedVersion> {
+        if self.preview { self.route.canary.iter().cloned().collect() } else { self.route.versions() }
+    }
+
+    /// What answers a request that names no version.
+    fn first(&self) -> Option<&ServedVersion> {
+        if self.preview { self.route.canary.as_ref() } else { self.route.stable.as_ref() }
+    }
+}
+
 /// What a route looks like from outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RouteView {
@@ -60,6 +94,8 @@ pub struct RouteView {
 pub struct Served {
     /// The version that was asked.
     pub version: u32,
+    /// Its workers, which know what it gives.
+    pub server: Arc<ModelServer>,
     /// What to store: one entry per row.
     pub predictions: Vec<Prediction>,
     /// The arm of a test that it counts for.
@@ -108,9 +144,21 @@ impl Gateway {
         self.change(model, |route| Route { loading: true, ..route });
     }
 
-    /// Puts the version in charge back after a restart, whatever trial goes on beside it.
-    pub fn restore_stable(&self, model: &str, version: ServedVersion) {
-        self.change(model, |route| Route { stable: Some(version), loading: false, ..route });
+    /// Whether a route was announced and nothing has come of it yet.
+    #[must_use]
+    pub fn is_loading(&self, model: &str) -> bool {
+        self.route(model).is_some_and(|route| route.loading)
+    }
+
+    /// Puts the version in charge back after a restart, or loaded anew, whatever trial goes on beside it.
+    /// Gives false and changes nothing when another version has been put in charge meanwhile.
+    pub fn restore_stable(&self, model: &str, version: ServedVersion) -> bool {
+        let mut restored = false;
+        self.change(model, |route| {
+            restored = route.stable.as_ref().is_none_or(|now| now.version == version.version);
+            if restored { Route { stable: Some(version), loading: false, ..route } } else { route }
+        });
+        restored
     }
 
     /// Adds a version on trial, without traffic and rules.
@@ -174,11 +222,55 @@ impl Gateway {
         self.route(model).and_then(|route| route.stable.clone())
     }
 
-    /// The versions of a model that are loaded, the one in charge first.
+    /// The versions of a model that are loaded, the one in charge first, then those on trial in a rollout
+    /// or a test; of `MODEL@preview` the one on trial in a rollout.
     #[must_use]
     pub fn versions(&self, model: &str) -> Vec<ServedVersion> {
-        let Some(route) = self.route(model) else { return Vec::new() };
-        route.stable.iter().chain(&route.canary).cloned().collect()
+        self.named(model).map(|named| named.versions()).unwrap_or_default()
+    }
+
+    /// The loaded version that a name means: the one in charge, that of the preview, or the one that the
+    /// client names.
+    ///
+    /// # Errors
+    /// [`ServeError::NotReady`] for what is loading, else that nothing of the kind is there.
+    pub fn find(&self, model: &str, version: Option<u32>) -> Result<ServedVersion, ServeError> {
+        Ok(self.look_up(model, version)?.1)
+    }
+
+    /// The same with its route: both as they are at one moment.
+    fn look_up<'a>(
+        &self,
+        model: &'a str,
+        version: Option<u32>,
+    ) -> Result<(Named<'a>, ServedVersion), ServeError> {
+        let named = self.named(model);
+        let loaded = named.as_ref().map(Named::versions).unwrap_or_default();
+        let found = match version {
+            None => named.as_ref().and_then(Named::first).cloned(),
+            Some(version) => loaded.iter().find(|loaded| loaded.version == version).cloned(),
+        };
+        match (named, found, version) {
+            (Some(named), Some(found), _) => Ok((named, found)),
+            (Some(named), None, _) if named.route.loading => Err(ServeError::NotReady),
+            (_, _, None) => Err(ServeError::NotDeployed(model.to_owned())),
+            (_, _, Some(version)) => {
+                let loaded = loaded.iter().map(|loaded| loaded.version).collect();
+                Err(ServeError::NotLoaded { model: model.to_owned(), version, loaded })
+            }
+        }
+    }
+
+    /// Whether every model of production that is deployed answers. A first version on trial is not deployed
+    /// yet.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
+        let production = routes.iter().filter(|(model, _)| route_parts(model).1.is_none());
+        production.map(|(_, route)| route).all(|route| match &route.stable {
+            Some(stable) => stable.server.is_ready(),
+            None => !route.loading,
+        })
     }
 
     /// The names of all routes, those of stages included.
@@ -222,22 +314,18 @@ impl Gateway {
         rows: Rows,
         params: &Value,
     ) -> Result<Served, ServeError> {
-        let not_deployed = || ServeError::NotDeployed(model.to_owned());
-        let Some(route) = self.route(model) else {
-            let base = model.strip_suffix(PREVIEW).ok_or_else(not_deployed)?;
-            let route = self.route(base).ok_or_else(not_deployed)?;
-            let canary = route.canary.as_ref().ok_or_else(not_deployed)?;
+        limits::check(&rows)?;
+        let (Named { model, route, preview }, stable) = self.look_up(model, None)?;
+        if preview {
             let arm = (Arm::Canary, route.weight);
-            return self.ask(base, canary, arm, request_id, event_time, rows, params).await;
-        };
-        let absent = || if route.loading { ServeError::NotReady } else { not_deployed() };
-        let stable = route.stable.as_ref().ok_or_else(absent)?;
+            return self.ask(model, &stable, arm, request_id, event_time, rows, params).await;
+        }
         let Some(canary) = &route.canary else {
             let unit = caller.key.as_deref().unwrap_or(request_id);
-            let assigned = route.test.as_deref().and_then(|test| assigned(test, stable, unit, &rows));
-            let chosen = assigned.as_ref().map_or(stable, |(_, version)| version);
+            let assigned = route.test.as_deref().and_then(|test| assigned(test, &stable, unit, &rows));
+            let chosen = assigned.as_ref().map_or(&stable, |(_, version)| version);
             let shadowed = route.test.as_deref().filter(|test| test.shadow && assigned.is_some());
-            let copy = shadowed.map(|test| (test, rows.clone()));
+            let copy = shadowed.map(|test| (test, Arc::new(rows.clone())));
             let served =
                 self.ask(model, chosen, (Arm::Stable, 0), request_id, event_time, rows, params).await?;
             if let Some((test, rows)) = copy {
@@ -259,9 +347,9 @@ impl Gateway {
             && route.rules.mirrors(model, caller, |name, percentage| {
                 (self.assign)(&format!("{salt}/{name}"), request_id, percentage) == Arm::Canary
             });
-        let copy = mirrors.then(|| rows.clone());
+        let copy = mirrors.then(|| Arc::new(rows.clone()));
         let arm = (Arm::Stable, route.weight);
-        let served = self.ask(model, stable, arm, request_id, event_time, rows, params).await?;
+        let served = self.ask(model, &stable, arm, request_id, event_time, rows, params).await?;
         if let Some(rows) = copy {
             self.mirror(model, request_id, (&rows, params), &served, canary);
         }
@@ -273,7 +361,7 @@ impl Gateway {
         &self,
         model: &str,
         request_id: &str,
-        (rows, params): (&Rows, &Value),
+        (rows, params): (&Arc<Rows>, &Value),
         served: &Served,
         shadow: &ServedVersion,
     ) {
@@ -281,7 +369,7 @@ impl Gateway {
         self.mirrors.send(Mirrored {
             model: model.to_owned(),
             request_id: request_id.to_owned(),
-            rows: rows.clone(),
+            rows: Arc::clone(rows),
             params: params.clone(),
             live: Live {
                 version: served.version,
@@ -315,15 +403,10 @@ impl Gateway {
         rows: Rows,
         params: &Value,
     ) -> Result<Served, ServeError> {
-        let loaded = self.versions(model);
-        let chosen = loaded.iter().find(|loaded| loaded.version == version);
-        let chosen = chosen.ok_or_else(|| ServeError::NotLoaded {
-            model: model.to_owned(),
-            version,
-            loaded: loaded.iter().map(|loaded| loaded.version).collect(),
-        })?;
-        let chosen = ServedVersion { rollout: None, ..chosen.clone() };
-        self.ask(model, &chosen, (Arm::Stable, 0), request_id, event_time, rows, params).await
+        limits::check(&rows)?;
+        let (named, chosen) = self.look_up(model, Some(version))?;
+        let chosen = ServedVersion { rollout: None, ..chosen };
+        self.ask(named.model, &chosen, (Arm::Stable, 0), request_id, event_time, rows, params).await
     }
 
     #[expect(clippy::too_many_arguments, reason = "all of it goes into the record")]
@@ -337,11 +420,13 @@ impl Gateway {
         rows: Rows,
         params: &Value,
     ) -> Result<Served, ServeError> {
+        limits::check_filled(&rows, chosen.server.inputs())?;
         let rows = chosen.server.fit(rows)?;
         let began = Instant::now();
         let outcome = chosen.server.predict(&rows, params).await;
         let latency_us = i64::try_from(began.elapsed().as_micros()).unwrap_or(i64::MAX);
         let time = self.clock.now();
+        let error = outcome.as_ref().err().map(limits::kept_error);
         let predictions = rows
             .data
             .iter()
@@ -358,13 +443,22 @@ impl Gateway {
                 canary_weight,
                 features: rows.named(row),
                 score: outcome.as_ref().ok().and_then(|outputs| outputs.get(index)).and_then(score),
-                error: outcome.as_ref().err().map(ToString::to_string),
+                error: error.clone(),
                 latency_us,
                 label: None,
                 label_time: None,
             })
             .collect();
-        Ok(Served { version: chosen.version, predictions, assigned: None, outcome })
+        let server = Arc::clone(&chosen.server);
+        Ok(Served { version: chosen.version, server, predictions, assigned: None, outcome })
+    }
+
+    fn named<'a>(&self, name: &'a str) -> Option<Named<'a>> {
+        if let Some(route) = self.route(name) {
+            return Some(Named { model: name, route, preview: false });
+        }
+        let model = name.strip_suffix(PREVIEW)?;
+        Some(Named { model, route: self.route(model)?, preview: true })
     }
 
     fn route(&self, model: &str) -> Option<Arc<Route>> {
@@ -386,7 +480,7 @@ fn assigned(
     unit: &str,
     rows: &Rows,
 ) -> Option<(Assigned, ServedVersion)> {
-    let features = rows.data.first().map(|row| rows.named(row)).unwrap_or_default();
+    let features = attributes(stable, rows)?;
     let arm = (test.split)(unit, &features)?;
     let arm = if test.shadow { 0 } else { arm };
     // The version in charge may have been loaded anew since the test began.
@@ -402,6 +496,17 @@ fn assigned(
         arm: u16::try_from(arm).ok()?,
     };
     Some((assigned, version.clone()))
+}
+
+/// What is known of who asks: the columns of the first row. Rows without names have those of the inputs of
+/// the version in charge; what that version would refuse takes no part.
+fn attributes(stable: &ServedVersion, rows: &Rows) -> Option<Map<String, Value>> {
+    let first = rows.data.first()?;
+    if rows.columns.is_some() {
+        return Some(rows.named(first));
+    }
+    let fitted = stable.server.fit(Rows { columns: None, data: vec![first.clone()] }).ok()?;
+    fitted.data.first().map(|row| fitted.named(row))
 }
 
 /// The number that monitoring follows: the prediction itself, or the last of a list (the

@@ -11,6 +11,7 @@ mod engine;
 mod frames;
 mod gateway;
 mod lightgbm;
+mod limits;
 mod mirror;
 mod onnx;
 mod package;
@@ -24,6 +25,7 @@ mod worker;
 
 pub use engine::Description;
 pub use gateway::{Assign, Gateway, RouteView, Served, ServedVersion, score};
+pub use limits::{MAX_CELLS, MAX_ROWS, kept_error};
 pub use mirror::{Live, Mirrored, Mirrors};
 pub use routing::Caller;
 pub use server::{EngineChoice, ModelServer, ServerSettings};
@@ -69,6 +71,9 @@ pub enum ServeError {
         /// What is loaded.
         loaded: Vec<u32>,
     },
+    /// The request brings more than one request may.
+    #[error("the request is too large: {0}")]
+    TooLarge(String),
     /// The request does not fit the model's signature.
     #[error(transparent)]
     Signature(#[from] SignatureError),

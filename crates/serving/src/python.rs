@@ -1,6 +1,6 @@
 //! The engine of MLflow's Python models: worker processes, kept alive.
 
-use crate::engine::{Answer, Description, Engine};
+use crate::engine::{Answer, Deadline, Description, Engine};
 use crate::worker::Worker;
 use crate::{Rows, ServeError, ServerSettings, StartError};
 use serde_json::Value;
@@ -18,7 +18,6 @@ const MAX_BACKOFF: Duration = Duration::from_secs(30);
 
 /// The workers of one model. Their processes end when it is dropped.
 pub(crate) struct PythonWorkers {
-    settings: ServerSettings,
     workers: Arc<RwLock<Vec<Arc<Worker>>>>,
     description: Description,
     restarts: Arc<AtomicU64>,
@@ -53,22 +52,22 @@ impl PythonWorkers {
             name.to_owned(),
             Arc::clone(&workers),
             Arc::clone(&restarts),
-            settings.clone(),
+            settings,
             model.to_owned(),
             log,
         ));
         let description = Description { platform: "mlflow_pyfunc", inputs, outputs };
-        Ok(Self { settings, workers, description, restarts, watch })
+        Ok(Self { workers, description, restarts, watch })
     }
 
-    async fn ask(&self, rows: &Rows, params: &Value) -> Answer {
+    async fn ask(&self, rows: &Rows, params: &Value, deadline: Deadline) -> Answer {
         let worker = self.free()?;
-        self.in_time(&worker, worker.predict(rows, params)).await
+        in_time(&worker, deadline, worker.predict(rows, params)).await
     }
 
-    async fn decode(&self, file: &[u8]) -> Result<Rows, ServeError> {
+    async fn decode(&self, file: &[u8], deadline: Deadline) -> Result<Rows, ServeError> {
         let worker = self.free()?;
-        let answer = self.in_time(&worker, worker.read_parquet(file)).await?;
+        let answer = in_time(&worker, deadline, worker.read_parquet(file)).await?;
         let table = answer.into_iter().next().unwrap_or_default();
         serde_json::from_value(table)
             .map_err(|error| ServeError::Model(format!("the worker's table: {error}")))
@@ -80,19 +79,18 @@ impl PythonWorkers {
         let alive = workers.iter().filter(|worker| worker.is_alive());
         alive.min_by_key(|worker| worker.load()).cloned().ok_or(ServeError::NotReady)
     }
+}
 
-    async fn in_time(&self, worker: &Worker, answer: impl Future<Output = Answer>) -> Answer {
-        let limit = self.settings.request_timeout;
-        match tokio::time::timeout(limit, answer).await {
-            Ok(answer) => answer,
-            Err(_) => {
-                // A worker that hangs would make everybody after this request wait as well; one that
-                // is only behind goes on.
-                if worker.silence() >= limit {
-                    worker.abandon();
-                }
-                Err(ServeError::Timeout(limit.as_secs()))
+async fn in_time(worker: &Worker, deadline: Deadline, answer: impl Future<Output = Answer>) -> Answer {
+    match deadline.wait(answer).await {
+        Ok(answer) => answer,
+        Err(late) => {
+            // A worker that hangs would make everybody after this request wait as well; one that
+            // is only behind goes on.
+            if worker.silence() >= deadline.limit() {
+                worker.abandon();
             }
+            Err(late)
         }
     }
 }
@@ -114,15 +112,17 @@ impl Engine for PythonWorkers {
         &'a self,
         rows: &'a Rows,
         params: &'a Value,
+        deadline: Deadline,
     ) -> Pin<Box<dyn Future<Output = Answer> + Send + 'a>> {
-        Box::pin(self.ask(rows, params))
+        Box::pin(self.ask(rows, params, deadline))
     }
 
     fn read_parquet<'a>(
         &'a self,
         file: &'a [u8],
+        deadline: Deadline,
     ) -> Pin<Box<dyn Future<Output = Result<Rows, ServeError>> + Send + 'a>> {
-        Box::pin(self.decode(file))
+        Box::pin(self.decode(file, deadline))
     }
 }
 

@@ -1,6 +1,6 @@
 //! One version of a model at work: its engine, who gets in, and what is counted.
 
-use crate::engine::{Answer, Description, Engine};
+use crate::engine::{Deadline, Description, Engine};
 use crate::lightgbm::LightGbmModel;
 use crate::onnx::OnnxModel;
 use crate::package::{Format, Package};
@@ -79,7 +79,7 @@ impl ModelServer {
             Some(package) if package.format == Format::Onnx => {
                 Box::new(OnnxModel::start(package, &settings).await?)
             }
-            Some(package) => match LightGbmModel::start(package, &settings)? {
+            Some(package) => match LightGbmModel::start(package, &settings).await? {
                 Some(booster) => Box::new(booster),
                 None => Box::new(PythonWorkers::start(name, &model, settings.clone()).await?),
             },
@@ -138,12 +138,19 @@ impl ModelServer {
         Ok(enforce(self.inputs(), rows)?)
     }
 
-    /// The rows of a Parquet file, read where the model runs.
+    /// The rows of a Parquet file, read where the model runs. It waits for its turn as a prediction does, but
+    /// counts as an answer only with the prediction that follows.
     ///
     /// # Errors
     /// When it cannot be read there.
     pub async fn read_parquet(&self, file: &[u8]) -> Result<Rows, ServeError> {
-        self.engine.read_parquet(file).await
+        let _present = self.statistics.enter(self.settings.queue).ok_or(ServeError::Overloaded)?;
+        let began = Instant::now();
+        let read = self.in_turn(|deadline| self.engine.read_parquet(file, deadline)).await;
+        if let Err(error) = &read {
+            self.count(error, began);
+        }
+        read
     }
 
     /// Predicts rows that [`ModelServer::fit`] has passed: one prediction per row.
@@ -153,24 +160,39 @@ impl ModelServer {
     pub async fn predict(&self, rows: &Rows, params: &Value) -> Result<Vec<Value>, ServeError> {
         let _present = self.statistics.enter(self.settings.queue).ok_or(ServeError::Overloaded)?;
         let began = Instant::now();
-        let answer = self.in_turn(rows, params, began).await;
+        let answer = self.in_turn(|deadline| self.engine.predict(rows, params, deadline)).await;
         match &answer {
             Ok(_) => self.statistics.answered(rows.data.len(), began.elapsed()),
-            Err(ServeError::Overloaded) => self.statistics.turned_away(),
-            Err(_) => self.statistics.failed(began.elapsed()),
+            Err(error) => self.count(error, began),
         }
         answer
     }
 
-    async fn in_turn(&self, rows: &Rows, params: &Value, began: Instant) -> Answer {
-        let Some(turns) = &self.turns else { return self.engine.predict(rows, params).await };
-        let limit = self.settings.request_timeout;
-        let Ok(turn) = tokio::time::timeout(limit, turns.acquire()).await else {
-            return Err(ServeError::Timeout(limit.as_secs()));
-        };
+    fn count(&self, error: &ServeError, began: Instant) {
+        match error {
+            ServeError::Overloaded => self.statistics.turned_away(),
+            // The client's mistake says nothing of the model.
+            ServeError::Input(_) => self.statistics.input_refused(),
+            _ => self.statistics.failed(began.elapsed()),
+        }
+    }
+
+    async fn in_turn<T, F>(&self, work: impl FnOnce(Deadline) -> F) -> Result<T, ServeError>
+    where
+        F: Future<Output = Result<T, ServeError>>,
+    {
+        let deadline = Deadline::after(self.settings.request_timeout);
+        let Some(turns) = &self.turns else { return work(deadline).await };
+        let began = Instant::now();
         // Nobody closes the semaphore; if somebody did, nothing would serve.
-        let _turn = turn.map_err(|_| ServeError::NotReady)?;
+        let _turn = deadline.wait(turns.acquire()).await?.map_err(|_| ServeError::NotReady)?;
         self.statistics.queued(began.elapsed());
-        self.engine.predict(rows, params).await
+        work(deadline).await
+    }
+}
+
+impl std::fmt::Debug for ModelServer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ModelServer").field("name", &self.name).finish_non_exhaustive()
     }
 }

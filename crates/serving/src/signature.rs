@@ -2,6 +2,7 @@
 
 use crate::Rows;
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 use thiserror::Error;
 
 /// One input or output of a model: a column, or a tensor.
@@ -129,8 +130,12 @@ fn select(
     columns: &[String],
     data: &[Vec<serde_json::Value>],
 ) -> Result<Rows, SignatureError> {
+    let mut places = HashMap::with_capacity(columns.len());
+    for (place, column) in columns.iter().enumerate() {
+        places.entry(column.as_str()).or_insert(place);
+    }
     let positions: Vec<Option<usize>> =
-        inputs.iter().map(|input| columns.iter().position(|column| *column == input.name)).collect();
+        inputs.iter().map(|input| places.get(input.name.as_str()).copied()).collect();
     let missing: Vec<String> = inputs
         .iter()
         .zip(&positions)

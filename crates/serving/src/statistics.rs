@@ -15,6 +15,7 @@ pub(crate) struct Statistics {
     failure: AtomicU64,
     failure_ns: AtomicU64,
     refused: AtomicU64,
+    invalid: AtomicU64,
     queue_ns: AtomicU64,
     rows: AtomicU64,
     waiting: AtomicU64,
@@ -35,7 +36,9 @@ pub struct Counts {
     pub failure_ns: u64,
     /// Requests that were turned away because too many waited; not among the failed ones.
     pub refused: u64,
-    /// Nanoseconds that requests waited for their turn.
+    /// Requests whose input the model refused; not among the failed ones.
+    pub invalid: u64,
+    /// Nanoseconds that requests waited for their turn, where only some may be with the engine at once.
     pub queue_ns: u64,
     /// Rows of answered requests.
     pub rows: u64,
@@ -60,6 +63,10 @@ impl Statistics {
 
     pub(crate) fn turned_away(&self) {
         self.refused.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn input_refused(&self) {
+        self.invalid.fetch_add(1, Relaxed);
     }
 
     pub(crate) fn queued(&self, time: Duration) {
@@ -91,6 +98,7 @@ impl Statistics {
             failure: self.failure.load(Relaxed),
             failure_ns: self.failure_ns.load(Relaxed),
             refused: self.refused.load(Relaxed),
+            invalid: self.invalid.load(Relaxed),
             queue_ns: self.queue_ns.load(Relaxed),
             rows: self.rows.load(Relaxed),
             waiting: self.waiting.load(Relaxed),

@@ -29,6 +29,8 @@ pub(crate) struct Worker {
     waiting: Waiting,
     next_id: AtomicU64,
     in_flight: AtomicUsize,
+    /// Answers that the worker owes, also to those who have gone away.
+    owed: Arc<AtomicUsize>,
     alive: Arc<AtomicBool>,
     /// The model's input columns, when its signature names them.
     pub(crate) inputs: Option<Vec<ColumnSpec>>,
@@ -147,9 +149,14 @@ impl Worker {
         let alive = Arc::new(AtomicBool::new(true));
         tokio::spawn(send(outgoing, writer));
         let (began, progress) = (Instant::now(), Arc::new(AtomicU64::new(0)));
+        let owed = Arc::new(AtomicUsize::new(0));
         let heard = {
-            let progress = Arc::clone(&progress);
-            move || note(&progress, began)
+            let (progress, owed) = (Arc::clone(&progress), Arc::clone(&owed));
+            move || {
+                note(&progress, began);
+                // What nobody asked for does not count.
+                let _ = owed.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |owed| owed.checked_sub(1));
+            }
         };
         tokio::spawn(receive(reader, Arc::clone(&waiting), Arc::clone(&alive), heard));
         Ok(Self {
@@ -157,6 +164,7 @@ impl Worker {
             waiting,
             next_id: AtomicU64::new(1),
             in_flight: AtomicUsize::new(0),
+            owed,
             alive,
             inputs,
             outputs,
@@ -214,20 +222,22 @@ impl Worker {
         }
         let (send, receive) = oneshot::channel();
         lock(&self.waiting).insert(id, send);
-        if self.load() == 0 {
-            note(&self.progress, self.began);
-        }
         let guard = InFlight::enter(&self.in_flight, &self.waiting, id);
         // The receiving side marks the worker dead before it empties the list, so a request that
         // comes after that finds it dead here.
         if !self.is_alive() {
             return Err(ServeError::WorkerDied);
         }
-        match self.requests.try_send(body) {
-            Ok(()) => {}
-            Err(mpsc::error::TrySendError::Full(_)) => return Err(ServeError::Overloaded),
-            Err(mpsc::error::TrySendError::Closed(_)) => return Err(ServeError::WorkerDied),
+        let place = match self.requests.try_reserve() {
+            Ok(place) => place,
+            Err(mpsc::error::TrySendError::Full(())) => return Err(ServeError::Overloaded),
+            Err(mpsc::error::TrySendError::Closed(())) => return Err(ServeError::WorkerDied),
+        };
+        // Who is left without an answer may have had little time: the silence goes on with the next.
+        if self.owed.fetch_add(1, Ordering::Relaxed) == 0 {
+            note(&self.progress, self.began);
         }
+        place.send(body);
         let answer = receive.await.unwrap_or(Err(ServeError::WorkerDied));
         drop(guard);
         answer

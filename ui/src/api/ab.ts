@@ -38,7 +38,7 @@ export interface TestDetail extends Test {
   decision: Decision | null;
 }
 
-export type Waiting = 'time' | 'units' | 'outcomes' | 'undecided' | 'guardrail' | 'evidence';
+export type Waiting = 'time' | 'units' | 'outcomes' | 'undecided' | 'look' | 'guardrail' | 'evidence';
 export type Because = 'sample_ratio_mismatch' | 'outcome_ratio_mismatch' | 'harm' | 'maximum_reached';
 
 export type Outcome =
@@ -92,10 +92,20 @@ export interface Sample {
   mean: Exact;
 }
 
-export type Evidence =
-  | { split: { sample: Sample; due: number }[] }
-  | { paired: Sample[] }
-  | { signs: { only_champion: number; only_candidate: number }[] };
+/** Units and outcomes that should be known by now, and those of them that are. */
+interface Known {
+  units_due: number;
+  units: number;
+  outcomes_due: number;
+  outcomes: number;
+}
+
+interface Arm {
+  sample: Sample;
+  known: Known;
+}
+
+export type Evidence = { split: Arm[] } | { paired: Arm[] } | { signs: { test: { only_champion: number; only_candidate: number }; known: Known }[] };
 
 export type Warning = 'seen_in_several' | { too_good: string } | { same_arms_differ: string };
 
@@ -109,7 +119,7 @@ export interface Decision {
     srm_log_e: Exact;
     warnings: Warning[];
     plan: Plan;
-    snapshot: { seconds: number; units: number[]; seen_in_several: number; metrics: Record<string, Evidence> };
+    snapshot: { seconds: number; units: number[]; seen_in_several: number; /** Units known at each look that the plan counts. */ looks?: number[]; metrics: Record<string, Evidence> };
   };
 }
 

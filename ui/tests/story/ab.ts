@@ -115,9 +115,10 @@ function look(tale: Tale, number: number, now: number): Look {
 function decision(tale: Tale, number: number, now: number): Decision {
   const { time, seconds, outcome, srm_log_e, comparisons } = look(tale, number, now);
   const [control, candidate] = units(tale, number);
-  const arm = (n: number, mean: number) => ({ sample: { n, mean: `${mean}` }, due: n });
+  const known = (n: number) => ({ units_due: n, units: n, outcomes_due: n, outcomes: n });
+  const arm = (n: number, mean: number) => ({ sample: { n, mean: `${mean}` }, known: known(n) });
   const split = { booked: { split: [arm(control, 0.284), arm(candidate, 0.284 + tale.effect)] }, latency: { split: [arm(control, 38.2), arm(candidate, 38.4)] } };
-  const signs = { booked: { signs: [{ only_champion: number * 8, only_candidate: number * 11 }] } };
+  const signs = { booked: { signs: [{ test: { only_champion: number * 8, only_candidate: number * 11 }, known: known(number * 400) }] } };
   return {
     number, phase: tale.phase ?? 1, time,
     decision: {

@@ -27,6 +27,8 @@ struct Held {
     split_by: Option<String>,
     not_before: Option<Timestamp>,
     looked: Option<Timestamp>,
+    /// A look reads all that was collected; routes do not wait for it.
+    look: Option<JoinHandle<()>>,
 }
 
 impl AbTests {
@@ -79,9 +81,15 @@ impl AbTests {
             }
         }
         let now = self.clock.now();
-        if held.looked.is_none_or(|looked| now.since(looked) >= spec.look_every) {
+        let looks = held.look.as_ref().is_some_and(|look| !look.is_finished());
+        if !looks && held.looked.is_none_or(|looked| now.since(looked) >= spec.look_every) {
             held.looked = Some(now);
-            self.look(&test.id).await?;
+            let (tests, id) = (self.clone(), test.id.clone());
+            held.look = Some(tokio::spawn(async move {
+                if let Err(error) = tests.look(&id).await {
+                    tracing::error!(test = id, %error, "A/B test");
+                }
+            }));
         }
         Ok(())
     }
@@ -172,8 +180,7 @@ impl AbTests {
         }
         let loading = held.loading.entry(version).or_insert_with(|| {
             let (models, name) = (Arc::clone(&self.models), model.to_owned());
-            let workers = self.releases.config.model.get(model).map_or(1, |rules| rules.workers);
-            tokio::spawn(async move { models.serve(&name, version, workers).await })
+            tokio::spawn(async move { models.serve(&name, version).await })
         });
         if !loading.is_finished() {
             return Ok(None);

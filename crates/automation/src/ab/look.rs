@@ -7,51 +7,65 @@ use mainspring_domain::events::Record;
 use mainspring_domain::{Actor, Timestamp};
 use mainspring_metadata_store::{ReadTx, StoreError, WriteTx};
 use mainspring_rollouts::ab::{AbSpec, Collected, Mode, Winner, snapshot};
-use mainspring_stats::decide::{Because, Decision, Method, Outcome, Snapshot, decide};
+use mainspring_stats::decide::{Because, Decision, Outcome, Snapshot, count_look, decide};
 use serde_json::json;
+
+/// How often a look that was overtaken is made anew.
+const MAX_TRIES: usize = 5;
 
 /// A look and what it is of.
 struct Look {
     test: AbTest,
-    spec: AbSpec,
     phase: AbPhase,
-    snapshot: Snapshot,
-    /// The newest decision, when it is of the same phase.
-    before: Option<Decision>,
+    decision: Decision,
+    /// The newest decision, when it is of the same phase and says the same.
+    same: Option<AbDecision>,
     /// The number of the newest decision, of whatever phase.
     newest: u32,
 }
 
 impl AbTests {
     /// Looks at a running test now. Gives the decision, or the one before it when nothing has changed
-    /// since, or it is not yet time for a look that the plan counts.
+    /// since.
     ///
     /// # Errors
     /// When there is no such test, it does not run, or its plan cannot be followed.
-    pub async fn look(&self, name: &str) -> Result<Option<AbDecision>, AutomationError> {
-        let (wanted, now) = (name.to_owned(), self.clock.now());
-        let look = self.store.read(move |tx| gather(tx, &wanted, now)).await?;
-        let Some(look) = look else { return Ok(None) };
-        let decided = decide(&look.spec.plan, &look.snapshot);
-        let decision = decided.map_err(|error| AutomationError::AbState {
-            test: look.test.name.clone(),
-            message: format!("cannot be decided: {error}"),
-            hint: "revise the test".to_owned(),
-        })?;
-        if look.before.as_ref().is_some_and(|before| same(before, &decision)) {
-            let id = look.test.id.clone();
-            return Ok(self.store.read(move |tx| tx.ab_decisions(&id, 1)).await?.pop());
+    pub async fn look(&self, name: &str) -> Result<AbDecision, AutomationError> {
+        // Somebody else may write a decision between the reading and the writing of this one, and may
+        // have read less than is there by now.
+        for _ in 0..MAX_TRIES {
+            let (wanted, now) = (name.to_owned(), self.clock.now());
+            let look = self.store.read(move |tx| gather(tx, &wanted, now)).await?;
+            if let Some(same) = look.same {
+                return Ok(same);
+            }
+            if let Some(decision) = self.decided(look, now).await? {
+                return Ok(decision);
+            }
         }
+        Err(AutomationError::AbState {
+            test: name.to_owned(),
+            message: "is looked at by others all the time".to_owned(),
+            hint: "look again".to_owned(),
+        })
+    }
+
+    /// Writes down what a look decided and does what follows. `None` when the look was overtaken.
+    async fn decided(&self, look: Look, now: Timestamp) -> Result<Option<AbDecision>, AutomationError> {
+        let decision = look.decision;
         let releases = self.releases.clone();
         let written = self.store.write(Actor::system("ab"), move |tx| {
+            tx.bookkeeping();
             let test = find(tx, &look.test.id)?;
-            // Somebody else may have looked meanwhile, and knows more.
-            let newest = tx.ab_decisions(&test.id, 1)?.pop();
-            let overtaken = newest.as_ref().map_or(0, |newest| newest.number) != look.newest;
-            if overtaken || test.status != AbStatus::Running || test.phase != look.phase.number {
-                tx.bookkeeping();
-                return Ok(newest);
+            if test.status != AbStatus::Running || test.phase != look.phase.number {
+                let message = "was changed while it was looked at";
+                return Err(super::state(&test, message, "`mainspring ab status` shows what holds"));
             }
+            if tx.ab_decisions(&test.id, 1)?.pop().map_or(0, |newest| newest.number) != look.newest {
+                return Ok(None);
+            }
+            // What becomes of a winner may have been revised meanwhile; all else begins a new phase.
+            let (_, spec) = current(tx, &test)?;
             let mut stored = AbDecision {
                 test: test.id.clone(),
                 phase: test.phase,
@@ -60,7 +74,6 @@ impl AbTests {
                 decision: serde_json::to_value(&decision).map_err(StoreError::from)?,
             };
             stored.number = tx.add_ab_decision(&stored)?;
-            tx.bookkeeping();
             let ends = |tx: &mut dyn WriteTx, outcome: &str, rollout| -> Result<(), AutomationError> {
                 let details = json!({ "number": stored.number, "outcome": outcome });
                 tx.record(Record::new("ab_test.decided", subject(&test)).with(details))?;
@@ -75,11 +88,11 @@ impl AbTests {
                     ends(tx, &format!("stopped without a result: {}", why(because)), None)?;
                 }
                 Outcome::Winner { arm } => {
-                    let won = look.spec.arms.get(arm);
+                    let won = spec.arms.get(arm);
                     let name = won.map_or("?", |arm| arm.name.as_str()).to_owned();
                     let target = test.model.clone().zip(won.and_then(|arm| arm.version));
                     let (mut outcome, mut rollout) = (format!("`{name}` wins"), None);
-                    if let (Winner::RollOut, Some((model, version))) = (look.spec.winner, target) {
+                    if let (Winner::RollOut, Some((model, version))) = (spec.winner, target) {
                         let by = format!("ab_test:{}", test.name);
                         let reason = format!("won the A/B test `{}`", test.name);
                         match releases.request(tx, (&model, version), (&by, &reason)) {
@@ -93,7 +106,7 @@ impl AbTests {
                     ends(tx, &outcome, rollout)?;
                 }
             }
-            Ok::<_, AutomationError>(Some(stored))
+            Ok(Some(stored))
         });
         written.await
     }
@@ -114,7 +127,7 @@ const fn why(because: Because) -> &'static str {
     }
 }
 
-fn gather(tx: &dyn ReadTx, name: &str, now: Timestamp) -> Result<Option<Look>, AutomationError> {
+fn gather(tx: &dyn ReadTx, name: &str, now: Timestamp) -> Result<Look, AutomationError> {
     let test = find(tx, name)?;
     if test.status != AbStatus::Running {
         return Err(super::state(&test, "does not run", "`mainspring ab status` shows how it ended"));
@@ -122,40 +135,47 @@ fn gather(tx: &dyn ReadTx, name: &str, now: Timestamp) -> Result<Option<Look>, A
     let (phase, spec) = current(tx, &test)?;
     let before = tx.ab_decisions(&test.id, 1)?.pop();
     let newest = before.as_ref().map_or(0, |before| before.number);
-    let before = before.filter(|before| before.phase == phase.number).as_ref().and_then(super::decided);
-    let mut collected =
-        Collected { exposures: tx.ab_exposures(&test.id, phase.number)?, ..Collected::default() };
-    let Some(looks) = counted_looks(&spec, &collected, before.as_ref()) else { return Ok(None) };
-    collected.served = tx.ab_served(&test.id, phase.number)?;
-    if spec.mode == Mode::Shadow {
-        collected.mirrored = tx.ab_mirrored(&test.id, phase.number)?;
+    let before = before.filter(|before| before.phase == phase.number);
+    let known = before.as_ref().map(|before| {
+        // To go on without it would spend error anew.
+        super::decided(before).ok_or_else(|| {
+            let message = format!("goes by decision {}, which this version cannot read", before.number);
+            super::state(&test, &message, "begin a new phase with `mainspring ab revise`")
+        })
+    });
+    let known = known.transpose()?;
+    let collected = collect(tx, &phase, &spec, now)?;
+    let looks = known.as_ref().map(|known| known.snapshot.looks.clone()).unwrap_or_default();
+    let mut snapshot = snapshot(&spec, &collected, phase.started, now, looks);
+    count_look(&spec.plan, spec.looks, &mut snapshot);
+    let decision = decide(&spec.plan, &snapshot);
+    let decision = decision
+        .map_err(|error| super::state(&test, &format!("cannot be decided: {error}"), "revise the test"))?;
+    let same = before.filter(|_| known.is_some_and(|known| same(&known, &decision)));
+    Ok(Look { test, phase, decision, same, newest })
+}
+
+/// What is known at `now` of a phase of a test.
+pub(super) fn collect(
+    tx: &dyn ReadTx,
+    phase: &AbPhase,
+    spec: &AbSpec,
+    now: Timestamp,
+) -> Result<Collected, StoreError> {
+    let (test, number) = (phase.test.as_str(), phase.number);
+    let mut collected = Collected { exposures: tx.ab_exposures(test, number)?, ..Collected::default() };
+    match spec.mode {
+        Mode::Shadow => collected.mirrored = tx.ab_mirrored(test, number)?,
+        Mode::Split => collected.served = tx.ab_served(test, number)?,
     }
-    let from = phase.started.as_millis().saturating_sub(millis(Collected::lookback(&spec)));
-    for name in Collected::wanted_events(&spec) {
+    let from = phase.started.as_millis().saturating_sub(millis(Collected::lookback(spec)));
+    for name in Collected::wanted_events(spec) {
         let events = tx.metric_events(name, Timestamp::from_millis(from), now)?;
         collected.events.insert(name.to_owned(), events);
     }
-    let snapshot = snapshot(&spec, &collected, phase.started, now, looks);
-    Ok(Some(Look { test, spec, phase, snapshot, before, newest }))
+    Ok(collected)
 }
 
 fn millis(duration: std::time::Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
-}
-
-/// The units at each look, this one included, for a plan that counts looks; none when it is not time
-/// for the next. Other plans are looked at whenever somebody wants to.
-fn counted_looks(spec: &AbSpec, collected: &Collected, before: Option<&Decision>) -> Option<Vec<u64>> {
-    if !matches!(spec.plan.method, Method::Looks(_)) {
-        return Some(Vec::new());
-    }
-    let units = collected.exposures.iter().filter(|one| !one.crossed).count() as u64;
-    let mut looks = before.map(|before| before.snapshot.looks.clone()).unwrap_or_default();
-    let next = spec.plan.planned_units * (looks.len() as u64 + 1) / u64::from(spec.looks);
-    // A look at nothing new would spend error for nothing.
-    if units < next.max(1) || looks.last().is_some_and(|last| units <= *last) {
-        return None;
-    }
-    looks.push(units);
-    Some(looks)
 }

@@ -1,8 +1,11 @@
 //! A/B tests at work: their life in the store, the split of live traffic, the looks that end them.
 
 mod driver;
+mod insight;
 mod look;
 mod split;
+
+pub use insight::{Differences, GroupEffect, Progress, progress};
 
 use crate::AutomationError;
 use crate::delivery::Releases;

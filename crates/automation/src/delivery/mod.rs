@@ -11,7 +11,7 @@ pub(crate) use warm::Warm;
 use crate::AutomationError;
 use crate::measure::Measuring;
 use crate::models::ModelFiles;
-use mainspring_domain::delivery::{Deployment, Rollout, route_parts};
+use mainspring_domain::delivery::{Deployment, Rollout};
 use mainspring_domain::{Actor, Clock};
 use mainspring_metadata_store::{ReadTx, Store, StoreError, WriteTx};
 use mainspring_rollouts::{Command, Event, Exported, Phase, RolloutState, Run, Step, advance};
@@ -94,12 +94,6 @@ impl Delivery {
         Ok(())
     }
 
-    async fn start_server(&self, route: &str, version: u32) -> Result<ModelServer, String> {
-        let (model, _) = route_parts(route);
-        let workers = self.releases.config.model.get(model).map_or(1, |rules| rules.workers);
-        self.models.serve(model, version, workers).await
-    }
-
     /// Works until dropped.
     pub(crate) async fn run(self) {
         let mut loading: HashMap<String, Loading> = HashMap::new();
@@ -123,7 +117,7 @@ impl Delivery {
         let (open, deployments) =
             self.store.read(|tx| Ok::<_, StoreError>((tx.open_rollouts()?, tx.deployments()?))).await?;
         self.reconcile(&open, &deployments).await;
-        stables.look_after(self, &open, &deployments);
+        stables.look_after(self, &deployments);
         let on_trial: Vec<(&str, u32)> =
             open.iter().map(|rollout| (rollout.model.as_str(), rollout.version)).collect();
         self.releases.warm.release(self.clock.now(), &on_trial);
@@ -205,9 +199,9 @@ impl Delivery {
         }
         match loading.get(&rollout.id) {
             None => {
-                let this = self.clone();
+                let models = Arc::clone(&self.models);
                 let (route, version) = (rollout.model.clone(), rollout.version);
-                let handle = tokio::spawn(async move { this.start_server(&route, version).await });
+                let handle = tokio::spawn(async move { models.serve(&route, version).await });
                 loading.insert(rollout.id.clone(), handle);
             }
             Some(handle) if handle.is_finished() => {

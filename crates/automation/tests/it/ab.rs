@@ -67,6 +67,11 @@ fn chance(seed: u64) -> f64 {
 /// What a unit's request came to: whether the model failed, and its reward.
 type Fate = fn(u16, u64) -> Option<(bool, f64)>;
 
+fn features(n: u64) -> Map<String, Value> {
+    let carrier = if n.is_multiple_of(2) { "AA" } else { "UA" };
+    Map::from_iter([("carrier".to_owned(), json!(carrier)), ("distance".to_owned(), json!(n))])
+}
+
 /// Puts requests of units on record, each answered by its arm; a fate of none is lost.
 async fn traffic(project: &Project, units: std::ops::Range<u64>, fate: Fate) {
     let now = project.clock.now();
@@ -88,7 +93,7 @@ async fn traffic(project: &Project, units: std::ops::Range<u64>, fate: Fate) {
                     arm: Arm::Stable,
                     rollout: None,
                     canary_weight: 0,
-                    features: Map::new(),
+                    features: features(n),
                     score: (!failed).then_some(0.5),
                     error: failed.then(|| "the model failed".to_owned()),
                     latency_us: 1000,
@@ -115,7 +120,7 @@ fn coin(share: f64, n: u64) -> f64 {
 }
 
 async fn look(project: &Project) -> Outcome {
-    let decision = project.running().ab.look("better").await.unwrap().unwrap();
+    let decision = project.running().ab.look("better").await.unwrap();
     decided(&decision).unwrap().outcome
 }
 
@@ -249,11 +254,62 @@ async fn events_count_once_in_any_order_and_units_of_two_arms_not_at_all() {
         .await
         .unwrap();
         project.clock.advance(Duration::from_secs(60));
-        let decision = project.running().ab.look("better").await.unwrap().unwrap();
+        let decision = project.running().ab.look("better").await.unwrap();
         snapshots.push(decision.decision["snapshot"].clone());
         assert_eq!(snapshots[0]["seen_in_several"], json!(1));
     }
     assert_eq!(snapshots[0], snapshots[1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn segments_and_novelty_show_where_and_how_long_an_effect_holds() {
+    let goals = "goals: [{metric: reward, better: higher, effect: 0.1}]\n";
+    let text =
+        file("plan: {planned_units: 9000, minimum_runtime: 30d, look_every: 1h}\nassignment: {seed: s}\n");
+    let text = text.replace("goals: [{metric: reward, better: higher}]\n", goals);
+    let project = testing(text).await;
+    // Better for one carrier only, and only at first.
+    traffic(&project, 0..2000, |arm, n| {
+        Some((false, coin(if arm == 1 && n.is_multiple_of(2) { 0.9 } else { 0.5 }, n)))
+    })
+    .await;
+    project.clock.advance(Duration::from_secs(5 * 86_400));
+    traffic(&project, 2000..4000, |_, n| Some((false, coin(0.5, n)))).await;
+    let ab = &project.running().ab;
+    let names = project.read(|tx| Ok(AbTests::attributes(tx, "better").unwrap())).await;
+    assert_eq!(names.into_iter().collect::<Vec<_>>(), ["carrier", "distance"]);
+
+    let found = ab.segments("better", "carrier").await.unwrap();
+    let reward = &found[0];
+    assert_eq!((reward.metric.as_str(), reward.groups.len(), found.len()), ("reward", 2, 2));
+    assert_eq!(reward.groups[0].name, "AA");
+    let gains = reward.groups.iter().map(|group| group.effect.unwrap().estimate).collect::<Vec<_>>();
+    assert!((gains[0] - 0.2).abs() < 0.07 && gains[1].abs() < 0.07, "{gains:?}");
+    assert!(reward.p.unwrap() < 0.001 && reward.groups[0].differs.unwrap() < 0.001, "{reward:?}");
+    assert!(reward.trend.is_none());
+
+    let bands = ab.segments("better", "distance").await.unwrap();
+    let names: Vec<&str> = bands[0].groups.iter().map(|group| group.name.as_str()).collect();
+    assert_eq!(names.len(), 4, "{names:?}");
+    assert!(names[0].starts_with("below ") && names[3].ends_with(" and above"), "{names:?}");
+    let error = ab.segments("better", "altitude").await.unwrap_err().to_string();
+    assert!(error.contains("no request with `altitude`"), "{error}");
+
+    let cohorts = ab.novelty("better").await.unwrap();
+    assert_eq!(cohorts[0].groups.len(), 8);
+    let trend = cohorts[0].trend.unwrap();
+    assert!(trend.slope > 0.0 && trend.p < 0.001, "those who came first had more of it: {trend:?}");
+    assert!(!trend.novelty, "it does not fade as units grow older");
+
+    let decision = ab.look("better").await.unwrap();
+    let spec = mainspring_rollouts::ab::AbSpec::parse(
+        &project.read(|tx| tx.ab_phases(&tx.ab_test("better")?.unwrap().id)).await[0].spec_text,
+        std::path::Path::new("t"),
+    );
+    let progress = mainspring_automation::ab::progress(&decision, &spec.unwrap());
+    assert_eq!(progress.len(), 1, "goals only");
+    assert_eq!(progress[0].smallest, Some(0.1));
+    assert!(progress[0].reached.power.unwrap() > 0.9, "{progress:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -278,8 +334,8 @@ async fn both_versions_answer_the_same_requests_in_the_shadow() {
                 tx.add_predictions(&served.predictions)?;
                 let (test, unit) = (assigned.test, assigned.unit);
                 tx.add_ab_request(&AbRequest { request: id.clone(), test, phase: 1, unit, arm: 0, time })?;
-                // The candidate answers 2, the control 1: the candidate is nearer, by more or less.
-                tx.add_label(&id, 2.0 + f64::from(n % 3) / 10.0)?;
+                // The candidate answers 2, the control 1: the candidate is nearer, by 0.2, 0.4 or 0.6.
+                tx.add_label(&id, 1.6 + f64::from(n % 3) / 10.0)?;
                 Ok(())
             })
             .await;
@@ -289,14 +345,12 @@ async fn both_versions_answer_the_same_requests_in_the_shadow() {
         project.read(move |tx| tx.ab_mirrored(&id, 1)).await.len() == 120
     })
     .await;
-    // Differences that are all alike have no error to compare with; these have.
-    let outcome = look(&project).await;
-    assert!(matches!(outcome, Outcome::Continue { .. } | Outcome::Winner { arm: 1 }), "{outcome:?}");
+    assert_eq!(look(&project).await, Outcome::Winner { arm: 1 });
     let decision = project.read(move |tx| Ok(tx.ab_decisions(&found.id, 1)?.pop())).await.unwrap();
     let evidence = decided(&decision).unwrap().snapshot.metrics["off"].clone();
-    let mainspring_stats::decide::Evidence::Paired(samples) = evidence else { panic!("{evidence:?}") };
-    assert_eq!(samples[0].n, 120);
-    assert!(samples[0].mean < -0.7, "{samples:?}");
+    let mainspring_stats::decide::Evidence::Paired(arms) = evidence else { panic!("{evidence:?}") };
+    assert_eq!(arms[0].sample.n, 120);
+    assert!((arms[0].sample.mean + 0.4).abs() < 1e-9, "{arms:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -316,7 +370,7 @@ async fn what_would_mix_results_begins_a_new_phase() {
     .await;
     let outcome = look(&project).await;
     assert!(matches!(outcome, Outcome::Continue { .. }), "{outcome:?}");
-    let decision = project.running().ab.look("better").await.unwrap().unwrap();
+    let decision = project.running().ab.look("better").await.unwrap();
     assert_eq!(decision.decision["snapshot"]["units"], json!([0, 0]), "nobody is carried over");
     let foreign = revise(file(PLAN).replace("model: flights", "model: other")).await;
     assert!(matches!(foreign, Err(AutomationError::AbState { .. })), "{foreign:?}");

@@ -86,15 +86,16 @@ async fn without_a_stable_version_time_passes_and_a_full_promotion_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stable_version_that_was_unloaded_comes_back_for_a_rollout() {
+async fn what_was_unloaded_stays_so_and_a_full_promotion_does_without() {
     let project = Project::with_champion().await;
     project.running().repository.unload(MODEL, Actor::user("ada")).await.unwrap();
     let_it_look().await;
-    assert!(project.running().gateway.stable(MODEL).is_none(), "it stays unloaded until somebody needs it");
+    assert!(project.running().gateway.stable(MODEL).is_none(), "it stays unloaded");
     project.register(2, json!({ "answer": 2 })).await;
     project.promote(2).await;
-    project.until_step(1).await;
-    assert_eq!(project.running().gateway.stable(MODEL).map(|served| served.version), Some(1));
+    until("the rollout", async || project.rollouts().await.len() == 2).await;
+    say(&project, Event::PromoteFull).await.unwrap();
+    project.until_all_from(2).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

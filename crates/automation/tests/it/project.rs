@@ -257,7 +257,7 @@ impl Project {
         events.into_iter().rev().filter(|event| event.action == action).collect()
     }
 
-    /// How the workers of a version behave that are started from now on.
+    /// Tells how workers of a version behave that start from now on.
     pub(crate) fn behave(&self, number: u32, behaviour: &Value) {
         let folder = self.path(&format!("artifacts/m/{number}"));
         std::fs::create_dir_all(&folder).unwrap();

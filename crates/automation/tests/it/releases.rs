@@ -2,6 +2,7 @@
 
 use crate::project::{MODEL, Project, let_it_look, until};
 use mainspring_domain::Actor;
+use mainspring_domain::delivery::Deployment;
 use mainspring_domain::registry::Stage;
 use mainspring_rollouts::{Event, Phase};
 use serde_json::json;
@@ -112,6 +113,44 @@ async fn a_restart_goes_on_at_the_same_step_and_weight() {
     assert!((8..35).contains(&canary), "{canary}");
     assert_eq!(say(&project, &id, Event::PromoteFull).await, Phase::Healthy);
     project.until_all_from(2).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_brings_back_what_is_still_wanted_when_it_is_loaded() {
+    let mut project = Project::with_champion().await;
+    project.behave(1, &json!({ "answer": 1, "load_seconds": 1.5 }));
+    project.restart().await;
+    assert_eq!(project.ask("1").await, None, "it is loading");
+    let record = project.deployment().await.unwrap();
+    let other = Deployment { stable: Some(2), ..record.clone() };
+    project.write(Actor::user("ada"), move |tx| tx.put_deployment(&other)).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert!(project.running().gateway.stable(MODEL).is_none(), "another version was put in charge meanwhile");
+    project.write(Actor::user("ada"), move |tx| tx.put_deployment(&record)).await;
+    project.restart().await;
+    project.running().repository.unload(MODEL, Actor::user("ada")).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert!(project.running().gateway.stable(MODEL).is_none(), "it was unloaded meanwhile");
+    project.running().repository.load(MODEL, Actor::user("ada")).await.unwrap();
+    assert_eq!(project.ask("2").await, Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rollout_that_begins_while_nothing_is_loaded_waits_for_the_load() {
+    let project = Project::with_champion().await;
+    let repository = &project.running().repository;
+    repository.unload(MODEL, Actor::user("ada")).await.unwrap();
+    project.register(2, json!({ "answer": 2 })).await;
+    project.promote(2).await;
+    let_it_look().await;
+    assert_eq!(project.newest_state().await.unwrap().1["step"], 0, "there is nothing to go back to");
+    let refused = repository.unload(MODEL, Actor::user("ada")).await.unwrap_err();
+    assert!(refused.to_string().contains("a rollout of `flights` is under way"), "{refused}");
+    repository.load(MODEL, Actor::user("ada")).await.unwrap();
+    project.until_step(1).await;
+    repository.load(MODEL, Actor::user("ada")).await.unwrap();
+    let (stable, canary) = project.split(1, 2).await;
+    assert!(stable + canary == 100 && (8..35).contains(&canary), "the trial goes on beside it: {canary}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -245,6 +245,8 @@ fn native(method: &str, route: &str) -> Option<Needs> {
             | "ab/tests/{test}/decisions"
             | "ab/tests/{test}/decisions/{number}/replay"
             | "ab/tests/{test}/looks"
+            | "ab/tests/{test}/novelty"
+            | "ab/tests/{test}/segments"
             | "monitors/{model}"
             | "audit"
             | "why",

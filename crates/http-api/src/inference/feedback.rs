@@ -1,12 +1,13 @@
 //! Labels and rewards that come later.
 
 use super::InferenceState;
-use super::serve::{BAD_ID, is_acceptable};
+use super::serve::{BAD_ID, is_row_id};
 use super::v2::{Failure, Payload, Target};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use mainspring_domain::Actor;
+use mainspring_domain::delivery::PREVIEW;
 use mainspring_metadata_store::StoreError;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -67,7 +68,7 @@ pub(super) async fn attach(
     }
     let mut numbers = Vec::with_capacity(labels.len());
     for Label { request_id, label } in labels {
-        if !is_acceptable(&request_id) {
+        if !is_row_id(&request_id) {
             return Err(Failure::bad(BAD_ID));
         }
         let number = label.as_f64().or_else(|| label.as_bool().map(f64::from));
@@ -79,6 +80,8 @@ pub(super) async fn attach(
         })?;
         numbers.push((request_id, number));
     }
+    // What the preview answers is kept under the model.
+    let model = model.strip_suffix(PREVIEW).map(str::to_owned).unwrap_or(model);
     // A label may come sooner than a buffered prediction is written.
     state.log.flush().await;
     let written = state.store.write(Actor::system("feedback"), move |tx| {

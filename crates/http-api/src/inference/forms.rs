@@ -1,35 +1,38 @@
 //! Input forms of several protocols, as rows.
 
-use mainspring_serving::{ColumnSpec, Rows};
+use super::v2::Failure;
+use axum::http::StatusCode;
+use mainspring_serving::{ColumnSpec, MAX_CELLS, Rows};
 use serde_json::{Map, Value, json};
 use std::collections::HashSet;
-
-/// Values in one request at most.
-const MAX_CELLS: usize = 4_000_000;
 
 /// Reads the input forms of MLflow's scoring protocol: the rows, and parameters for the model.
 ///
 /// # Errors
 /// Says what is expected.
-pub(super) fn mlflow_forms(body: Value) -> Result<(Rows, Value), String> {
-    let Value::Object(mut body) = body else { return Err(expected("the body must be a JSON object")) };
+pub(super) fn mlflow_forms(body: Value) -> Result<(Rows, Value), Failure> {
+    let Value::Object(mut body) = body else { return Err(expected("the body must be a JSON object").into()) };
     let params = match body.remove("params") {
         None | Some(Value::Null) => json!({}),
         Some(params @ Value::Object(_)) => params,
-        Some(_) => return Err("`params` must be an object".to_owned()),
+        Some(_) => return Err(Failure::bad("`params` must be an object")),
     };
     let known = ["dataframe_split", "dataframe_records", "instances", "inputs"];
     let given: Vec<&str> = known.into_iter().filter(|key| body.contains_key(*key)).collect();
     let [form] = given.as_slice() else {
-        return Err(expected(&format!("{} input forms are given", given.len())));
+        return Err(expected(&format!("{} input forms are given", given.len())).into());
     };
     let value = body.remove(*form).unwrap_or(Value::Null);
     let rows = match *form {
-        "dataframe_split" => split(&value),
-        "dataframe_records" => records(value),
-        _ => instances(value),
+        "dataframe_split" => split(&value)?,
+        "dataframe_records" => records(value)?,
+        _ => instances(value)?,
     };
-    Ok((rows?, params))
+    Ok((rows, params))
+}
+
+fn too_large(problem: String) -> Failure {
+    Failure::new(StatusCode::PAYLOAD_TOO_LARGE, problem)
 }
 
 fn expected(problem: &str) -> String {
@@ -43,18 +46,26 @@ fn split(value: &Value) -> Result<Rows, String> {
     let columns = match value.get("columns") {
         None => None,
         Some(columns) => {
-            let names: Option<Vec<String>> = columns
-                .as_array()
-                .map(|names| names.iter().filter_map(|n| n.as_str().map(str::to_owned)).collect());
-            Some(names.ok_or("`columns` of dataframe_split must be a list of names")?)
+            let names: Option<Vec<String>> =
+                columns.as_array().and_then(|names| names.iter().map(column_name).collect());
+            Some(names.ok_or("`columns` of dataframe_split must be a list of names, texts or numbers")?)
         }
     };
     Ok(Rows { columns, data: data.ok_or("each row of dataframe_split must be a list")? })
 }
 
-fn records(value: Value) -> Result<Rows, String> {
-    let bad = "dataframe_records must be a list of objects";
-    let Value::Array(records) = value else { return Err(bad.to_owned()) };
+/// A column's name. Tables without names have numbers for it, which a signature knows as texts.
+fn column_name(name: &Value) -> Option<String> {
+    match name {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+fn records(value: Value) -> Result<Rows, Failure> {
+    let bad = || Failure::bad("dataframe_records must be a list of objects");
+    let Value::Array(records) = value else { return Err(bad()) };
     let records: Option<Vec<Map<String, Value>>> = records
         .into_iter()
         .map(|record| match record {
@@ -62,7 +73,7 @@ fn records(value: Value) -> Result<Rows, String> {
             _ => None,
         })
         .collect();
-    let records = records.ok_or(bad)?;
+    let records = records.ok_or_else(bad)?;
     let mut columns: Vec<String> = Vec::new();
     let mut known = HashSet::new();
     for name in records.iter().flat_map(|record| record.keys()) {
@@ -72,11 +83,11 @@ fn records(value: Value) -> Result<Rows, String> {
     }
     // Records may each bring names of their own, so few bytes can ask for a large table.
     if columns.len().saturating_mul(records.len()) > MAX_CELLS {
-        return Err(format!(
+        return Err(too_large(format!(
             "{} records with {} columns are more than {MAX_CELLS} values",
             records.len(),
             columns.len()
-        ));
+        )));
     }
     let row = |record: &Map<String, Value>| {
         columns.iter().map(|name| record.get(name).cloned().unwrap_or(Value::Null)).collect()
@@ -86,7 +97,10 @@ fn records(value: Value) -> Result<Rows, String> {
 }
 
 /// Lists of rows, of records or of single values; or columns by name.
-pub(super) fn instances(value: Value) -> Result<Rows, String> {
+///
+/// # Errors
+/// Says what is expected.
+pub(super) fn instances(value: Value) -> Result<Rows, Failure> {
     match value {
         Value::Array(items) if items.iter().all(Value::is_object) => records(Value::Array(items)),
         Value::Array(items) => {
@@ -101,14 +115,14 @@ pub(super) fn instances(value: Value) -> Result<Rows, String> {
             let even =
                 columns.values().all(|values| values.as_array().is_some_and(|list| list.len() == height));
             if !even {
-                return Err("each column of `inputs` must be a list of the same length".to_owned());
+                return Err(Failure::bad("each column of `inputs` must be a list of the same length"));
             }
             let cell = |values: &Value, row: usize| values.get(row).cloned().unwrap_or(Value::Null);
             let data =
                 (0..height).map(|row| columns.values().map(|values| cell(values, row)).collect()).collect();
             Ok(Rows { columns: Some(columns.keys().cloned().collect()), data })
         }
-        _ => Err(expected("the input is neither a list nor an object")),
+        _ => Err(expected("the input is neither a list nor an object").into()),
     }
 }
 
@@ -117,7 +131,7 @@ pub(super) fn instances(value: Value) -> Result<Rows, String> {
 ///
 /// # Errors
 /// Names the line.
-pub(super) fn csv_rows(text: &[u8], inputs: Option<&[ColumnSpec]>) -> Result<Rows, String> {
+pub(super) fn csv_rows(text: &[u8], inputs: Option<&[ColumnSpec]>) -> Result<Rows, Failure> {
     let mut reader = csv::ReaderBuilder::new().from_reader(text);
     let about = |error: csv::Error| format!("the CSV cannot be read: {error}");
     let columns: Vec<String> = reader.headers().map_err(about)?.iter().map(str::to_owned).collect();
@@ -132,7 +146,7 @@ pub(super) fn csv_rows(text: &[u8], inputs: Option<&[ColumnSpec]>) -> Result<Row
     for record in reader.records() {
         let record = record.map_err(about)?;
         if columns.len().saturating_mul(data.len() + 1) > MAX_CELLS {
-            return Err(format!("the CSV has more than {MAX_CELLS} values"));
+            return Err(too_large(format!("the CSV has more than {MAX_CELLS} values")));
         }
         data.push(record.iter().zip(&texts).map(|(field, text)| cell(field, *text)).collect());
     }
@@ -207,6 +221,22 @@ mod tests {
     }
 
     #[test]
+    fn columns_may_be_numbers() {
+        let form = json!({ "dataframe_split": { "columns": [0, "b", 2.5], "data": [[1, 2, 3]] } });
+        let (rows, _) = mlflow_forms(form).unwrap();
+        assert_eq!(rows.columns.unwrap(), ["0", "b", "2.5"]);
+        let form = json!({ "dataframe_split": { "columns": ["a", null], "data": [[1, 2]] } });
+        assert!(mlflow_forms(form).unwrap_err().message.contains("names, texts or numbers"));
+    }
+
+    #[test]
+    fn records_with_names_of_their_own_are_no_way_to_a_large_table() {
+        let records: Vec<_> = (0..2001).map(|name| json!({ name.to_string(): 1 })).collect();
+        let refused = mlflow_forms(json!({ "dataframe_records": records })).unwrap_err();
+        assert_eq!(refused.status.as_u16(), 413, "{}", refused.message);
+    }
+
+    #[test]
     fn bad_forms_are_explained() {
         for bad in [json!([]), json!({}), json!({ "inputs": 1 }), json!({ "inputs": [1], "instances": [1] })]
         {
@@ -228,7 +258,7 @@ mod tests {
         let rows = csv_rows(b"zip,x,ok,s\n01234,1,true,a\n,2.5,,\"b,c\"\n", Some(&[zip])).unwrap();
         assert_eq!(rows.columns.unwrap(), ["zip", "x", "ok", "s"]);
         assert_eq!(json!(rows.data), json!([["01234", 1, true, "a"], [null, 2.5, null, "b,c"]]));
-        let short = csv_rows(b"a,b\n1\n", None).unwrap_err();
+        let short = csv_rows(b"a,b\n1\n", None).unwrap_err().message;
         assert!(short.contains("line: 2"), "{short}");
         assert!(csv_rows(b"a\n\xff\n", None).is_err());
     }

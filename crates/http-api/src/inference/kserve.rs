@@ -2,7 +2,7 @@
 
 use super::InferenceState;
 use super::forms::instances;
-use super::serve::{Call, answer_headers, serve};
+use super::serve::{Call, answer_headers, refusal, serve};
 use super::v2::{Failure, Payload};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -10,6 +10,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::{Extension, Json};
 use mainspring_domain::access::{Role, Scope};
 use mainspring_governance::access::Principal;
+use mainspring_serving::{ServeError, ServedVersion};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -28,12 +29,17 @@ pub(super) async fn model(
     State(state): State<InferenceState>,
     Path(model): Path<String>,
 ) -> Result<Json<Value>, Failure> {
-    let stable = state.gateway.stable(&model).ok_or_else(|| not_found(&model))?;
-    Ok(Json(json!({ "name": model, "ready": stable.server.is_ready() })))
+    let found = found(&state, &model)?;
+    Ok(Json(json!({ "name": model, "ready": found.server.is_ready() })))
 }
 
-fn not_found(model: &str) -> Failure {
-    Failure::new(StatusCode::NOT_FOUND, format!("Model with name {model} does not exist."))
+fn found(state: &InferenceState, model: &str) -> Result<ServedVersion, Failure> {
+    state.gateway.find(model, None).map_err(|error| match error {
+        ServeError::NotDeployed(_) => {
+            Failure::new(StatusCode::NOT_FOUND, format!("Model with name {model} does not exist."))
+        }
+        other => refusal(&other).into(),
+    })
 }
 
 /// `POST /v1/models/{model}:predict`
@@ -49,16 +55,14 @@ pub(super) async fn predict(
             format!("there is no call `{call}`; send to /v1/models/NAME:predict"),
         ));
     }
-    if state.gateway.stable(model).is_none() {
-        return Err(not_found(model));
-    }
+    found(&state, model)?;
     let Value::Object(mut body) = payload.json()? else {
         return Err(Failure::bad("the body must be a JSON object with `instances`"));
     };
     // `inputs` is what TensorFlow Serving calls columns by name.
     let input = body.remove("instances").or_else(|| body.remove("inputs"));
     let input = input.ok_or_else(|| Failure::bad("the body has no `instances`"))?;
-    let rows = instances(input).map_err(Failure::bad)?;
+    let rows = instances(input)?;
     let params = body.remove("parameters").filter(Value::is_object).unwrap_or_else(|| json!({}));
     let call = Call { model, version: None, request_id: None, params: &params };
     let answer = serve(&state, call, &payload.headers, rows).await?;

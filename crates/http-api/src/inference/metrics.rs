@@ -80,13 +80,19 @@ fn render(lines: &[Line], log_waiting: usize) -> String {
         "Requests turned away because too many waited.",
         &|line| float(line.counts.refused),
     );
+    family(
+        "mainspring_model_infer_invalid_total",
+        "counter",
+        "Requests whose input the model refused.",
+        &|line| float(line.counts.invalid),
+    );
     family("mainspring_model_infer_rows_total", "counter", "Rows of answered requests.", &|line| {
         float(line.counts.rows)
     });
     family(
         "mainspring_model_infer_queue_seconds_total",
         "counter",
-        "Time that requests waited for their turn.",
+        "Time that requests waited for their turn, where `concurrency` is set.",
         &|line| float(line.counts.queue_ns) / NANO,
     );
     family("mainspring_model_infer_in_progress", "gauge", "Requests that wait or are at work.", &|line| {

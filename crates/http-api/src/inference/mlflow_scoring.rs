@@ -40,7 +40,7 @@ async fn invoke(state: &InferenceState, payload: Result<Payload, Failure>) -> Re
 async fn read(state: &InferenceState, model: &str, payload: &Payload) -> Result<(Rows, Value), Failure> {
     let kind =
         payload.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let stable = state.gateway.stable(model);
+    let found = state.gateway.find(model, None);
     match kind.split(';').next().unwrap_or_default().trim() {
         "" | "application/json" => {
             let body = match serde_json::from_slice(&payload.body) {
@@ -49,17 +49,15 @@ async fn read(state: &InferenceState, model: &str, payload: &Payload) -> Result<
                 Err(bad) => serde_json::from_slice(&without_nan(&payload.body))
                     .map_err(|_| Failure::bad(format!("the request is not JSON: {bad}")))?,
             };
-            mlflow_forms(body).map_err(Failure::bad)
+            mlflow_forms(body)
         }
         "text/csv" => {
-            let inputs = stable.as_ref().and_then(|stable| stable.server.inputs());
-            Ok((csv_rows(&payload.body, inputs).map_err(Failure::bad)?, json!({})))
+            let inputs = found.as_ref().ok().and_then(|found| found.server.inputs());
+            Ok((csv_rows(&payload.body, inputs)?, json!({})))
         }
         "application/vnd.apache.parquet" => {
-            let stable = stable.ok_or_else(|| {
-                Failure::new(StatusCode::NOT_FOUND, format!("model `{model}` is not deployed"))
-            })?;
-            let rows = stable.server.read_parquet(&payload.body).await.map_err(|error| refusal(&error))?;
+            let found = found.map_err(|error| refusal(&error))?;
+            let rows = found.server.read_parquet(&payload.body).await.map_err(|error| refusal(&error))?;
             Ok((rows, json!({})))
         }
         other => Err(Failure::new(

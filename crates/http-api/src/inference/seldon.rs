@@ -50,7 +50,7 @@ pub(super) async fn predictions(
     let payload = payload?;
     let model = model(&state, &params, &payload.headers)?;
     let body = payload.json()?;
-    let (rows, form) = rows(&body).map_err(Failure::bad)?;
+    let (rows, form) = rows(&body)?;
     let request_id = body["meta"]["puid"].as_str().map(str::to_owned);
     let call = Call { model: &model, version: None, request_id, params: &json!({}) };
     let answer = serve(&state, call, &payload.headers, rows).await.map_err(Failure::from)?;
@@ -71,24 +71,24 @@ enum Form {
     Tensor,
 }
 
-fn rows(body: &Value) -> Result<(Rows, Form), String> {
+fn rows(body: &Value) -> Result<(Rows, Form), Failure> {
     if let Some(data) = body.get("jsonData") {
         return Ok((instances(data.clone())?, Form::Lists));
     }
     let data = body.get("data").and_then(Value::as_object);
-    let data = data.ok_or("the body must be an object with `data` or `jsonData`")?;
+    let data = data.ok_or_else(|| Failure::bad("the body must be an object with `data` or `jsonData`"))?;
     let (mut rows, form) = match (data.get("ndarray"), data.get("tensor")) {
         (Some(lists @ Value::Array(_)), None) => (instances(lists.clone())?, Form::Lists),
         (None, Some(tensor)) => (of_tensor(tensor)?, Form::Tensor),
         _ => {
-            return Err(
-                "`data` must have `ndarray`, a list of rows, or `tensor`, with shape and values".to_owned()
-            );
+            return Err(Failure::bad(
+                "`data` must have `ndarray`, a list of rows, or `tensor`, with shape and values",
+            ));
         }
     };
     if let Some(names) = data.get("names").and_then(Value::as_array).filter(|names| !names.is_empty()) {
         let names: Option<Vec<String>> = names.iter().map(|name| name.as_str().map(str::to_owned)).collect();
-        let names = names.ok_or("`names` must be a list of texts")?;
+        let names = names.ok_or_else(|| Failure::bad("`names` must be a list of texts"))?;
         // Names that no column goes by are those which clients make up: `t:0`, `t:1` ...
         if !names.iter().all(|name| name.starts_with("t:")) {
             rows.columns = Some(names);
@@ -155,7 +155,7 @@ pub(super) async fn feedback(
     let puid = puid.ok_or_else(|| Failure::bad("`response.meta.puid` must be the id of the prediction"))?;
     let truth = match body.get("truth").filter(|truth| !truth.is_null()) {
         None => None,
-        Some(truth) => Some(rows(truth).map_err(Failure::bad)?.0.data),
+        Some(truth) => Some(rows(truth)?.0.data),
     };
     let labels: Option<Vec<Label>> = match truth {
         Some(rows) => {

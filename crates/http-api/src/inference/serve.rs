@@ -4,10 +4,12 @@ use super::InferenceState;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use mainspring_domain::Timestamp;
 use mainspring_domain::ab::AbRequest;
+use mainspring_domain::delivery::Arm;
 use mainspring_domain::monitoring::Prediction;
-use mainspring_serving::{Assigned, Caller, Rows, ServeError};
+use mainspring_serving::{Assigned, Caller, MAX_ROWS, ModelServer, Rows, ServeError};
 use serde_json::Value;
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::task::Poll;
 
 /// The request's id: taken from the client, or made here; the answer carries it.
@@ -32,6 +34,8 @@ pub(super) struct Call<'a> {
 pub(super) struct Answer {
     pub(super) request_id: String,
     pub(super) version: u32,
+    /// The workers that answered, which know what they give.
+    pub(super) server: Arc<ModelServer>,
     pub(super) predictions: Vec<Value>,
 }
 
@@ -111,9 +115,17 @@ async fn predict_and_record(
         }
     };
     let served = served.map_err(|error| refusal(&error))?;
-    if let Err(error @ ServeError::Input(_)) = &served.outcome {
+    match &served.outcome {
         // The client's mistake says nothing of the model.
-        return Err(refusal(error));
+        Err(error @ ServeError::Input(_)) => return Err(refusal(error)),
+        // What is turned away is counted; writing each of its rows would make too much work more. A rollout
+        // and a test keep it: a version on trial must not look better for what it did not take.
+        Err(error @ ServeError::Overloaded)
+            if served.assigned.is_none() && served.predictions.iter().all(|row| row.arm == Arm::Stable) =>
+        {
+            return Err(refusal(error));
+        }
+        _ => {}
     }
     let predictions = served.predictions;
     let requests = served.assigned.map(|assigned| counted(&assigned, &predictions)).unwrap_or_default();
@@ -123,7 +135,9 @@ async fn predict_and_record(
         .await
         .map_err(|error| (StatusCode::SERVICE_UNAVAILABLE, error.to_string()))?;
     match served.outcome {
-        Ok(predictions) => Ok(Answer { request_id, version: served.version, predictions }),
+        Ok(predictions) => {
+            Ok(Answer { request_id, version: served.version, server: served.server, predictions })
+        }
         Err(error) => Err(refusal(&error)),
     }
 }
@@ -146,6 +160,19 @@ pub(super) const BAD_ID: &str = "a request id has 1 to 128 bytes and no control 
 
 pub(super) fn is_acceptable(id: &str) -> bool {
     (1..=128).contains(&id.len()) && !id.chars().any(char::is_control)
+}
+
+/// Digits of a row's number at most.
+const ROW_DIGITS: usize = MAX_ROWS.ilog10() as usize + 1;
+
+/// Whether this is the id of a request, or of a later row of one: `ID.1`, `ID.2` ...
+pub(super) fn is_row_id(id: &str) -> bool {
+    let later = |(base, row): (&str, &str)| {
+        (1..=ROW_DIGITS).contains(&row.len())
+            && row.bytes().all(|digit| digit.is_ascii_digit())
+            && is_acceptable(base)
+    };
+    is_acceptable(id) || id.rsplit_once('.').is_some_and(later)
 }
 
 /// Names the model when several are deployed.
@@ -178,10 +205,34 @@ pub(super) fn refusal(error: &ServeError) -> Refusal {
     let status = match error {
         ServeError::NotDeployed(_) | ServeError::NotLoaded { .. } => StatusCode::NOT_FOUND,
         ServeError::Signature(_) | ServeError::Input(_) => StatusCode::BAD_REQUEST,
+        ServeError::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
         ServeError::Model(_) => StatusCode::INTERNAL_SERVER_ERROR,
         ServeError::WorkerDied | ServeError::NotReady => StatusCode::SERVICE_UNAVAILABLE,
         ServeError::Overloaded => StatusCode::TOO_MANY_REQUESTS,
         ServeError::Timeout(_) => StatusCode::GATEWAY_TIMEOUT,
     };
     (status, error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_acceptable, is_row_id};
+
+    #[test]
+    fn a_later_row_of_a_long_id_has_an_id_too() {
+        let long = "x".repeat(128);
+        for id in [long.clone(), format!("{long}.1"), format!("{long}.99999"), "a.b".into()] {
+            assert!(is_row_id(&id), "{id}");
+        }
+        for id in [
+            format!("{long}x"),
+            format!("{long}.x"),
+            format!("{long}."),
+            format!("{long}.1234567"),
+            String::new(),
+        ] {
+            assert!(!is_row_id(&id), "{id}");
+        }
+        assert!(!is_acceptable(&format!("{long}.1")));
+    }
 }

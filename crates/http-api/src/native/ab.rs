@@ -1,11 +1,11 @@
 //! A/B tests: their life, assignments for programs elsewhere, events, decisions, and the planner.
 
-use super::{ApiError, Body, MaybeBody, NativeState};
+use super::{ApiError, Body, MaybeBody, NativeState, ab_insight};
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::{Extension, Json};
 use mainspring_automation::AutomationError;
-use mainspring_automation::ab::{AbTests, decided};
+use mainspring_automation::ab::{AbTests, decided, progress};
 use mainspring_domain::ab::{AbDecision, AbTest, MetricEvent};
 use mainspring_domain::{Actor, Timestamp};
 use mainspring_metadata_store::StoreError;
@@ -22,6 +22,8 @@ const MAX_EVENTS: usize = 10_000;
 const MAX_TEXT: usize = 250;
 /// Decisions of one answer.
 const MAX_DECISIONS: u32 = 1_000;
+/// Looks of a chart: more than it has pixels for.
+const MAX_LOOKS: u32 = 500;
 
 #[derive(Deserialize)]
 pub(super) struct Described {
@@ -120,6 +122,14 @@ pub(super) async fn one_test(
                 .flat_map(|spec| &spec.arms)
                 .map(|arm| json!({ "name": arm.name, "version": arm.version, "weight": arm.weight }))
                 .collect();
+            let of_phase = decision.as_ref().filter(|decision| decision.phase == found.phase);
+            answer["progress"] = of_phase
+                .zip(spec.as_ref())
+                .map(|(decision, spec)| progress(decision, spec))
+                .unwrap_or_default()
+                .iter()
+                .map(ab_insight::progress)
+                .collect();
             answer["decision"] = decision.as_ref().map_or(Value::Null, decision_shown);
             Ok::<_, AutomationError>(answer)
         })
@@ -154,7 +164,7 @@ pub(super) async fn command(
         }
         "decide" => {
             let decision = state.ab.look(&test).await?;
-            Ok(Json(decision.as_ref().map_or(Value::Null, decision_shown)))
+            Ok(Json(decision_shown(&decision)))
         }
         other => Err(ApiError::not_found(format!("a test cannot be told to `{other}`"))
             .hint("use start, stop or decide")),
@@ -269,7 +279,8 @@ pub(super) async fn decisions(
 }
 
 /// `GET /api/v1/ab/tests/{test}/looks`: what the decisions of the present phase say over time, for
-/// charts: units, and each comparison's effect with its interval.
+/// charts: units, and each comparison's effect with its interval. Of many decisions every second, third
+/// and so on, and the newest.
 pub(super) async fn looks(
     State(state): State<NativeState>,
     Path(test): Path<String>,
@@ -278,9 +289,8 @@ pub(super) async fn looks(
         .store
         .read(move |tx| {
             let found = tx.ab_test(&test)?.ok_or_else(|| AutomationError::NoAbTest(test.clone()))?;
-            let mut decisions = tx.ab_decisions(&found.id, MAX_DECISIONS)?;
+            let mut decisions = tx.ab_course(&found.id, MAX_LOOKS)?;
             decisions.retain(|decision| decision.phase == found.phase);
-            decisions.reverse();
             Ok::<_, AutomationError>(decisions)
         })
         .await?;
@@ -395,7 +405,9 @@ fn size(question: &Question) -> (Sizes, &Common) {
             (sizes, common)
         }
         Question::Paired { discordance, effect, common } => {
-            let pairs = sample_size_paired(*effect, *discordance, common.alpha, common.power);
+            let candidates = common.arms.saturating_sub(1).max(1);
+            let alpha = common.alpha / f64::from(candidates);
+            let pairs = sample_size_paired(*effect, *discordance, alpha, common.power);
             (pairs.map(|pairs| pairs.ceil() as u64).map(|pairs| (pairs, pairs, pairs)), common)
         }
     }

@@ -1,6 +1,7 @@
 //! Mainspring's own API, below `/api/v1`.
 
 mod ab;
+mod ab_insight;
 mod data;
 mod delivery;
 mod error;
@@ -82,6 +83,8 @@ pub fn router(state: NativeState) -> Router {
         .route("/api/v1/ab/tests/{test}/decisions", get(ab::decisions))
         .route("/api/v1/ab/tests/{test}/decisions/{number}/replay", get(ab::replay))
         .route("/api/v1/ab/tests/{test}/looks", get(ab::looks))
+        .route("/api/v1/ab/tests/{test}/segments", get(ab_insight::segments))
+        .route("/api/v1/ab/tests/{test}/novelty", get(ab_insight::novelty))
         .route("/api/v1/ab/tests/{test}/assign", post(ab::assign))
         .route("/api/v1/ab/tests/{test}/do/{verb}", post(ab::command))
         .route("/api/v1/ab/events", post(ab::events))

@@ -8,6 +8,8 @@ use mainspring_domain::Timestamp;
 use mainspring_domain::ab::{
     AbDecision, AbExposure, AbMirrored, AbPhase, AbRequest, AbServed, AbTest, MetricEvent,
 };
+use serde_json::{Map, Value as JsonValue};
+use std::collections::BTreeSet;
 
 const EXPOSURE: &str =
     "SELECT unit, arm, first, times, crossed FROM ab_exposures WHERE test = ?1 AND phase = ?2";
@@ -20,6 +22,11 @@ fn exposure(row: &crate::driver::Row<'_>) -> Result<AbExposure> {
         times: to_u64(row.get(3)?),
         crossed: row.get(4)?,
     })
+}
+
+/// The features of a request, which are kept as they were written.
+fn features(text: &str) -> Map<String, JsonValue> {
+    serde_json::from_str(text).unwrap_or_default()
 }
 
 impl AbRead for SqlTx<'_> {
@@ -52,7 +59,8 @@ impl AbRead for SqlTx<'_> {
 
     fn ab_served(&self, test: &str, phase: u32) -> Result<Vec<AbServed>> {
         self.rows(
-            "SELECT r.unit, p.time, p.latency_us, p.error IS NOT NULL, p.score, p.label, p.label_time
+            "SELECT r.unit, p.time, p.latency_us, p.error IS NOT NULL, p.score, p.label, p.label_time, p.version,
+                    p.failures
              FROM ab_requests r JOIN predictions p ON p.id = r.request
              WHERE r.test = ?1 AND r.phase = ?2 ORDER BY r.unit, r.request",
             params![test, phase],
@@ -61,9 +69,11 @@ impl AbRead for SqlTx<'_> {
                 let time: Option<i64> = row.get(6)?;
                 Ok(AbServed {
                     unit: row.get(0)?,
+                    version: row.get(7)?,
                     time: Timestamp::from_millis(row.get(1)?),
                     latency_us: row.get(2)?,
                     failed: row.get(3)?,
+                    failures: to_u64(row.get(8)?),
                     score: row.get(4)?,
                     label: label.zip(time.map(Timestamp::from_millis)),
                 })
@@ -72,9 +82,9 @@ impl AbRead for SqlTx<'_> {
     }
 
     fn ab_mirrored(&self, test: &str, phase: u32) -> Result<Vec<AbMirrored>> {
-        self.rows(
+        let found = self.rows(
             "SELECT r.unit, s.version, p.time, s.live_latency_us, s.live_score, s.latency_us, s.error IS NOT NULL,
-                    s.score, p.label, p.label_time
+                    s.score, p.label, p.label_time, s.live_version, r.request
              FROM ab_requests r JOIN predictions p ON p.id = r.request
              JOIN shadows s ON s.rollout = ?3 AND s.request_id = r.request
              WHERE r.test = ?1 AND r.phase = ?2 ORDER BY r.unit, r.request, s.version, s.num",
@@ -84,21 +94,53 @@ impl AbRead for SqlTx<'_> {
                 let (label, label_time): (Option<f64>, Option<i64>) = (row.get(8)?, row.get(9)?);
                 let control = AbServed {
                     unit: unit.clone(),
+                    version: row.get(10)?,
                     time: Timestamp::from_millis(time),
                     latency_us: row.get(3)?,
                     failed: false,
+                    failures: 0,
                     score: row.get(4)?,
                     label: label.zip(label_time.map(Timestamp::from_millis)),
                 };
+                let version = row.get(1)?;
                 let candidate = AbServed {
+                    version,
                     latency_us: row.get(5)?,
                     failed: row.get(6)?,
                     score: row.get(7)?,
                     ..control.clone()
                 };
-                Ok(AbMirrored { unit, version: row.get(1)?, control, candidate })
+                let request: String = row.get(11)?;
+                Ok((request, AbMirrored { unit, version, control, candidate }))
             },
-        )
+        );
+        let mut found = found?;
+        // A client that tries again has its request mirrored again; it is one pair all the same.
+        found.dedup_by(|(again, pair), (request, kept)| {
+            again == request && pair.unit == kept.unit && pair.version == kept.version
+        });
+        Ok(found.into_iter().map(|(_, pair)| pair).collect())
+    }
+
+    fn ab_attribute(&self, test: &str, phase: u32, name: &str) -> Result<Vec<(String, Option<JsonValue>)>> {
+        let mut found = self.rows(
+            "SELECT r.unit, p.features FROM ab_requests r JOIN predictions p ON p.id = r.request
+             WHERE r.test = ?1 AND r.phase = ?2 ORDER BY r.unit, p.time, r.request",
+            params![test, phase],
+            |row| Ok((row.get::<String>(0)?, features(row.text(1)?).remove(name))),
+        )?;
+        found.dedup_by(|(unit, _), (kept, _)| unit == kept);
+        Ok(found)
+    }
+
+    fn ab_attribute_names(&self, test: &str, phase: u32, limit: u32) -> Result<BTreeSet<String>> {
+        let found = self.rows(
+            "SELECT p.features FROM ab_requests r JOIN predictions p ON p.id = r.request
+             WHERE r.test = ?1 AND r.phase = ?2 ORDER BY p.time DESC, r.request DESC LIMIT ?3",
+            params![test, phase, limit],
+            |row| Ok(features(row.text(0)?)),
+        )?;
+        Ok(found.into_iter().flat_map(|features| features.into_iter().map(|(name, _)| name)).collect())
     }
 
     fn metric_events(&self, name: &str, from: Timestamp, until: Timestamp) -> Result<Vec<MetricEvent>> {
@@ -122,6 +164,16 @@ impl AbRead for SqlTx<'_> {
         self.documents(
             "SELECT doc FROM ab_decisions WHERE test = ?1 ORDER BY number DESC LIMIT ?2",
             params![test, limit],
+        )
+    }
+
+    fn ab_course(&self, test: &str, limit: u32) -> Result<Vec<AbDecision>> {
+        let last: u32 =
+            self.scalar("SELECT COALESCE(MAX(number), 0) FROM ab_decisions WHERE test = ?1", [test])?;
+        let stride = last.div_ceil(limit.max(1)).max(1);
+        self.documents(
+            "SELECT doc FROM ab_decisions WHERE test = ?1 AND (number % ?2 = 0 OR number = ?3) ORDER BY number",
+            params![test, stride, last],
         )
     }
 

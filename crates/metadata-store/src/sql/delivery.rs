@@ -7,8 +7,10 @@ use crate::traits::{DeliveryRead, DeliveryWrite};
 use mainspring_domain::Timestamp;
 use mainspring_domain::delivery::{Deployment, Rollout, Shadow};
 
-/// Compared copies that are kept.
+/// Compared copies that are kept, beside those that running tests go by.
 const KEPT_SHADOWS: i64 = 200_000;
+/// How many may come before the oldest are removed again.
+const SHADOWS_BETWEEN: i64 = 1_000;
 
 fn shadow(row: &Row<'_>) -> Result<Shadow> {
     Ok(Shadow {
@@ -117,10 +119,16 @@ impl DeliveryWrite for SqlTx<'_> {
                 ],
             )?;
         }
-        self.execute(
-            "DELETE FROM shadows WHERE num <= (SELECT COALESCE(MAX(num), 0) FROM shadows) - ?1",
-            [KEPT_SHADOWS],
-        )?;
+        let newest: i64 = self.scalar("SELECT COALESCE(MAX(num), 0) FROM shadows", [])?;
+        let added = i64::try_from(shadows.len()).unwrap_or(i64::MAX);
+        if newest / SHADOWS_BETWEEN != newest.saturating_sub(added) / SHADOWS_BETWEEN {
+            self.execute(
+                "DELETE FROM shadows WHERE num <= ?1 AND NOT EXISTS (
+                     SELECT 1 FROM ab_tests t
+                     WHERE t.status = 'running' AND shadows.rollout LIKE 'ab/' || t.id || '/%')",
+                [newest - KEPT_SHADOWS],
+            )?;
+        }
         Ok(())
     }
 }

@@ -5,6 +5,8 @@ use mainspring_domain::Timestamp;
 use mainspring_domain::ab::{
     AbDecision, AbExposure, AbMirrored, AbPhase, AbRequest, AbServed, AbTest, MetricEvent,
 };
+use serde_json::Value as JsonValue;
+use std::collections::BTreeSet;
 
 /// Reading tests.
 pub trait AbRead {
@@ -24,8 +26,14 @@ pub trait AbRead {
     fn ab_served(&self, test: &str, phase: u32) -> Result<Vec<AbServed>>;
     /// The requests of a phase that candidates were asked as well, by unit, request and version.
     fn ab_mirrored(&self, test: &str, phase: u32) -> Result<Vec<AbMirrored>>;
+    /// A feature of each unit's first request of a phase; none for units that had it not.
+    fn ab_attribute(&self, test: &str, phase: u32, name: &str) -> Result<Vec<(String, Option<JsonValue>)>>;
+    /// The names of the features that a phase's newest `limit` requests have.
+    fn ab_attribute_names(&self, test: &str, phase: u32, limit: u32) -> Result<BTreeSet<String>>;
     /// What happened under a name within a stretch of time, by unit, then time, then id.
     fn metric_events(&self, name: &str, from: Timestamp, until: Timestamp) -> Result<Vec<MetricEvent>>;
+    /// The decisions on a test in their order, thinned out evenly to about `limit`, the newest with them.
+    fn ab_course(&self, test: &str, limit: u32) -> Result<Vec<AbDecision>>;
     /// The newest decisions on a test, newest first.
     fn ab_decisions(&self, test: &str, limit: u32) -> Result<Vec<AbDecision>>;
     /// One decision.

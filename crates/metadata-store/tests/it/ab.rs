@@ -2,7 +2,7 @@
 
 use crate::{at, change, on_both, read};
 use mainspring_domain::ab::{AbDecision, AbPhase, AbRequest, AbStatus, AbTest, MetricEvent};
-use mainspring_domain::delivery::Arm;
+use mainspring_domain::delivery::{Arm, Shadow};
 use mainspring_domain::monitoring::Prediction;
 use mainspring_test_support::TempStore;
 use serde_json::{Map, json};
@@ -12,6 +12,8 @@ on_both! {
     a_request_exposes_its_unit_once
     an_event_counts_once_and_comes_in_order
     decisions_are_numbered
+    a_course_is_thinned_out
+    a_mirrored_request_is_one_pair
 }
 
 fn test(id: &str, status: AbStatus) -> AbTest {
@@ -113,6 +115,7 @@ async fn a_request_exposes_its_unit_once(world: TempStore) {
         let labels: Vec<_> = served.iter().map(|one| (one.unit.as_str(), one.label.is_some())).collect();
         assert_eq!(labels, [("u", false), ("u", true), ("v", false)]);
         assert_eq!((served[0].latency_us, served[0].failed, served[0].score), (7, false, Some(0.5)));
+        assert_eq!((served[0].version, served[0].failures), (1, 0));
         Ok(())
     })
     .await;
@@ -164,4 +167,70 @@ async fn decisions_are_numbered(world: TempStore) {
         Ok(())
     })
     .await;
+}
+
+async fn a_course_is_thinned_out(world: TempStore) {
+    let store = world.store();
+    change(&store, move |tx| {
+        tx.put_ab_test(&test("a", AbStatus::Running))?;
+        for time in 1..=25 {
+            let decision = json!({ "time": time });
+            tx.add_ab_decision(&AbDecision {
+                test: "a".into(),
+                phase: 1,
+                number: 0,
+                time: at(time),
+                decision,
+            })?;
+        }
+        Ok(())
+    })
+    .await;
+    let course = |limit| {
+        let store = store.clone();
+        async move {
+            let found = read(&store, move |tx| tx.ab_course("a", limit)).await;
+            found.iter().map(|one| one.number).collect::<Vec<_>>()
+        }
+    };
+    assert_eq!(course(25).await, (1..=25).collect::<Vec<_>>());
+    assert_eq!(course(6).await, [5, 10, 15, 20, 25]);
+    assert_eq!(course(4).await, [7, 14, 21, 25], "the newest is there as well");
+    assert_eq!(read(&store, |tx| tx.ab_course("b", 4)).await, []);
+}
+
+async fn a_mirrored_request_is_one_pair(world: TempStore) {
+    let store = world.store();
+    let shadow = |version, time, score: Option<f64>| Shadow {
+        time: at(time),
+        rollout: "ab/a/1".into(),
+        model: "m".into(),
+        version,
+        live_version: 1,
+        request_id: "r1".into(),
+        features: Map::new(),
+        live_score: Some(0.25),
+        score,
+        agrees: None,
+        error: score.is_none().then(|| "it failed".into()),
+        live_latency_us: 100,
+        latency_us: 200,
+    };
+    change(&store, move |tx| {
+        tx.add_predictions(&["r1", "r2"].map(prediction))?;
+        for request in ["r1", "r2"] {
+            let (request, unit) = (request.into(), "u".into());
+            tx.add_ab_request(&AbRequest { request, test: "a".into(), phase: 1, unit, arm: 0, time: at(5) })?;
+        }
+        // The client tried again, and so did the mirror.
+        tx.add_shadows(&[shadow(2, 5, Some(0.75)), shadow(3, 5, None), shadow(2, 6, Some(0.9))])
+    })
+    .await;
+    let found = read(&store, |tx| tx.ab_mirrored("a", 1)).await;
+    let pairs: Vec<_> = found
+        .iter()
+        .map(|pair| (pair.version, pair.candidate.score, pair.candidate.failed, pair.control.version))
+        .collect();
+    assert_eq!(pairs, [(2, Some(0.75), false, 1), (3, None, true, 1)]);
+    assert!(found.iter().all(|pair| pair.control.score == Some(0.25) && pair.unit == "u"));
 }

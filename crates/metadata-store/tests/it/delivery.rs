@@ -1,6 +1,7 @@
 //! Deployments, rollouts, windows of monitors and alerts.
 
 use crate::{at, change, on_both, read};
+use mainspring_domain::ab::{AbStatus, AbTest};
 use mainspring_domain::delivery::{Arm, Deployment, Rollout, Shadow};
 use mainspring_domain::monitoring::{Alert, MonitorWindow, Prediction};
 use mainspring_test_support::TempStore;
@@ -96,6 +97,57 @@ async fn compared_copies_are_kept_by_rollout(world: TempStore) {
     assert_eq!(found(2, 9).await.len(), 2);
     assert_eq!(found(0, 1).await, [all[3].clone()]);
     assert!(read(&store, |tx| tx.shadows("c", at(0), 9)).await.is_empty());
+}
+
+/// On one engine: it takes 200,000 rows.
+#[tokio::test(flavor = "multi_thread")]
+async fn copies_of_running_tests_are_never_too_old() {
+    let world = crate::on_sqlite();
+    let store = world.store();
+    let shadow = |rollout: &str| Shadow {
+        time: at(1),
+        rollout: rollout.into(),
+        model: "m".into(),
+        version: 2,
+        live_version: 1,
+        request_id: "r".into(),
+        features: Map::new(),
+        live_score: None,
+        score: None,
+        agrees: None,
+        error: None,
+        live_latency_us: 100,
+        latency_us: 200,
+    };
+    let old = ["ab/running/1", "ab/ended/1", "a rollout"].map(shadow);
+    let new = vec![shadow("new"); 1_000];
+    change(&store, move |tx| {
+        for (id, status) in [("running", AbStatus::Running), ("ended", AbStatus::Ended)] {
+            tx.put_ab_test(&AbTest {
+                id: id.into(),
+                name: id.into(),
+                model: None,
+                status,
+                phase: 1,
+                created_by: "user:ada".into(),
+                created: at(1),
+                started: None,
+                ended: None,
+                outcome: None,
+                rollout: None,
+            })?;
+        }
+        tx.add_shadows(&old)
+    })
+    .await;
+    for _ in 0..201 {
+        let some = new.clone();
+        change(&store, move |tx| tx.add_shadows(&some)).await;
+    }
+    for (rollout, kept) in [("ab/running/1", 1), ("ab/ended/1", 0), ("a rollout", 0)] {
+        let found = read(&store, move |tx| tx.shadows(rollout, at(0), 9)).await;
+        assert_eq!(found.len(), kept, "{rollout}");
+    }
 }
 
 async fn scores_and_labels_of_an_arm_are_found(world: TempStore) {

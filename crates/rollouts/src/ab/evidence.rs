@@ -6,7 +6,7 @@ use super::paired;
 use super::spec::{AbSpec, Mode};
 use mainspring_domain::Timestamp;
 use mainspring_domain::ab::{AbExposure, AbMirrored, AbServed, MetricEvent};
-use mainspring_stats::decide::{Arm, Evidence, Snapshot};
+use mainspring_stats::decide::{Arm, Evidence, Known, Snapshot};
 use mainspring_stats::error::Undecided;
 use mainspring_stats::estimate::{Sample, covariate, quantile, ratio};
 use mainspring_stats::moments::Moments;
@@ -18,7 +18,7 @@ use std::time::Duration;
 pub struct Collected {
     /// Its units, by name.
     pub exposures: Vec<AbExposure>,
-    /// Its predictions, by unit.
+    /// Its predictions, by unit; none are needed where candidates answer in the shadow.
     pub served: Vec<AbServed>,
     /// Its requests that candidates were asked as well, by unit.
     pub mirrored: Vec<AbMirrored>,
@@ -61,8 +61,16 @@ struct Unit<'a> {
     first: Timestamp,
 }
 
-/// What is known at `now` of a phase that began at `started`. `looks` are the units at each look so
-/// far, this one included, for a plan that counts them.
+/// An arm of which so many units have a value.
+pub(super) fn arm(sample: Result<Sample, Undecided>, n: u64, known: Known) -> Arm {
+    match sample {
+        Ok(sample) => Arm { sample, undecided: None, known },
+        Err(why) => Arm { sample: Sample { n, mean: 0.0, variance: 0.0 }, undecided: Some(why), known },
+    }
+}
+
+/// What is known at `now` of a phase that began at `started`. `looks` are those that the plan has
+/// counted so far.
 #[must_use]
 pub fn snapshot(
     spec: &AbSpec,
@@ -84,9 +92,9 @@ pub fn snapshot(
         units[arm] += 1;
         counted.push(Unit { name: &one.unit, arm, first: one.first });
     }
-    let scene = Scene { arms, units: &counted, collected, now };
+    let scene = Scene { spec, units: &counted, collected, now };
     let evidence = |metric: &Metric| match spec.mode {
-        Mode::Split => scene.measure(metric).map(Evidence::Split),
+        Mode::Split => Some(Evidence::Split(scene.measure(metric))),
         Mode::Shadow => paired::measure(spec, metric, &collected.mirrored, now),
     };
     let metrics =
@@ -94,7 +102,8 @@ pub fn snapshot(
     if spec.mode == Mode::Shadow {
         units = paired::units(spec, &collected.mirrored);
     }
-    Snapshot { seconds: now.since(started).as_secs(), units, seen_in_several, looks, metrics }
+    let seconds = now.since(started).as_secs();
+    Snapshot { seconds, units, seen_in_several, looks, counts: false, metrics }
 }
 
 /// The number that a quantity is for one prediction; none when it cannot be told. A label that came
@@ -110,7 +119,14 @@ pub(super) fn quantity(quantity: Quantity, served: &AbServed, window: Option<Dur
         Quantity::Score => served.score?,
         Quantity::Label => label()?,
         Quantity::Correct(threshold) => {
-            f64::from(u8::from((served.score? >= threshold) == (label()? >= threshold)))
+            let positive = label()? >= threshold;
+            match served.score {
+                Some(score) => f64::from(u8::from((score >= threshold) == positive)),
+                // Who does not answer is not right. Left out, a candidate that fails on what is hard
+                // would look better.
+                None if served.failed => 0.0,
+                None => return None,
+            }
         }
         Quantity::Brier => (served.score? - label()?).powi(2),
         Quantity::AbsoluteError => (served.score? - label()?).abs(),
@@ -125,14 +141,15 @@ pub(super) fn quantity(quantity: Quantity, served: &AbServed, window: Option<Dur
 
 /// A share of which all units say the same, such as no failure among thousands of requests, is not
 /// certain: its error is taken as if one more unit had said yes, and one more no (Agresti and Caffo
-/// 2000). Without this a guardrail on failures could not be compared until something fails.
+/// 2000). Without this a guardrail on failures could not be compared until something fails. `sides` is
+/// 1 for a share, and 2 for the difference of two models' answers, either of which may say yes.
 #[expect(clippy::cast_precision_loss, reason = "a number of units")]
-fn never_certain(sample: Sample) -> Sample {
+pub(super) fn yes_or_no(sample: Sample, sides: f64) -> Sample {
     if sample.variance > 0.0 || sample.n == 0 {
         return sample;
     }
     let share = 1.0 / (sample.n as f64 + 2.0);
-    Sample { variance: share * (1.0 - share), ..sample }
+    Sample { variance: sides * share * (1.0 - share), ..sample }
 }
 
 /// Sums of one unit.
@@ -142,47 +159,57 @@ struct Sums {
     count: f64,
 }
 
+/// The requests of a unit that is due.
+struct Requests<'a> {
+    unit: &'a Unit<'a>,
+    /// What is known of them.
+    values: Vec<f64>,
+    /// How many outcomes should be.
+    due: u64,
+}
+
 struct Scene<'a> {
-    arms: usize,
+    spec: &'a AbSpec,
     units: &'a [Unit<'a>],
     collected: &'a Collected,
     now: Timestamp,
 }
 
 impl Scene<'_> {
-    /// The arms of a metric; none when nothing can be computed, which no rule takes for a result.
-    fn measure(&self, metric: &Metric) -> Option<Vec<Arm>> {
+    fn arms(&self) -> usize {
+        self.spec.arms.len()
+    }
+
+    /// The arms of a metric; those that cannot be computed say why.
+    fn measure(&self, metric: &Metric) -> Vec<Arm> {
         let window = metric.window.unwrap_or_default();
         let due: Vec<&Unit<'_>> =
             self.units.iter().filter(|unit| self.now.since(unit.first) >= window).collect();
-        let samples = match &metric.measure {
+        let measured = match &metric.measure {
             Measure::Prediction(wanted) => self.by_request(metric, *wanted, &due),
-            Measure::Quantile(wanted, share) => self.quantiles(metric, *wanted, *share, &due),
+            Measure::Quantile(wanted, share) => Ok(self.quantiles(metric, *wanted, *share, &due)),
             Measure::Event { name, outcome, before } => self.by_event(metric, name, *outcome, *before, &due),
             Measure::Ratio { numerator, denominator } => self.by_ratio(metric, numerator, denominator, &due),
         };
-        let mut due_by_arm = vec![0; self.arms];
-        for unit in &due {
-            due_by_arm[unit.arm] += 1;
-        }
-        let samples = samples.ok()?;
-        Some(samples.into_iter().zip(due_by_arm).map(|(sample, due)| Arm { sample, due }).collect())
+        measured.unwrap_or_else(|why| vec![arm(Err(why), 0, Known::default()); self.arms()])
     }
 
-    /// What each unit's requests say, for units that are due.
+    /// What each unit's requests say, for units that are due. Those of another version than the arm's,
+    /// under an id that was used twice, say nothing of it.
     fn requests<'s>(
         &'s self,
         metric: &'s Metric,
         wanted: Quantity,
         due: &'s [&'s Unit<'s>],
-    ) -> impl Iterator<Item = (&'s Unit<'s>, Vec<f64>)> + 's {
+    ) -> impl Iterator<Item = Requests<'s>> + 's {
         let served = &self.collected.served;
         let mut next = 0;
-        due.iter().filter_map(move |unit| {
+        due.iter().map(move |unit| {
+            let version = self.spec.arms.get(unit.arm).and_then(|arm| arm.version);
             while served.get(next).is_some_and(|one| one.unit.as_str() < unit.name) {
                 next += 1;
             }
-            let mut values = Vec::new();
+            let mut requests = Requests { unit, values: Vec::new(), due: 0 };
             while let Some(one) = served.get(next).filter(|one| one.unit == unit.name) {
                 next += 1;
                 // What waits for labels counts once they have had their time; all else counts within
@@ -191,11 +218,32 @@ impl Scene<'_> {
                     true => self.now.since(one.time) >= window,
                     false => one.time.since(unit.first) <= window,
                 });
-                let value = quantity(wanted, one, metric.window).filter(|_| counts);
-                values.extend(value.map(|value| metric.cap.map_or(value, |cap| value.min(cap))));
+                if !counts || version.is_some_and(|version| version != one.version) {
+                    continue;
+                }
+                // A client that tries again must not take its failures out of the account.
+                let failures = if wanted == Quantity::Error { one.failures } else { 0 };
+                let values = quantity(wanted, one, metric.window).into_iter();
+                let values = values.chain((0..failures).map(|_| 1.0));
+                requests.values.extend(values.map(|value| metric.cap.map_or(value, |cap| value.min(cap))));
+                requests.due += 1 + failures;
             }
-            (!values.is_empty()).then_some((*unit, values))
+            requests
         })
+    }
+
+    /// What is known of requests, by arm.
+    fn known(&self, requests: &[Requests<'_>]) -> Vec<Known> {
+        let mut all = vec![Known::default(); self.arms()];
+        for one in requests {
+            let (known, values) = (&mut all[one.unit.arm], one.values.len() as u64);
+            known.units_due += 1;
+            known.units += u64::from(values > 0 && values == one.due);
+            // Who was seen has at least one, also when it was lost.
+            known.outcomes_due += one.due.max(1);
+            known.outcomes += values;
+        }
+        all
     }
 
     fn by_request(
@@ -203,60 +251,35 @@ impl Scene<'_> {
         metric: &Metric,
         wanted: Quantity,
         due: &[&Unit<'_>],
-    ) -> Result<Vec<Sample>, Undecided> {
-        let mut arms = vec![Moments::<2>::default(); self.arms];
-        for (unit, values) in self.requests(metric, wanted, due) {
+    ) -> Result<Vec<Arm>, Undecided> {
+        let requests: Vec<Requests<'_>> = self.requests(metric, wanted, due).collect();
+        let mut arms = vec![Moments::<2>::default(); self.arms()];
+        for one in requests.iter().filter(|one| !one.values.is_empty()) {
             #[expect(clippy::cast_precision_loss, reason = "requests of one unit")]
-            arms[unit.arm].push(&[values.iter().sum(), values.len() as f64])?;
+            arms[one.unit.arm].push(&[one.values.iter().sum(), one.values.len() as f64])?;
         }
-        let samples = arms.iter().map(ratio::ratio);
-        match wanted.is_yes_or_no() {
-            true => samples.map(|sample| sample.map(never_certain)).collect(),
-            false => samples.collect(),
-        }
+        let sample = |moments: &Moments<2>| match wanted.is_yes_or_no() {
+            true => ratio::ratio(moments).map(|sample| yes_or_no(sample, 1.0)),
+            false => ratio::ratio(moments),
+        };
+        let known = self.known(&requests);
+        Ok(arms.iter().zip(known).map(|(moments, known)| arm(sample(moments), moments.n(), known)).collect())
     }
 
     /// Quantiles over requests. Requests of one unit are alike, so the error is that of a share of
     /// requests by unit, in the measure of that of as many units with a request each.
-    fn quantiles(
-        &self,
-        metric: &Metric,
-        wanted: Quantity,
-        share: f64,
-        due: &[&Unit<'_>],
-    ) -> Result<Vec<Sample>, Undecided> {
-        let mut by_arm: Vec<Vec<Vec<f64>>> = vec![Vec::new(); self.arms];
-        for (unit, values) in self.requests(metric, wanted, due) {
-            by_arm[unit.arm].push(values);
+    fn quantiles(&self, metric: &Metric, wanted: Quantity, share: f64, due: &[&Unit<'_>]) -> Vec<Arm> {
+        let requests: Vec<Requests<'_>> = self.requests(metric, wanted, due).collect();
+        let known = self.known(&requests);
+        let mut by_arm: Vec<Vec<Vec<f64>>> = vec![Vec::new(); self.arms()];
+        for one in requests.into_iter().filter(|one| !one.values.is_empty()) {
+            by_arm[one.unit.arm].push(one.values);
         }
-        by_arm
-            .iter()
-            .map(|units| {
-                let all: Vec<f64> = units.iter().flatten().copied().collect();
-                let plain = quantile::quantile_of(&all, share)?;
-                let mut below = Moments::<2>::default();
-                for values in units {
-                    let count = values.iter().filter(|value| **value <= plain.mean).count();
-                    #[expect(clippy::cast_precision_loss, reason = "requests of one unit")]
-                    below.push(&[count as f64, values.len() as f64])?;
-                }
-                let clustered = ratio::ratio(&below)?;
-                #[expect(clippy::cast_precision_loss, reason = "numbers of units and requests")]
-                let alike = {
-                    let requests = all.len() as f64;
-                    clustered.variance / clustered.n as f64 / (share * (1.0 - share) / requests)
-                };
-                let n = clustered.n;
-                // The variance of the estimate stays, told for units in place of requests.
-                #[expect(clippy::cast_precision_loss, reason = "numbers of units and requests")]
-                let variance = plain.variance * alike.max(1.0) * n as f64 / all.len() as f64;
-                Ok(Sample { n, mean: plain.mean, variance })
-            })
-            .collect()
+        let arms = by_arm.iter().zip(known);
+        arms.map(|(units, known)| arm(clustered(units, share), units.len() as u64, known)).collect()
     }
 
-    /// The sums of a unit's events within a window around its exposure: `(from, until]` of the exposure,
-    /// in milliseconds.
+    /// The sums of a unit's events from one millisecond to another, both included, by unit.
     fn sums(&self, name: &str, spans: &HashMap<&str, (i64, i64)>) -> HashMap<&str, Sums> {
         let mut sums: HashMap<&str, Sums> = HashMap::new();
         for event in self.collected.events.get(name).into_iter().flatten() {
@@ -289,7 +312,12 @@ impl Scene<'_> {
         outcome: Outcome,
         before: Option<Duration>,
         due: &[&Unit<'_>],
-    ) -> Result<Vec<Sample>, Undecided> {
+    ) -> Result<Vec<Arm>, Undecided> {
+        // A share of units of which all say the same is not certain.
+        let sample = |sample: Sample| match outcome {
+            Outcome::Any => Arm::of(yes_or_no(sample, 1.0)),
+            Outcome::Count | Outcome::Sum => Arm::of(sample),
+        };
         let counted = |sums: &HashMap<&str, Sums>, unit: &Unit<'_>| {
             let sums = sums.get(unit.name).copied().unwrap_or_default();
             let value = match outcome {
@@ -301,15 +329,11 @@ impl Scene<'_> {
         };
         let during = self.sums(name, &Self::spans(metric, due));
         let Some(before) = before else {
-            let mut arms = vec![Moments::<1>::default(); self.arms];
+            let mut arms = vec![Moments::<1>::default(); self.arms()];
             for unit in due {
                 arms[unit.arm].push(&[counted(&during, unit)])?;
             }
-            let samples = arms.iter().map(|arm| Sample::of(arm, 0));
-            return Ok(match outcome {
-                Outcome::Any => samples.map(never_certain).collect(),
-                Outcome::Count | Outcome::Sum => samples.collect(),
-            });
+            return Ok(arms.iter().map(|arm| sample(Sample::of(arm, 0))).collect());
         };
         let earlier = due
             .iter()
@@ -319,11 +343,11 @@ impl Scene<'_> {
             })
             .collect();
         let earlier = self.sums(name, &earlier);
-        let mut arms = vec![Moments::<2>::default(); self.arms];
+        let mut arms = vec![Moments::<2>::default(); self.arms()];
         for unit in due {
             arms[unit.arm].push(&[counted(&during, unit), counted(&earlier, unit)])?;
         }
-        covariate::adjusted(&arms)
+        Ok(covariate::adjusted(&arms)?.into_iter().map(sample).collect())
     }
 
     fn by_ratio(
@@ -332,19 +356,38 @@ impl Scene<'_> {
         numerator: &str,
         denominator: &str,
         due: &[&Unit<'_>],
-    ) -> Result<Vec<Sample>, Undecided> {
+    ) -> Result<Vec<Arm>, Undecided> {
         let spans = Self::spans(metric, due);
         let (above, below) = (self.sums(numerator, &spans), self.sums(denominator, &spans));
         let sum =
             |sums: &HashMap<&str, Sums>, unit: &Unit<'_>| sums.get(unit.name).map_or(0.0, |sums| sums.value);
-        let mut arms = vec![Moments::<2>::default(); self.arms];
+        let mut arms = vec![Moments::<2>::default(); self.arms()];
         for unit in due {
             let above = sum(&above, unit);
             let above = metric.cap.map_or(above, |cap| above.min(cap));
             arms[unit.arm].push(&[above, sum(&below, unit)])?;
         }
-        arms.iter().map(ratio::ratio).collect()
+        Ok(arms.iter().map(|sums| arm(ratio::ratio(sums), sums.n(), Known::all(sums.n()))).collect())
     }
+}
+
+/// A quantile of the values of all units, with the error of units.
+fn clustered(units: &[Vec<f64>], share: f64) -> Result<Sample, Undecided> {
+    let all: Vec<f64> = units.iter().flatten().copied().collect();
+    let plain = quantile::quantile_of(&all, share)?;
+    let mut below = Moments::<2>::default();
+    for values in units {
+        let count = values.iter().filter(|value| **value <= plain.mean).count();
+        #[expect(clippy::cast_precision_loss, reason = "requests of one unit")]
+        below.push(&[count as f64, values.len() as f64])?;
+    }
+    let clustered = ratio::ratio(&below)?;
+    let n = clustered.n;
+    #[expect(clippy::cast_precision_loss, reason = "numbers of units and requests")]
+    let (units, requests) = (n as f64, all.len() as f64);
+    let alike = clustered.variance / units / (share * (1.0 - share) / requests);
+    // The variance of the estimate stays, told for units in place of requests.
+    Ok(Sample { n, mean: plain.mean, variance: plain.variance * alike.max(1.0) * units / requests })
 }
 
 fn millis(duration: Duration) -> i64 {

@@ -4,10 +4,12 @@
 mod evidence;
 mod metric;
 mod paired;
+mod segments;
 mod spec;
 mod targeting;
 
 pub use evidence::{Collected, snapshot};
 pub use metric::{Measure, Metric, Outcome, Quantity};
+pub use segments::{Group, Stretch, by_arrival, by_attribute};
 pub use spec::{AbSpec, Arm, Mode, Ramp, Winner};
 pub use targeting::Targeting;

@@ -1,27 +1,25 @@
 //! Evidence from requests that all arms were asked: differences within each request.
 
-use super::evidence::quantity;
+use super::evidence::{arm, quantity, yes_or_no};
 use super::metric::{Measure, Metric, Quantity};
 use super::spec::AbSpec;
 use mainspring_domain::Timestamp;
 use mainspring_domain::ab::AbMirrored;
-use mainspring_stats::decide::Evidence;
+use mainspring_stats::decide::{Arm, Evidence, Known, Signs};
 use mainspring_stats::error::Undecided;
 use mainspring_stats::estimate::{Sample, ratio};
 use mainspring_stats::moments::Moments;
 use mainspring_stats::sequential::sign::SignTest;
+use std::cmp::Ordering;
+
+/// Differences that vary by less than this share of their mean (squared) are alike but for rounding.
+const ROUNDING: f64 = 1e-24;
 
 /// The units of each arm that have pairs; the control has those of the candidate with the most.
 pub(super) fn units(spec: &AbSpec, mirrored: &[AbMirrored]) -> Vec<u64> {
     let mut units: Vec<u64> = vec![0; spec.arms.len()];
-    for (arm, count) in units.iter_mut().enumerate().skip(1) {
-        let mut last = None;
-        for pair in of_arm(spec, mirrored, arm) {
-            if last != Some(&pair.unit) {
-                *count += 1;
-                last = Some(&pair.unit);
-            }
-        }
+    for (candidate, count) in units.iter_mut().enumerate().skip(1) {
+        *count = of_arm(spec, mirrored, candidate).chunk_by(|a, b| a.unit == b.unit).count() as u64;
     }
     if let Some((control, rest)) = units.split_first_mut() {
         *control = rest.iter().copied().max().unwrap_or_default();
@@ -29,12 +27,18 @@ pub(super) fn units(spec: &AbSpec, mirrored: &[AbMirrored]) -> Vec<u64> {
     units
 }
 
-fn of_arm<'a>(spec: &AbSpec, mirrored: &'a [AbMirrored], arm: usize) -> impl Iterator<Item = &'a AbMirrored> {
-    let version = spec.arms.get(arm).and_then(|arm| arm.version);
-    mirrored.iter().filter(move |pair| Some(pair.version) == version)
+/// The pairs of a candidate, by unit.
+fn of_arm<'a>(spec: &AbSpec, mirrored: &'a [AbMirrored], candidate: usize) -> Vec<&'a AbMirrored> {
+    let version = |arm: usize| spec.arms.get(arm).and_then(|arm| arm.version);
+    let (control, candidate) = (version(0), version(candidate));
+    let pairs = mirrored.iter();
+    pairs.filter(|pair| Some(pair.version) == candidate && Some(pair.control.version) == control).collect()
 }
 
-/// What pairs say of a metric; none when they cannot say anything.
+/// What the pairs of one unit say: values of control and candidate.
+type Values = Vec<(f64, f64)>;
+
+/// What pairs say of a metric; none for what only events or a split can say.
 pub(super) fn measure(
     spec: &AbSpec,
     metric: &Metric,
@@ -42,44 +46,63 @@ pub(super) fn measure(
     now: Timestamp,
 ) -> Option<Evidence> {
     let Measure::Prediction(wanted) = metric.measure else { return None };
-    let due = |pair: &&AbMirrored| now.since(pair.control.time) >= metric.window.unwrap_or_default();
-    let values = |pair: &AbMirrored| {
-        let cut = |value: f64| metric.cap.map_or(value, |cap| value.min(cap));
-        let of = |served| quantity(wanted, served, metric.window).map(cut);
-        Some((of(&pair.control)?, of(&pair.candidate)?))
-    };
-    let arms = 1..spec.arms.len();
-    if let Quantity::Correct(_) = wanted {
-        let tests = arms.map(|arm| {
-            let mut test = SignTest::default();
-            for (control, candidate) in of_arm(spec, mirrored, arm).filter(due).filter_map(values) {
-                test.add(u64::from(control > candidate), u64::from(candidate > control));
+    let cut = |value: f64| metric.cap.map_or(value, |cap| value.min(cap));
+    let of = |served| quantity(wanted, served, metric.window).map(cut);
+    let known = |candidate: usize| -> (Vec<Values>, Known) {
+        let (mut units, mut known) = (Vec::new(), Known::default());
+        for pairs in of_arm(spec, mirrored, candidate).chunk_by(|a, b| a.unit == b.unit) {
+            let due =
+                pairs.iter().filter(|pair| now.since(pair.control.time) >= metric.window.unwrap_or_default());
+            let due: Vec<Option<(f64, f64)>> =
+                due.map(|pair| of(&pair.control).zip(of(&pair.candidate))).collect();
+            let values: Values = due.iter().copied().flatten().collect();
+            known.units_due += u64::from(!due.is_empty());
+            known.units += u64::from(!due.is_empty() && values.len() == due.len());
+            known.outcomes_due += due.len() as u64;
+            known.outcomes += values.len() as u64;
+            if !values.is_empty() {
+                units.push(values);
             }
-            test
-        });
-        return Some(Evidence::Signs(tests.collect()));
+        }
+        (units, known)
+    };
+    let candidates = (1..spec.arms.len()).map(known);
+    Some(match wanted {
+        Quantity::Correct(_) => {
+            Evidence::Signs(candidates.map(|(units, known)| Signs { test: signs(&units), known }).collect())
+        }
+        _ => Evidence::Paired(candidates.map(|(units, known)| differences(wanted, &units, known)).collect()),
+    })
+}
+
+/// The sign test takes each of its coins for independent, and requests of one unit are alike: a unit is
+/// one coin, which falls to the side that was right more often.
+fn signs(units: &[Values]) -> SignTest {
+    let mut test = SignTest::default();
+    for values in units {
+        let ahead: f64 = values.iter().map(|(control, candidate)| candidate - control).sum();
+        match ahead.total_cmp(&0.0) {
+            Ordering::Less => test.add(1, 0),
+            Ordering::Greater => test.add(0, 1),
+            Ordering::Equal => {}
+        }
     }
-    let samples = arms.map(|arm| -> Result<Sample, Undecided> {
-        // Requests of one unit are alike: units are what varies by chance.
+    test
+}
+
+fn differences(wanted: Quantity, units: &[Values], known: Known) -> Arm {
+    // Requests of one unit are alike: units are what varies by chance.
+    let sample = || -> Result<Sample, Undecided> {
         let mut moments = Moments::<2>::default();
-        let mut unit: Option<(&str, f64, f64)> = None;
-        for pair in of_arm(spec, mirrored, arm).filter(due) {
-            let Some((control, candidate)) = values(pair) else { continue };
-            let difference = candidate - control;
-            unit = match unit {
-                Some((name, sum, count)) if name == pair.unit => Some((name, sum + difference, count + 1.0)),
-                before => {
-                    if let Some((_, sum, count)) = before {
-                        moments.push(&[sum, count])?;
-                    }
-                    Some((&pair.unit, difference, 1.0))
-                }
-            };
+        for values in units {
+            let sum: f64 = values.iter().map(|(control, candidate)| candidate - control).sum();
+            #[expect(clippy::cast_precision_loss, reason = "requests of one unit")]
+            moments.push(&[sum, values.len() as f64])?;
         }
-        if let Some((_, sum, count)) = unit {
-            moments.push(&[sum, count])?;
-        }
-        ratio::ratio(&moments)
-    });
-    samples.collect::<Result<Vec<_>, _>>().ok().map(Evidence::Paired)
+        let sample = ratio::ratio(&moments)?;
+        let noise = sample.variance <= ROUNDING * sample.mean * sample.mean;
+        let sample = if noise { Sample { variance: 0.0, ..sample } } else { sample };
+        Ok(if wanted.is_yes_or_no() { yes_or_no(sample, 2.0) } else { sample })
+    };
+    arm(sample(), units.len() as u64, known)
 }

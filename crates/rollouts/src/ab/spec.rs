@@ -1,12 +1,13 @@
 //! What a test's file says, read and checked.
 
-use super::metric::{self, Metric};
+use super::metric::{self, Measure, Metric, Quantity};
 use super::targeting::Targeting;
 use mainspring_expressions::duration as durations;
 use mainspring_expressions::yaml::{self, Fault, Mapping, Node, SourceError, Value};
 use mainspring_stats::assignment::{Hashing, Holdout, Namespace, Split};
 use mainspring_stats::decide::{Direction, Goal, Guardrail, Method, Plan, Scale};
 use mainspring_stats::sequential::spending::Spending;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -88,6 +89,9 @@ pub struct AbSpec {
     pub metrics: Vec<Metric>,
     /// The rule that ends it.
     pub plan: Plan,
+    /// The smallest effect that matters, of goals by metric: in the metric's unit, on the log ratio as a
+    /// share. For people, who see how likely it would be found by now; no rule goes by it.
+    pub effects: BTreeMap<String, f64>,
     /// How often it is looked at.
     pub look_every: Duration,
     /// How many looks there are until the planned units, for a plan that counts them.
@@ -247,6 +251,7 @@ fn read(node: &Node) -> Result<AbSpec, Fault> {
         holdout: assignment.holdout,
         targeting: assignment.targeting,
         metrics,
+        effects: effects(map, &plan)?,
         plan,
         look_every: match map.get("plan") {
             Some(node) => duration(node.map("plan")?, "look_every")?.unwrap_or(LOOK_EVERY),
@@ -271,10 +276,77 @@ fn read(node: &Node) -> Result<AbSpec, Fault> {
     if spec.look_every < Duration::from_secs(1) {
         return Err(Fault::new(node.at, "`look_every` is below a second", "write at least `1s`"));
     }
-    match spec.split("", Duration::ZERO) {
-        Ok(_) => Ok(spec),
-        Err(why) => Err(Fault::new(arms_node.at, why, "mend `arms` or `assignment`")),
+    for step in &spec.ramp {
+        let split = spec.split("", step.after);
+        let split = split.map_err(|why| Fault::new(arms_node.at, why, "mend `arms` or `assignment`"))?;
+        if rounding(&spec, &split) > MOST_ROUNDING {
+            return Err(Fault::new(
+                map.get("assignment").map_or(arms_node.at, |node| node.at),
+                format!(
+                    "at a coverage of {} the hash has too few places to split units by these weights: the \
+                     test would stop itself for a sample ratio mismatch",
+                    step.coverage
+                ),
+                "write `hash: native`, or a larger coverage",
+            ));
+        }
     }
+    if spec.mode == Mode::Shadow {
+        measured_by_pairs(&spec, metrics_node, map)?;
+    }
+    Ok(spec)
+}
+
+/// How much the rounding of shares may say against the planned split by the end of the test, in nats.
+const MOST_ROUNDING: f64 = 1.0;
+
+/// What the largest number of units says against the planned split because the hash's places round it
+/// (Kullback-Leibler divergence by units).
+fn rounding(spec: &AbSpec, split: &Split) -> f64 {
+    let terms = split.shares().into_iter().zip(&spec.plan.weights).filter(|(share, _)| *share > 0.0);
+    let of_one: f64 = terms.map(|(share, weight)| share * (share / weight).ln()).sum();
+    #[expect(clippy::cast_precision_loss, reason = "a number of units")]
+    let units = spec.plan.maximum_units as f64;
+    of_one * units
+}
+
+/// In the shadow there are pairs of answers and nothing else: whatever they cannot say is refused.
+fn measured_by_pairs(spec: &AbSpec, metrics: &Node, map: &Mapping) -> Result<(), Fault> {
+    for (name, _, node) in &metrics.map("metrics")?.entries {
+        let metric = spec.metrics.iter().find(|metric| metric.name == *name);
+        if !metric.is_some_and(|metric| matches!(metric.measure, Measure::Prediction(_))) {
+            return Err(Fault::new(
+                node.at,
+                format!("`{name}` cannot be measured in the mode `shadow`, where nobody sees a candidate"),
+                "measure answers: `from: brier`, without `quantile`",
+            ));
+        }
+    }
+    let at = |key: &str| map.get(key).map_or(metrics.at, |node| node.at);
+    let goals = spec.plan.goals.iter().map(|goal| ("goals", goal.scale));
+    let guardrails = spec.plan.guardrails.iter().map(|one| ("guardrails", one.scale));
+    if let Some((key, _)) = goals.chain(guardrails).find(|(_, scale)| *scale == Scale::LogRatio) {
+        return Err(Fault::new(
+            at(key),
+            "the mode `shadow` compares answers to the same request by their difference",
+            "remove `scale: log_ratio`, and give the margin in the metric's unit",
+        ));
+    }
+    let correct = |guardrail: &&Guardrail| {
+        let metric = spec.metrics.iter().find(|metric| metric.name == guardrail.metric);
+        metric.is_some_and(|metric| matches!(metric.measure, Measure::Prediction(Quantity::Correct(_))))
+    };
+    if let Some(guardrail) = spec.plan.guardrails.iter().find(correct) {
+        return Err(Fault::new(
+            at("guardrails"),
+            format!(
+                "`{}` cannot be a guardrail in the mode `shadow`: right and wrong know no margin",
+                guardrail.metric
+            ),
+            "make it a goal, or guard `from: brier` or `from: absolute_error`",
+        ));
+    }
+    Ok(())
 }
 
 /// How often a test is looked at unless its file says otherwise.
@@ -452,7 +524,7 @@ fn plan(map: &Mapping, arms: &[Arm], named: &Named<'_>) -> Result<Plan, Fault> {
     let mut goals = Vec::new();
     for item in map.require("goals", "the test")?.list("goals")? {
         let map = item.map("a goal")?;
-        map.deny_unknown("key of a goal", &["metric", "better", "scale"])?;
+        map.deny_unknown("key of a goal", &["metric", "better", "scale", "effect"])?;
         let (metric, direction, scale) = compared(map, "the goal", named)?;
         goals.push(Goal { metric, direction, scale });
     }
@@ -504,6 +576,29 @@ fn plan(map: &Mapping, arms: &[Arm], named: &Named<'_>) -> Result<Plan, Fault> {
         });
     }
     Ok(plan)
+}
+
+/// The smallest effects that matter, of the goals that name one.
+fn effects(map: &Mapping, plan: &Plan) -> Result<BTreeMap<String, f64>, Fault> {
+    let mut effects = BTreeMap::new();
+    for (item, goal) in map.require("goals", "the test")?.list("goals")?.iter().zip(&plan.goals) {
+        let Some(node) = item.map("a goal")?.get("effect") else { continue };
+        let effect = node.number("effect")?;
+        // Nothing gets lower by more than all of it.
+        let most = match (goal.scale, goal.direction) {
+            (Scale::LogRatio, Direction::Lower) => 1.0,
+            _ => f64::INFINITY,
+        };
+        if !(effect > 0.0 && effect < most) {
+            return Err(Fault::new(
+                node.at,
+                "`effect` is how much better at least matters, above zero",
+                "write `effect: 0.01`; on the scale `log_ratio` that is one percent",
+            ));
+        }
+        effects.insert(goal.metric.clone(), effect);
+    }
+    Ok(effects)
 }
 
 fn compared(map: &Mapping, what: &str, named: &Named<'_>) -> Result<(String, Direction, Scale), Fault> {

@@ -1,6 +1,7 @@
 //! The canary as a state machine, against the table of the controller it follows.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod ab;
 mod conformance;
 mod driver;
 mod exports;

@@ -240,7 +240,8 @@ impl Split {
                 if absent { *default_left } else { value <= *threshold }
             }
             Self::Category(bits) => {
-                if value.is_nan() || value < 0.0 || value > f64::from(i32::MAX) {
+                // The library cuts the fraction off before it asks for the sign.
+                if value.is_nan() || value <= -1.0 || value > f64::from(i32::MAX) {
                     return false;
                 }
                 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked above")]
@@ -319,6 +320,10 @@ mod tests {
             ([0.6, 1e12], 4.0),
         ] {
             assert_eq!(booster.predict(&row), [expected], "{row:?}");
+        }
+        let with_zero = Booster::read(&TEXT.replace("cat_threshold=2 2", "cat_threshold=3 2")).unwrap();
+        for (category, expected) in [(0.0, 2.0), (-0.5, 2.0), (-1.0, 4.0)] {
+            assert_eq!(with_zero.predict(&[0.6, category]), [expected], "{category}");
         }
     }
 

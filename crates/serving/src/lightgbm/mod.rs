@@ -2,7 +2,7 @@
 
 mod booster;
 
-use crate::engine::{Answer, Description, Engine};
+use crate::engine::{Answer, Deadline, Description, Engine};
 use crate::package::Package;
 use crate::signature::ColumnSpec;
 use crate::{Rows, ServeError, ServerSettings, StartError};
@@ -20,15 +20,25 @@ const AT_ONCE: usize = 10_000;
 pub(crate) struct LightGbmModel {
     booster: Arc<Booster>,
     description: Description,
-    limit: std::time::Duration,
 }
 
 impl LightGbmModel {
     /// Loads a model; none when it has something that only the library computes.
     ///
     /// # Errors
-    /// When the text cannot be read.
-    pub(crate) fn start(package: Package, settings: &ServerSettings) -> Result<Option<Self>, StartError> {
+    /// When the text cannot be read, or not in time.
+    pub(crate) async fn start(
+        package: Package,
+        settings: &ServerSettings,
+    ) -> Result<Option<Self>, StartError> {
+        let limit = settings.load_timeout;
+        let reading = tokio::task::spawn_blocking(move || Self::read(package));
+        let read = tokio::time::timeout(limit, reading).await;
+        let read = read.map_err(|_| StartError::Timeout(limit.as_secs()))?;
+        read.map_err(|error| StartError::Load(error.to_string()))?
+    }
+
+    fn read(package: Package) -> Result<Option<Self>, StartError> {
         let unreadable = |problem: String| StartError::Load(format!("{}: {problem}", package.file.display()));
         let size = package.file.metadata().map_err(|error| unreadable(error.to_string()))?.len();
         if size > MODEL_LIMIT {
@@ -68,20 +78,17 @@ impl LightGbmModel {
             inputs: Some(package.inputs.unwrap_or_else(own)),
             outputs: Some(vec![output]),
         };
-        Ok(Some(Self { booster: Arc::new(booster), description, limit: settings.request_timeout }))
+        Ok(Some(Self { booster: Arc::new(booster), description }))
     }
 
-    async fn ask(&self, rows: &Rows) -> Answer {
+    async fn ask(&self, rows: &Rows, deadline: Deadline) -> Answer {
         let table = table(rows, &self.booster.features)?;
         if table.len().saturating_mul(self.booster.trees()) <= AT_ONCE {
             return Ok(predict(&self.booster, &table));
         }
         let booster = Arc::clone(&self.booster);
         let running = tokio::task::spawn_blocking(move || predict(&booster, &table));
-        match tokio::time::timeout(self.limit, running).await {
-            Ok(answer) => answer.map_err(|error| ServeError::Model(error.to_string())),
-            Err(_) => Err(ServeError::Timeout(self.limit.as_secs())),
-        }
+        deadline.wait(running).await?.map_err(|error| ServeError::Model(error.to_string()))
     }
 }
 
@@ -140,13 +147,15 @@ impl Engine for LightGbmModel {
         &'a self,
         rows: &'a Rows,
         _params: &'a Value,
+        deadline: Deadline,
     ) -> Pin<Box<dyn Future<Output = Answer> + Send + 'a>> {
-        Box::pin(self.ask(rows))
+        Box::pin(self.ask(rows, deadline))
     }
 
     fn read_parquet<'a>(
         &'a self,
         _file: &'a [u8],
+        _deadline: Deadline,
     ) -> Pin<Box<dyn Future<Output = Result<Rows, ServeError>> + Send + 'a>> {
         Box::pin(async { Err(crate::engine::no_parquet()) })
     }

@@ -4,26 +4,25 @@
 
 mod batch;
 mod library;
+mod pace;
 mod values;
 
-use crate::engine::{Answer, Description, Engine};
+use crate::engine::{Answer, Deadline, Description, Engine};
 use crate::package::Package;
 use crate::{Rows, ServeError, ServerSettings, StartError};
 use batch::{Waiting, lost};
 use ort::environment::Environment;
 use ort::logging::LogLevel;
 use ort::session::Session;
+use pace::Pace;
 use serde_json::Value;
 use std::path::Path;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::sync::Semaphore;
 use values::Port;
 
-/// A run that is expected to take longer goes to a thread of its own, so that it holds up nobody else.
-const QUICK: Duration = Duration::from_micros(500);
 /// Times that a model is asked before it counts as ready: the first run is by far the slowest.
 const WARM_UPS: usize = 3;
 
@@ -31,7 +30,6 @@ const WARM_UPS: usize = 3;
 pub(crate) struct OnnxModel {
     pool: Arc<Pool>,
     description: Description,
-    limit: Duration,
     max_batch: usize,
 }
 
@@ -40,8 +38,7 @@ struct Pool {
     free: Mutex<Vec<Session>>,
     turns: Semaphore,
     waiting: Waiting,
-    /// What a row took lately, in nanoseconds.
-    row_ns: AtomicU64,
+    pace: Pace,
 }
 
 impl OnnxModel {
@@ -72,39 +69,33 @@ impl OnnxModel {
             ports,
             free: Mutex::new(sessions),
             waiting: Waiting::default(),
-            row_ns: AtomicU64::new(0),
+            pace: Pace::default(),
         };
-        let model = Self {
-            pool: Arc::new(pool),
-            description,
-            limit: settings.request_timeout,
-            max_batch: settings.max_batch,
-        };
+        let model = Self { pool: Arc::new(pool), description, max_batch: settings.max_batch };
         if settings.warm_up {
-            model.warm_up().await;
+            model.warm_up(settings.request_timeout).await;
         }
         Ok(model)
     }
 
     /// Asks for rows that say nothing, so that the first request finds everything in place. A model that
     /// refuses them answers requests all the same.
-    async fn warm_up(&self) {
+    async fn warm_up(&self, limit: std::time::Duration) {
         let Some(rows) = values::blank(&self.pool.ports) else { return };
         for _ in 0..WARM_UPS {
-            if let Err(error) = self.ask(&rows).await {
+            if let Err(error) = self.ask(&rows, Deadline::after(limit)).await {
                 tracing::debug!(%error, "the model was not warmed up");
             }
         }
     }
 
-    async fn ask(&self, rows: &Rows) -> Answer {
-        let answer = tokio::time::timeout(self.limit, self.in_turn(rows)).await;
-        answer.unwrap_or_else(|_| Err(ServeError::Timeout(self.limit.as_secs())))
+    async fn ask(&self, rows: &Rows, deadline: Deadline) -> Answer {
+        deadline.wait(self.in_turn(rows)).await?
     }
 
     async fn in_turn(&self, rows: &Rows) -> Answer {
         let pool = &self.pool;
-        if pool.is_quick(rows.data.len()) {
+        if pool.pace.is_quick(rows) {
             let _turn = pool.turns.acquire().await.map_err(|_| ServeError::NotReady)?;
             return pool.run(rows);
         }
@@ -123,11 +114,8 @@ impl OnnxModel {
             };
             // The turn is given back when the session is: a run cannot be left before its end.
             turn.forget();
-            let pool = Arc::clone(pool);
-            tokio::task::spawn_blocking(move || {
-                batch.run(|rows| pool.run(rows));
-                pool.turns.add_permits(1);
-            });
+            let taken = Taken(Arc::clone(pool));
+            tokio::task::spawn_blocking(move || batch.run(|rows| taken.0.run(rows)));
         }
     }
 }
@@ -145,34 +133,49 @@ fn session(environment: &Environment, file: &Path) -> Result<Session, String> {
     made().map_err(|error| error.to_string())
 }
 
-impl Pool {
-    fn is_quick(&self, rows: usize) -> bool {
-        let expected = self.row_ns.load(Relaxed).saturating_mul(rows as u64);
-        expected > 0 && Duration::from_nanos(expected) < QUICK
-    }
+/// A turn that is given back when this goes, also when the run panics.
+struct Taken(Arc<Pool>);
 
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.0.turns.add_permits(1);
+    }
+}
+
+/// A session that is given back when this goes, also when the run panics.
+struct Lent<'a> {
+    session: Option<Session>,
+    free: &'a Mutex<Vec<Session>>,
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        lock(self.free).extend(self.session.take());
+    }
+}
+
+impl Pool {
     fn run(&self, rows: &Rows) -> Answer {
         let one_by_one = rows.data.len() > 1 && self.ports.iter().any(Port::takes_one_row);
-        let Some(mut session) = lock(&self.free).pop() else { return Err(ServeError::NotReady) };
+        let session = lock(&self.free).pop();
+        let mut lent = Lent { session, free: &self.free };
+        let Some(session) = &mut lent.session else { return Err(ServeError::NotReady) };
         let began = Instant::now();
         let answer = if one_by_one {
             let mut predictions = Vec::with_capacity(rows.data.len());
             let mut each = rows.data.iter().map(|row| {
                 let one = Rows { columns: rows.columns.clone(), data: vec![row.clone()] };
-                predictions.extend(self.run_once(&mut session, &one)?);
+                predictions.extend(self.run_once(session, &one)?);
                 Ok(())
             });
             let all = each.try_for_each(|done: Result<(), ServeError>| done);
             all.map(|()| predictions)
         } else {
-            self.run_once(&mut session, rows)
+            self.run_once(session, rows)
         };
-        let took =
-            u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX) / rows.data.len().max(1) as u64;
-        let before = self.row_ns.load(Relaxed);
-        let lately = if before == 0 { took } else { before.saturating_mul(7).saturating_add(took) / 8 };
-        self.row_ns.store(lately.max(1), Relaxed);
-        lock(&self.free).push(session);
+        if answer.is_ok() {
+            self.pace.took(began.elapsed(), rows);
+        }
         answer
     }
 
@@ -204,14 +207,41 @@ impl Engine for OnnxModel {
         &'a self,
         rows: &'a Rows,
         _params: &'a Value,
+        deadline: Deadline,
     ) -> Pin<Box<dyn Future<Output = Answer> + Send + 'a>> {
-        Box::pin(self.ask(rows))
+        Box::pin(self.ask(rows, deadline))
     }
 
     fn read_parquet<'a>(
         &'a self,
         _file: &'a [u8],
+        _deadline: Deadline,
     ) -> Pin<Box<dyn Future<Output = Result<Rows, ServeError>> + Send + 'a>> {
         Box::pin(async { Err(crate::engine::no_parquet()) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Pace, Pool, Taken, Waiting};
+    use std::sync::{Arc, Mutex};
+    use tokio::sync::Semaphore;
+
+    #[test]
+    fn a_run_that_panics_gives_its_turn_back() {
+        let pool = Arc::new(Pool {
+            ports: Vec::new(),
+            free: Mutex::default(),
+            turns: Semaphore::new(0),
+            waiting: Waiting::default(),
+            pace: Pace::default(),
+        });
+        let taken = Taken(Arc::clone(&pool));
+        let run = std::thread::spawn(move || {
+            let _taken = taken;
+            panic!("a run");
+        });
+        assert!(run.join().is_err());
+        assert_eq!(pool.turns.available_permits(), 1);
     }
 }

@@ -183,7 +183,9 @@ fn leaves<'a>(value: &'a Value, found: &mut Vec<&'a Value>) {
 fn shape(port: &Port, rows: usize, width: usize, first: &[Value]) -> Result<Vec<i64>, String> {
     let long = |size: usize| i64::try_from(size).unwrap_or(i64::MAX);
     let sides = port.sides.get(1..).unwrap_or_default();
-    let fixed: i64 = sides.iter().filter(|side| **side >= 0).product();
+    // A model's sides may be so large that nothing fits them.
+    let fixed = sides.iter().filter(|side| **side >= 0).try_fold(1_i64, |size, side| size.checked_mul(*side));
+    let fixed = fixed.unwrap_or(-1);
     let open = sides.iter().filter(|side| **side < 0).count();
     let mut shape = vec![long(rows)];
     match open {
@@ -201,7 +203,10 @@ fn shape(port: &Port, rows: usize, width: usize, first: &[Value]) -> Result<Vec<
                 let Value::Array(items) = value else { break };
                 list = items;
             }
-            if inner.len() != sides.len() {
+            let fits = |(side, found): (&i64, &i64)| *side < 0 || side == found;
+            let size = inner.iter().try_fold(1_i64, |size, side| size.checked_mul(*side));
+            let even = size == Some(long(width)) && sides.iter().zip(&inner).all(fits);
+            if inner.len() != sides.len() || !even {
                 return Err(format!("the model takes rows of the shape {sides:?}, not {inner:?}"));
             }
             shape.extend(inner);
@@ -353,4 +358,35 @@ fn elements(value: &DynValue, element: TensorElementType) -> ort::Result<Option<
         TensorElementType::String => value.try_extract_strings()?.1.into_iter().map(Value::from).collect(),
         _ => return Ok(None),
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Port, TensorElementType, shape};
+    use serde_json::json;
+
+    #[test]
+    fn rows_have_the_shape_that_the_model_leaves_open() {
+        let port = |sides: &[i64]| Port {
+            name: "x".into(),
+            element: TensorElementType::Float32,
+            sides: [&[-1], sides].concat(),
+        };
+        let of = |sides: &[i64], width: usize, row: serde_json::Value| {
+            shape(&port(sides), 2, width, row.as_array().unwrap())
+        };
+        assert_eq!(of(&[2, -1], 6, json!([1, 2, 3, 4, 5, 6])), Ok(vec![2, 2, 3]));
+        assert_eq!(of(&[-1, -1], 4, json!([[1, 2], [3, 4]])), Ok(vec![2, 2, 2]));
+        assert_eq!(of(&[-1, 2, -1], 4, json!([[[1], [2]], [[3], [4]]])), Ok(vec![2, 2, 2, 1]));
+        for (sides, width, row) in [
+            (&[-1, -1][..], 3, json!([[1, 2], [3]])),
+            (&[-1, -1], 2, json!([1, 2])),
+            (&[-1, 3, -1], 4, json!([[[1], [2]], [[3], [4]]])),
+            (&[i64::MAX, 4], 4, json!([1, 2, 3, 4])),
+            (&[i64::MAX, 4, -1, -1], 1, json!([[[[1]]]])),
+        ] {
+            let refused = of(sides, width, row).unwrap_err();
+            assert!(refused.contains("takes rows of the shape"), "{refused}");
+        }
+    }
 }

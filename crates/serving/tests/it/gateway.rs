@@ -3,7 +3,9 @@
 use crate::model::{Model, answering, rows};
 use mainspring_domain::Timestamp;
 use mainspring_domain::delivery::{Arm, HeaderRoute, MirrorMatch, MirrorRoute, Routing, TextMatch};
-use mainspring_serving::{Caller, Gateway, RouteView, ServeError, Served, ServedVersion};
+use mainspring_serving::{
+    Caller, Gateway, MAX_ROWS, RouteView, Rows, ServeError, Served, ServedVersion, TestRoute,
+};
 use mainspring_test_support::FakeClock;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -382,4 +384,128 @@ async fn the_preview_reaches_the_version_on_trial_alone() {
         (2, MODEL, Arm::Canary, 0)
     );
     assert_eq!(answered_by(&gateway, "1").await, 1);
+}
+
+/// A test of two arms that sends everybody to the second whose `x` is above 10.
+fn test(control: ServedVersion, other: ServedVersion) -> TestRoute {
+    let large = |_: &str, features: &serde_json::Map<String, Value>| {
+        features.get("x").and_then(Value::as_f64).map(|x| usize::from(x > 10.0))
+    };
+    let arms = vec![control, other];
+    TestRoute { test: "t".into(), phase: 1, arms, shadow: false, split: Arc::new(large) }
+}
+
+#[tokio::test]
+async fn the_arms_of_a_test_are_versions_of_the_model_and_tell_who_answered() {
+    let gateway = gateway();
+    let ((_one, control), (_two, other)) = (version(1).await, version(2).await);
+    gateway.set_stable(MODEL, control.clone());
+    gateway.set_test(MODEL, Some(test(control, other.clone())));
+    let loaded: Vec<u32> = gateway.versions(MODEL).iter().map(|found| found.version).collect();
+    assert_eq!(loaded, [1, 2], "the control counts once");
+    assert_eq!(gateway.find(MODEL, Some(2)).unwrap().version, 2);
+    let named = gateway.predict_version(MODEL, 2, "r", None, rows(1), &Value::Null).await.unwrap();
+    assert_eq!((named.version, named.assigned), (2, None));
+    let large = Rows { columns: Some(vec!["x".into()]), data: vec![vec![json!(11)]] };
+    let served = gateway.predict(MODEL, "r", &Caller::default(), None, large, &Value::Null).await.unwrap();
+    assert!(served.version == 2 && Arc::ptr_eq(&served.server, &other.server));
+}
+
+#[tokio::test]
+async fn rows_without_names_have_those_of_the_inputs_when_a_test_looks_at_them() {
+    let gateway = gateway();
+    let ((_one, control), (_two, other)) = (version(1).await, version(2).await);
+    gateway.set_stable(MODEL, control.clone());
+    gateway.set_test(MODEL, Some(test(control, other)));
+    for (x, expected) in [(11, 2), (9, 1)] {
+        let matrix = Rows { columns: None, data: vec![vec![json!(x)]] };
+        let served = gateway.predict(MODEL, "r", &Caller::default(), None, matrix, &Value::Null).await;
+        let served = served.unwrap();
+        assert_eq!(
+            (served.version, served.assigned.map(|own| own.arm)),
+            (expected, Some(expected as u16 - 1))
+        );
+    }
+    // What the model does not know may still decide.
+    let more = Rows { columns: Some(vec!["y".into(), "x".into()]), data: vec![vec![json!(1), json!(11)]] };
+    let served = gateway.predict(MODEL, "r", &Caller::default(), None, more, &Value::Null).await.unwrap();
+    assert_eq!(served.version, 2);
+}
+
+#[tokio::test]
+async fn what_is_loading_is_not_ready_and_what_is_not_there_is_not_found() {
+    let gateway = gateway();
+    let find = |name: &str, version| gateway.find(name, version).map(|found| found.version);
+    assert_eq!(find(MODEL, None), Err(ServeError::NotDeployed(MODEL.into())));
+    gateway.set_loading(MODEL);
+    assert!(!gateway.is_ready());
+    for (name, version) in [(MODEL, None), (MODEL, Some(1)), ("flights@preview", None)] {
+        assert_eq!(find(name, version), Err(ServeError::NotReady), "{name} {version:?}");
+    }
+    let ((_one, stable), (_two, canary)) = (version(1).await, version(2).await);
+    assert!(gateway.restore_stable(MODEL, stable));
+    gateway.set_canary(MODEL, canary.clone());
+    assert_eq!(
+        (find(MODEL, None), find(MODEL, Some(2)), find("flights@preview", None)),
+        (Ok(1), Ok(2), Ok(2))
+    );
+    assert!(matches!(find("flights@preview", Some(1)), Err(ServeError::NotLoaded { .. })));
+    let named =
+        gateway.predict_version("flights@preview", 2, "r", None, rows(1), &Value::Null).await.unwrap();
+    assert_eq!(named.predictions[0].model, MODEL);
+    // A first version on trial is not deployed, so nobody waits for it.
+    gateway.set_canary("first", canary);
+    assert!(gateway.is_ready());
+}
+
+#[tokio::test]
+async fn a_version_that_was_replaced_while_it_loaded_does_not_come_back() {
+    let gateway = gateway();
+    let ((_one, old), (_again, anew), (_two, new)) = (version(1).await, version(1).await, version(2).await);
+    gateway.set_stable(MODEL, old);
+    assert!(gateway.restore_stable(MODEL, anew.clone()));
+    gateway.set_stable(MODEL, new);
+    assert!(!gateway.restore_stable(MODEL, anew));
+    assert_eq!(answered_by(&gateway, "1").await, 2);
+}
+
+#[tokio::test]
+async fn a_request_has_a_limit_and_its_error_is_kept_once_and_short() {
+    let gateway = gateway();
+    let (_one, stable) = version(1).await;
+    gateway.set_stable(MODEL, stable);
+    let ask = async |rows: Rows, params: Value| {
+        gateway.predict(MODEL, "r", &Caller::default(), None, rows, &params).await
+    };
+    let refused = ask(rows(MAX_ROWS + 1), Value::Null).await.unwrap_err();
+    assert!(matches!(refused, ServeError::TooLarge(_)), "{refused}");
+    let failed = ask(rows(3), json!({ "raise": "x".repeat(100_000) })).await.unwrap();
+    assert!(failed.predictions.iter().all(|row| row.error.as_ref().is_some_and(|error| error.len() < 510)));
+}
+
+#[tokio::test]
+async fn copies_that_wait_are_bounded_in_bytes() {
+    let gateway = gateway();
+    let ((_one, stable), (_two, canary)) = (version(1).await, version(2).await);
+    gateway.set_stable(MODEL, stable);
+    gateway.set_canary(MODEL, canary);
+    let all = MirrorRoute { name: "all".into(), percentage: 100, matches: Vec::new() };
+    gateway.set_routing(MODEL, &Routing { headers: Vec::new(), mirrors: vec![all] }).unwrap();
+    let params = json!({ "text": "x".repeat(30 << 20) });
+    let ask = async || {
+        gateway
+            .predict(MODEL, "r", &Caller::default(), None, rows(1), &params)
+            .await
+            .unwrap()
+            .outcome
+            .unwrap()
+    };
+    for _ in 0..10 {
+        ask().await;
+    }
+    let (sent, dropped) = (gateway.mirrors().sent(), gateway.mirrors().dropped());
+    assert!(sent < 9 && sent + dropped == 10, "{sent} sent, {dropped} dropped");
+    assert_eq!(gateway.mirrors().take(100).await.len() as u64, sent);
+    ask().await;
+    assert_eq!(gateway.mirrors().sent(), sent + 1, "what was taken makes room");
 }

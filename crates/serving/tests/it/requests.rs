@@ -202,3 +202,58 @@ async fn workers_end_with_their_server() {
     drop(server);
     wait_until("the end of the worker", || !is_alive(process)).await;
 }
+
+#[tokio::test]
+async fn waiting_for_a_turn_and_the_answer_have_one_limit() {
+    let mut model = Model::new(&json!({}));
+    model.settings.request_timeout = Duration::from_secs(2);
+    model.settings.concurrency = Some(1);
+    let server = model.start().await;
+    let slow = || ask(&server, json!({ "sleep": 1.2 }));
+    let since = Instant::now();
+    let (first, second) = tokio::join!(slow(), slow());
+    assert_eq!((first.is_ok(), second), (true, Err(ServeError::Timeout(2))));
+    assert!(since.elapsed() < Duration::from_millis(2400));
+}
+
+#[tokio::test]
+async fn a_worker_that_hangs_is_given_up_though_each_request_waited_for_its_turn() {
+    let mut model = Model::new(&json!({}));
+    model.settings.request_timeout = Duration::from_secs(2);
+    model.settings.concurrency = Some(1);
+    let server = model.start().await;
+    let at = async |start: f64, sleep: f64| {
+        tokio::time::sleep(Duration::from_secs_f64(start)).await;
+        ask(&server, json!({ "sleep": sleep })).await
+    };
+    let (first, second, third) = tokio::join!(at(0.0, 1.2), at(0.1, 60.0), at(1.4, 0.0));
+    assert_eq!(
+        (first.is_ok(), second, third),
+        (true, Err(ServeError::Timeout(2)), Err(ServeError::Timeout(2)))
+    );
+    wait_until("another worker", || server.restarts() == 1).await;
+    ask(&server, Value::Null).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_the_client_did_wrong_is_no_failure_of_the_model() {
+    let (_model, server) = answering(0.5).await;
+    ask(&server, json!({ "refuse": "month 13" })).await.unwrap_err();
+    ask(&server, json!({ "raise": "overflow" })).await.unwrap_err();
+    let counts = server.counts();
+    assert_eq!((counts.success, counts.failure, counts.invalid, counts.refused), (0, 1, 1, 0));
+}
+
+#[tokio::test]
+async fn a_parquet_file_waits_in_the_same_queue() {
+    let mut model = Model::new(&json!({}));
+    model.settings.queue = 1;
+    let server = model.start().await;
+    let file = async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        server.read_parquet(b"PAR1").await
+    };
+    let (slow, file) = tokio::join!(ask(&server, json!({ "sleep": 1.0 })), file);
+    assert_eq!((slow.is_ok(), file), (true, Err(ServeError::Overloaded)));
+    assert_eq!(server.counts().refused, 1);
+}

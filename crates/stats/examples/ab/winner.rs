@@ -67,16 +67,17 @@ fn run(truth: &Truth, plan: &Plan, seed: u64) -> Outcome {
         }
         let mut metrics = BTreeMap::new();
         for (index, goal) in goals.iter().enumerate() {
-            let arms = goal.iter().zip(&units).map(|(right, n)| Arm {
-                sample: Sample::proportion(*right, *n).expect("two trials"),
-                due: *n,
-            });
+            let arms = goal
+                .iter()
+                .zip(&units)
+                .map(|(right, n)| Arm::of(Sample::proportion(*right, *n).expect("two trials")));
             metrics.insert(format!("goal {index}"), Evidence::Split(arms.collect()));
         }
-        let arms = latency.iter().map(|moments| Arm { sample: Sample::of(moments, 0), due: moments.n() });
+        let arms = latency.iter().map(|moments| Arm::of(Sample::of(moments, 0)));
         metrics.insert("latency".into(), Evidence::Split(arms.collect()));
+        let units = units.clone();
         let snapshot =
-            Snapshot { seconds: look, units: units.clone(), seen_in_several: 0, looks: vec![], metrics };
+            Snapshot { seconds: look, units, seen_in_several: 0, looks: vec![], counts: false, metrics };
         let outcome = decide(plan, &snapshot).expect("a plan").outcome;
         last = Some(outcome);
         if !matches!(outcome, Outcome::Continue { .. }) {

@@ -30,6 +30,15 @@ impl Hashing {
             Self::Native => native(seed, unit),
         }
     }
+
+    /// The number of places that there are; none where they are too many to matter.
+    pub(super) const fn places(self) -> Option<u32> {
+        match self {
+            Self::GrowthBook1 => Some(1_000),
+            Self::GrowthBook2 => Some(10_000),
+            Self::Native => None,
+        }
+    }
 }
 
 /// GrowthBook's `hash`; `None` for an unknown version.

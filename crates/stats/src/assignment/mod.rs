@@ -120,6 +120,22 @@ impl Split {
         }
         choose_variation(self.hashing.place(&self.seed, unit), &self.ranges)
     }
+
+    /// The shares that the arms get of those that take part. A hash with few places rounds them: at a
+    /// coverage of 0.001 GrowthBook's version 2 has ten, which three arms cannot share alike.
+    #[must_use]
+    pub fn shares(&self) -> Vec<f64> {
+        let mut shares: Vec<f64> = self.ranges.iter().map(|[low, high]| high - low).collect();
+        if let Some(places) = self.hashing.places() {
+            shares.fill(0.0);
+            let arms = (0..places).map(|place| f64::from(place) / f64::from(places));
+            for arm in arms.filter_map(|place| choose_variation(place, &self.ranges)) {
+                shares[arm] += 1.0;
+            }
+        }
+        let total: f64 = shares.iter().sum();
+        shares.iter().map(|share| if total > 0.0 { share / total } else { 0.0 }).collect()
+    }
 }
 
 fn share(value: f64) -> Result<f64, Undecided> {

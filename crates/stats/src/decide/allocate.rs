@@ -46,11 +46,12 @@ pub fn allocate(
     let sign = if goal.direction == Direction::Higher { 1.0 } else { -1.0 };
     let mut posteriors = Vec::with_capacity(arms.len());
     for arm in arms {
-        if arm.sample.n < super::FIRST_LOOK {
+        let sample = arm.estimate()?;
+        if sample.n < super::FIRST_LOOK {
             return Err(Undecided::TooFew);
         }
-        let deviation = sqrt(arm.sample.squared_error()?);
-        posteriors.push(Posterior { mean: sign * arm.sample.mean, deviation });
+        let deviation = sqrt(sample.squared_error()?);
+        posteriors.push(Posterior { mean: sign * sample.mean, deviation });
     }
     let weights = match allocation {
         Allocation::Thompson => thompson(&posteriors)?,

@@ -2,24 +2,28 @@
 
 use super::decision::{Comparison, Role, Verdict};
 use super::evidence::{self, Gain, Side};
-use super::plan::Plan;
+use super::plan::{Method, Plan};
 use super::snapshot::Snapshot;
 use crate::error::{Undecided, finite};
 
 /// The comparisons: goals first, each by candidate, then guardrails.
 pub(super) fn compare(plan: &Plan, snapshot: &Snapshot) -> Vec<Comparison> {
     let candidates = 1..plan.weights.len();
+    // A look that the plan does not count spends no error: goals are not tested.
+    let tested = plan.method == Method::Sequence || snapshot.counts;
     let mut gains = Vec::new();
     let mut comparisons = Vec::new();
     for goal in &plan.goals {
         for arm in candidates.clone() {
             let gain = evidence::gain(plan, snapshot, &goal.metric, (goal.direction, goal.scale), arm);
-            let shown = shown(plan, snapshot, &gain, plan.alpha);
+            let shown = if tested { shown(plan, snapshot, &gain, plan.alpha) } else { untested(&gain) };
             comparisons.push(comparison(&goal.metric, Role::Goal, arm, 0.0, &gain, shown));
             gains.push(gain);
         }
     }
-    holm(plan, snapshot, &gains, &mut comparisons);
+    if tested {
+        holm(plan, snapshot, &gains, &mut comparisons);
+    }
     for guardrail in &plan.guardrails {
         let limit = evidence::limit(guardrail.direction, guardrail.scale, guardrail.margin);
         for arm in candidates.clone() {
@@ -49,13 +53,17 @@ fn verdict(side: Result<Side, Undecided>) -> Verdict {
     }
 }
 
-/// Interval and p-value.
-type Shown = Result<([f64; 2], f64), Undecided>;
+/// Interval and p-value; none where nothing is tested.
+type Shown = Result<Option<([f64; 2], f64)>, Undecided>;
+
+fn untested(gain: &Result<Gain, Undecided>) -> Shown {
+    gain.as_ref().map_or_else(|why| Err(*why), |_| Ok(None))
+}
 
 fn shown(plan: &Plan, snapshot: &Snapshot, gain: &Result<Gain, Undecided>, level: f64) -> Shown {
     let gain = gain.as_ref().map_err(|why| *why)?;
     let interval = gain.interval(plan, snapshot, level)?;
-    Ok(([finite(interval.low)?, finite(interval.high)?], finite(gain.p(level)?)?))
+    Ok(Some(([finite(interval.low)?, finite(interval.high)?], finite(gain.p(level)?)?)))
 }
 
 fn comparison(
@@ -71,9 +79,9 @@ fn comparison(
         role,
         arm,
         effect: gain.as_ref().ok().and_then(Gain::effect),
-        low: shown.ok().map(|(ends, _)| ends[0]),
-        high: shown.ok().map(|(ends, _)| ends[1]),
-        p: shown.ok().map(|(_, p)| p),
+        low: shown.ok().flatten().map(|(ends, _)| ends[0]),
+        high: shown.ok().flatten().map(|(ends, _)| ends[1]),
+        p: shown.ok().flatten().map(|(_, p)| p),
         limit,
         verdict: shown.map_or_else(Verdict::Undecided, |_| Verdict::Open),
     }

@@ -8,7 +8,7 @@ use crate::error::Undecided;
 use crate::estimate::Effect;
 
 /// Version of the rule; a decision of another version is not replayed by this one.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// What happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +50,8 @@ pub enum Waiting {
     Undecided,
     /// A guardrail that is neither shown to hold nor violated.
     Guardrail,
+    /// A look that the plan counts.
+    Look,
     /// A difference in a goal.
     Evidence,
 }
@@ -64,7 +66,7 @@ pub enum Because {
     OutcomeRatioMismatch,
     /// Every candidate violates a guardrail or is worse in a goal.
     Harm,
-    /// The maximum of units was reached without a winner.
+    /// The maximum of units, or the last of the counted looks, was reached without a winner.
     MaximumReached,
 }
 
@@ -103,7 +105,8 @@ pub struct Comparison {
     pub arm: usize,
     /// The gain; `None` for pairs that are right or wrong, and where it cannot be computed.
     pub effect: Option<Effect>,
-    /// Ends of the always-valid interval at the plan's (guardrail: at its own) level.
+    /// Ends of the always-valid interval at the plan's (guardrail: at its own) level; none for goals
+    /// between looks that the plan counts.
     #[serde(with = "crate::exact::maybe")]
     pub low: Option<f64>,
     /// The upper one.

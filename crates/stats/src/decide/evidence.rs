@@ -5,7 +5,7 @@ use libm::{log, log1p};
 use super::plan::{Direction, Method, Plan, Scale};
 use super::snapshot::{Evidence, Snapshot};
 use crate::error::{Parameter, Undecided};
-use crate::estimate::{Effect, Sample, log_ratio, welch};
+use crate::estimate::{Effect, log_ratio, welch};
 use crate::intervals::Interval;
 use crate::sequential::asymptotic::{Sequence, Sides};
 use crate::sequential::sign::SignTest;
@@ -35,7 +35,7 @@ pub(super) fn gain(
     let enough = |n: u64| if n >= super::FIRST_LOOK { Ok(()) } else { Err(Undecided::TooFew) };
     let effect = match evidence {
         Evidence::Split(arms) => {
-            let of = |arm: usize| arms.get(arm).map(|arm| arm.sample).ok_or(Undecided::TooFew);
+            let of = |arm: usize| arms.get(arm).ok_or(Undecided::TooFew)?.estimate();
             let (a, b) = (of(0)?, of(candidate)?);
             enough(a.n)?;
             enough(b.n)?;
@@ -45,15 +45,15 @@ pub(super) fn gain(
             }
         }
         Evidence::Paired(differences) => {
-            let sample: &Sample = differences.get(candidate - 1).ok_or(Undecided::TooFew)?;
+            let sample = differences.get(candidate - 1).ok_or(Undecided::TooFew)?.estimate()?;
             enough(sample.n)?;
             if scale == Scale::LogRatio {
                 return Err(Undecided::Parameter(Parameter::Margin));
             }
-            Effect::of_one(sample)?
+            Effect::of_one(&sample)?
         }
         Evidence::Signs(tests) => {
-            let test = *tests.get(candidate - 1).ok_or(Undecided::TooFew)?;
+            let test = tests.get(candidate - 1).ok_or(Undecided::TooFew)?.test;
             return Ok(Gain::Signs(if direction == Direction::Higher { test } else { test.swapped() }));
         }
     };
@@ -167,7 +167,7 @@ fn two_sided(
             Sequence::for_plan(level, planned, Sides::Two)?.half_width(effect.standard_error, effect.n as f64)
         }
         Method::Looks(spending) => {
-            // Beyond the plan all information is in.
+            // The last look may come after the plan; all information is in then.
             let fraction = |units: &u64| (*units as f64 / plan.planned_units as f64).min(1.0);
             let fractions: Vec<f64> = snapshot.looks.iter().map(fraction).collect();
             let z = boundaries(&fractions, spending, level, true)?;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::Undecided;
 use crate::estimate::Sample;
 use crate::sequential::sign::SignTest;
 
@@ -16,10 +17,13 @@ pub struct Snapshot {
     pub units: Vec<u64>,
     /// Units that were seen in more than one arm; they are in none of the counts.
     pub seen_in_several: u64,
-    /// Units of all arms at each look up to this one, which is the last. For
-    /// [`Method::Looks`](super::Method::Looks) only.
+    /// Units whose outcome was known at each look that the plan counts, up to this one. For
+    /// [`Method::Looks`](super::Method::Looks) only; [`count_look`](super::count_look) adds to them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub looks: Vec<u64>,
+    /// Whether the plan counts this look: it is the last of `looks` then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub counts: bool,
     /// Evidence by metric.
     pub metrics: BTreeMap<String, Evidence>,
 }
@@ -32,18 +36,68 @@ pub enum Evidence {
     Split(Vec<Arm>),
     /// All models answered the same requests: for each candidate the mean of its value minus the
     /// champion's.
-    Paired(Vec<Sample>),
-    /// The same with answers that are right or wrong: for each candidate the discordant requests.
-    Signs(Vec<SignTest>),
+    Paired(Vec<Arm>),
+    /// The same with answers that are right or wrong: for each candidate the discordant units.
+    Signs(Vec<Signs>),
+}
+
+/// How much of a metric is known in one arm.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Known {
+    /// Units whose outcome should be known by now: those exposed longer ago than the window.
+    pub units_due: u64,
+    /// Those of them of which all that is due is known. The numbers of units are compared with the
+    /// weights, because outcomes that are missing more in one arm bias everything.
+    pub units: u64,
+    /// Outcomes that should be known by now: labels of requests, for instance.
+    pub outcomes_due: u64,
+    /// Those of them that are known.
+    pub outcomes: u64,
+}
+
+impl Known {
+    /// All that is due of so many units with one outcome each.
+    #[must_use]
+    pub const fn all(units: u64) -> Self {
+        Self { units_due: units, units, outcomes_due: units, outcomes: units }
+    }
 }
 
 /// What is known of a metric in one arm.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Arm {
     /// Estimate from the units whose outcome is known, those to which nothing happened among them: a
-    /// metric of buyers only is a ratio of units' sums, not a mean with fewer units. The numbers of units
-    /// are compared with the weights, because outcomes that are missing more in one arm bias everything.
+    /// metric of buyers only is a ratio of units' sums, not a mean with fewer units.
     pub sample: Sample,
-    /// Units whose outcome should be known by now: those exposed longer ago than the window.
-    pub due: u64,
+    /// Why there is no estimate; the sample means nothing then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undecided: Option<Undecided>,
+    /// How much of it is known.
+    pub known: Known,
+}
+
+impl Arm {
+    /// An arm of which everything is known.
+    #[must_use]
+    pub const fn of(sample: Sample) -> Self {
+        Self { sample, undecided: None, known: Known::all(sample.n) }
+    }
+
+    /// The estimate.
+    ///
+    /// # Errors
+    ///
+    /// Why there is none.
+    pub fn estimate(&self) -> Result<Sample, Undecided> {
+        self.undecided.map_or(Ok(self.sample), Err)
+    }
+}
+
+/// Right and wrong answers of a candidate and the champion to the same requests.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Signs {
+    /// Units for which only one of them was right (was so more often).
+    pub test: SignTest,
+    /// How much is known.
+    pub known: Known,
 }

@@ -57,8 +57,8 @@ pub struct Trend {
     pub standard_error: f64,
     /// Two-sided p-value that the effect does not move.
     pub p: f64,
-    /// Whether the effect of the first age is gone by the last one, at the level asked for: it moves
-    /// significantly, and towards zero.
+    /// Whether there is an effect at the first age that fades: at the level asked for the line begins
+    /// away from zero, and moves towards it (or beyond).
     pub novelty: bool,
 }
 
@@ -91,8 +91,12 @@ pub fn trend(ages: &[f64], effects: &[Effect], alpha: f64) -> Result<Trend, Unde
     let standard_error = sqrt(1.0 / spread);
     let p = (2.0 * normal_sf((slope / standard_error).abs())).min(1.0);
     let youngest = ages.iter().copied().fold(f64::INFINITY, f64::min);
-    let at_first = common.estimate + slope * (youngest - centre);
-    Ok(Trend { slope, standard_error, p, novelty: p < alpha && slope * at_first < 0.0 })
+    let distance = youngest - centre;
+    let at_first = common.estimate + slope * distance;
+    let error_at_first = sqrt(1.0 / total + distance * distance / spread);
+    let p_at_first = (2.0 * normal_sf((at_first / error_at_first).abs())).min(1.0);
+    let novelty = p < alpha && p_at_first < alpha && slope * at_first < 0.0;
+    Ok(Trend { slope, standard_error, p, novelty })
 }
 
 /// The mean of effects, weighted by their precision.

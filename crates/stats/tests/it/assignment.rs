@@ -139,6 +139,23 @@ fn impossible_splits_are_refused() {
     assert!(split.without(Holdout { seed: "h".into(), share: -0.1 }).is_err());
 }
 
+#[test]
+fn a_hash_with_few_places_rounds_shares() {
+    let shares = |hashing, coverage| {
+        let third = 1.0 / 3.0;
+        Split::new("s", hashing, &[third, third, third], coverage).unwrap().shares()
+    };
+    // Of ten places one arm has one more.
+    let mut rounded = shares(Hashing::GrowthBook2, 0.001);
+    rounded.sort_by(f64::total_cmp);
+    assert!((rounded[2] - rounded[0]).abs() > 0.09, "{rounded:?}");
+    for (hashing, coverage) in [(Hashing::GrowthBook2, 1.0), (Hashing::Native, 0.001)] {
+        let shares = shares(hashing, coverage);
+        assert!((shares.iter().sum::<f64>() - 1.0).abs() < 1e-12);
+        assert!(shares.iter().all(|share| (share - 1.0 / 3.0).abs() < 1e-3), "{shares:?}");
+    }
+}
+
 /// Chi-square p-value that `counts` come from equal shares.
 fn uniform(counts: &[u64]) -> f64 {
     let expected = counts.iter().sum::<u64>() as f64 / counts.len() as f64;

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use mainspring_stats::decide::{
-    Allocation, Arm, Because, Decision, Direction, Evidence, Goal, Guardrail, Method, Outcome, Plan,
-    PlanError, Scale, Snapshot, Verdict, Waiting, Warning, allocate, decide, looks,
+    Allocation, Arm, Because, Decision, Direction, Evidence, Goal, Guardrail, Known, Method, Outcome, Plan,
+    PlanError, Scale, Signs, Snapshot, Verdict, Waiting, Warning, allocate, count_look, decide, looks,
+    reached,
 };
 use mainspring_stats::error::Undecided;
 use mainspring_stats::estimate::Sample;
@@ -35,18 +36,12 @@ fn plan() -> Plan {
 }
 
 fn share(n: u64, p: f64) -> Arm {
-    Arm {
-        sample: Sample::proportion((p * n as f64).round() as u64, n).unwrap_or(Sample {
-            n,
-            mean: p,
-            variance: 0.25,
-        }),
-        due: n,
-    }
+    let sample = Sample::proportion((p * n as f64).round() as u64, n);
+    Arm::of(sample.unwrap_or(Sample { n, mean: p, variance: 0.25 }))
 }
 
 fn value(n: u64, mean: f64, deviation: f64) -> Arm {
-    Arm { sample: Sample { n, mean, variance: deviation * deviation }, due: n }
+    Arm::of(Sample { n, mean, variance: deviation * deviation })
 }
 
 /// Two arms with these accuracies and mean latencies.
@@ -55,7 +50,8 @@ fn snapshot(n: u64, accuracy: [f64; 2], ms: [f64; 2]) -> Snapshot {
         ("accuracy".to_owned(), Evidence::Split(accuracy.map(|p| share(n, p)).to_vec())),
         ("latency".to_owned(), Evidence::Split(ms.map(|mean| value(n, mean, 20.0)).to_vec())),
     ];
-    Snapshot { seconds: WEEK, units: vec![n, n], seen_in_several: 0, looks: vec![], metrics: metrics.into() }
+    let metrics = metrics.into();
+    Snapshot { seconds: WEEK, units: vec![n, n], seen_in_several: 0, looks: vec![], counts: false, metrics }
 }
 
 #[track_caller]
@@ -85,7 +81,7 @@ fn the_better_candidate_wins_when_all_is_shown() {
     let few = Plan { minimum_units: 10_001, ..plan() };
     assert_eq!(outcome(&few, &good), Outcome::Continue { waiting: Waiting::Units });
     let mut late = good.clone();
-    metric(&mut late, "accuracy")[1].due = 11_000;
+    metric(&mut late, "accuracy")[1].known.outcomes_due = 11_000;
     assert_eq!(outcome(&plan(), &late), Outcome::Continue { waiting: Waiting::Outcomes });
     let even = snapshot(10_000, [0.90, 0.901], [100.0, 100.0]);
     assert_eq!(outcome(&plan(), &even), Outcome::Continue { waiting: Waiting::Evidence });
@@ -110,7 +106,7 @@ fn a_wrong_split_stops() {
     lost.units = vec![30_000, 28_500];
     assert_eq!(outcome(&plan(), &lost), Outcome::Stop { because: Because::SampleRatioMismatch });
     let mut labels = snapshot(30_000, [0.90, 0.92], [100.0, 100.0]);
-    metric(&mut labels, "accuracy")[1].sample.n = 28_500;
+    metric(&mut labels, "accuracy")[1].known.units = 28_500;
     assert_eq!(outcome(&plan(), &labels), Outcome::Stop { because: Because::OutcomeRatioMismatch });
     let mut missing = snapshot(10_000, [0.90, 0.92], [100.0, 100.0]);
     missing.units = vec![10_000];
@@ -122,7 +118,10 @@ fn metrics_outside_the_plan_decide_nothing() {
     let mut more = snapshot(10_000, [0.90, 0.92], [100.0, 100.0]);
     more.metrics.insert(
         "buyers".into(),
-        Evidence::Split(vec![share(900, 0.5), Arm { due: 9_000, ..share(1_500, 0.5) }]),
+        Evidence::Split(vec![
+            share(900, 0.5),
+            Arm { known: Known { outcomes_due: 9_000, ..Known::all(1_500) }, ..share(1_500, 0.5) },
+        ]),
     );
     assert_eq!(outcome(&plan(), &more), Outcome::Winner { arm: 1 });
 }
@@ -146,7 +145,7 @@ fn what_cannot_be_computed_never_wins() {
     for name in ["accuracy", "latency"] {
         for arm in metric(&mut small, name) {
             arm.sample.n = 99;
-            arm.due = 99;
+            arm.known = Known::all(99);
         }
     }
     for (bad, why) in [
@@ -163,7 +162,7 @@ fn what_cannot_be_computed_never_wins() {
         assert!(decision.comparisons.iter().any(|c| c.verdict == Verdict::Undecided(why)), "{decision:?}");
     }
     let mut empty = good();
-    metric(&mut empty, "accuracy")[1].sample.n = 0;
+    metric(&mut empty, "accuracy")[1] = Arm::of(Sample { n: 0, mean: 0.0, variance: 0.0 });
     assert!(matches!(outcome(&plan(), &empty), Outcome::Stop { .. } | Outcome::Continue { .. }));
 }
 
@@ -181,14 +180,15 @@ fn arms_that_are_the_same_have_no_winner() {
 
 #[test]
 fn pairs_need_fewer_requests() {
+    let signs = |test| Signs { test, known: Known::all(4_000) };
     let mut test = SignTest::default();
     test.add(60, 160);
     let mut paired = snapshot(0, [0.5, 0.5], [1.0, 1.0]);
     paired.units = vec![4_000, 4_000];
-    paired.metrics = BTreeMap::from([("accuracy".to_owned(), Evidence::Signs(vec![test]))]);
+    paired.metrics = BTreeMap::from([("accuracy".to_owned(), Evidence::Signs(vec![signs(test)]))]);
     let plan = Plan { guardrails: vec![], ..plan() };
     assert_eq!(outcome(&plan, &paired), Outcome::Winner { arm: 1 });
-    paired.metrics = BTreeMap::from([("accuracy".to_owned(), Evidence::Signs(vec![test.swapped()]))]);
+    paired.metrics = BTreeMap::from([("accuracy".to_owned(), Evidence::Signs(vec![signs(test.swapped())]))]);
     assert_eq!(outcome(&plan, &paired), Outcome::KeepChampion { because: Because::Harm });
     // Signs know no margin.
     let guarded = Plan {
@@ -197,7 +197,7 @@ fn pairs_need_fewer_requests() {
     };
     assert_eq!(outcome(&guarded, &paired), Outcome::Continue { waiting: Waiting::Undecided });
     let differences = Sample { n: 4_000, mean: 0.025, variance: 0.05 };
-    paired.metrics = BTreeMap::from([("accuracy".to_owned(), Evidence::Paired(vec![differences]))]);
+    paired.metrics = BTreeMap::from([("accuracy".to_owned(), Evidence::Paired(vec![Arm::of(differences)]))]);
     assert_eq!(outcome(&plan, &paired), Outcome::Winner { arm: 1 });
     // A pair is one unit of the plan, not one of each arm.
     assert_eq!(looks(&plan, &[paired]).unwrap()[0].units, 4_000);
@@ -207,15 +207,118 @@ fn pairs_need_fewer_requests() {
 fn planned_looks_spend_the_error() {
     let plan = Plan { method: Method::Looks(Spending::OBrienFleming), guardrails: vec![], ..plan() };
     let mut at = snapshot(5_000, [0.90, 0.913], [100.0, 100.0]);
-    at.looks = vec![10_000];
+    (at.looks, at.counts) = (vec![10_000], true);
     assert_eq!(outcome(&plan, &at), Outcome::Continue { waiting: Waiting::Evidence });
     let mut end = snapshot(10_000, [0.90, 0.910], [100.0, 100.0]);
-    end.looks = vec![10_000, 20_000];
+    (end.looks, end.counts) = (vec![10_000, 20_000], true);
     assert_eq!(outcome(&plan, &end), Outcome::Winner { arm: 1 });
-    end.looks = vec![20_000, 10_000];
+    end.looks = vec![12_000, 10_000];
     assert_eq!(outcome(&plan, &end), Outcome::Continue { waiting: Waiting::Undecided });
     end.looks.clear();
     assert_eq!(outcome(&plan, &end), Outcome::Continue { waiting: Waiting::Undecided });
+}
+
+#[test]
+fn looks_are_counted_when_somebody_could_win() {
+    let plan = Plan { method: Method::Looks(Spending::OBrienFleming), guardrails: vec![], ..plan() };
+    let count = |snapshot: &mut Snapshot| {
+        snapshot.counts = false;
+        count_look(&plan, 5, snapshot);
+        snapshot.counts
+    };
+    let mut early = Snapshot { seconds: WEEK - 1, ..snapshot(10_000, [0.90, 0.92], [100.0, 100.0]) };
+    assert!(!count(&mut early), "before the minimum of time");
+    early.seconds = WEEK;
+    assert!(count(&mut early) && early.looks == [20_000]);
+    assert!(!count(&mut early), "the plan is over");
+    let mut at = snapshot(1_999, [0.90, 0.92], [100.0, 100.0]);
+    assert!(!count(&mut at), "a fifth of the units is not there");
+    let between = Snapshot { counts: false, ..at.clone() };
+    assert_eq!(outcome(&plan, &between), Outcome::Continue { waiting: Waiting::Look });
+    for (n, looks) in [(2_000, vec![4_000]), (2_100, vec![4_000]), (4_500, vec![4_000, 9_000])] {
+        at = Snapshot { looks: at.looks, ..snapshot(n, [0.90, 0.901], [100.0, 100.0]) };
+        count(&mut at);
+        assert_eq!(at.looks, looks);
+    }
+    // What is known of the goal counts, not who was there.
+    let mut unlabelled = snapshot(10_000, [0.90, 0.92], [100.0, 100.0]);
+    *metric(&mut unlabelled, "accuracy") = vec![share(1_000, 0.9), share(1_000, 0.92)];
+    assert!(!count(&mut unlabelled));
+    // Harm and a wrong split are seen between looks too; the last look ends it.
+    let guarded = Plan { guardrails: vec![latency(0.05)], ..plan.clone() };
+    let slow = snapshot(1_000, [0.90, 0.95], [100.0, 120.0]);
+    assert_eq!(outcome(&guarded, &slow), Outcome::KeepChampion { because: Because::Harm });
+    let mut end = snapshot(10_000, [0.90, 0.901], [100.0, 100.0]);
+    assert!(count(&mut end));
+    assert_eq!(outcome(&plan, &end), Outcome::KeepChampion { because: Because::MaximumReached });
+}
+
+#[test]
+fn the_maximum_is_of_units_that_were_due_after_the_minimum_of_time() {
+    let many = snapshot(20_000, [0.90, 0.92], [100.0, 101.0]);
+    let early = Snapshot { seconds: WEEK - 1, ..many.clone() };
+    assert_eq!(outcome(&plan(), &early), Outcome::Continue { waiting: Waiting::Time });
+    assert_eq!(outcome(&plan(), &many), Outcome::Winner { arm: 1 });
+    let waiting = |due: u64| {
+        let mut late = many.clone();
+        for arm in metric(&mut late, "accuracy") {
+            *arm = Arm {
+                known: Known { units_due: due, outcomes_due: due, ..Known::all(10) },
+                ..value(10, 0.9, 0.3)
+            };
+        }
+        outcome(&plan(), &late)
+    };
+    assert_eq!(waiting(1_000), Outcome::Continue { waiting: Waiting::Outcomes });
+    // Labels that never come do not keep it going for ever.
+    assert_eq!(waiting(20_000), Outcome::KeepChampion { because: Because::MaximumReached });
+}
+
+#[test]
+fn failures_that_take_outcomes_away_are_harm() {
+    let mut plan = plan();
+    let errors = Guardrail {
+        metric: "error".into(),
+        direction: Direction::Lower,
+        scale: Scale::Difference,
+        margin: 0.01,
+        alpha: 0.05,
+    };
+    plan.guardrails.push(errors);
+    let mut failing = snapshot(10_000, [0.90, 0.92], [100.0, 100.0]);
+    metric(&mut failing, "latency")[1].known.units = 8_500;
+    failing.metrics.insert("error".into(), Evidence::Split(vec![share(10_000, 0.001), share(10_000, 0.15)]));
+    assert_eq!(outcome(&plan, &failing), Outcome::KeepChampion { because: Because::Harm });
+    *metric(&mut failing, "error") = vec![share(10_000, 0.001); 2];
+    assert_eq!(outcome(&plan, &failing), Outcome::Stop { because: Because::OutcomeRatioMismatch });
+}
+
+#[test]
+fn an_arm_that_cannot_be_judged_keeps_no_other_from_it() {
+    let mut plan = Plan { guardrails: vec![], ..plan() };
+    plan.weights = vec![0.5, 0.5, 0.0];
+    let mut three = snapshot(10_000, [0.90, 0.93], [100.0, 100.0]);
+    three.units.push(0);
+    let nothing = Arm { undecided: Some(Undecided::ZeroBaseline), ..value(0, 0.0, 0.0) };
+    metric(&mut three, "accuracy").push(nothing);
+    assert_eq!(outcome(&plan, &three), Outcome::Winner { arm: 1 });
+    let decision = decide(&plan, &three).unwrap();
+    assert_eq!(decision.comparisons[1].verdict, Verdict::Undecided(Undecided::ZeroBaseline));
+}
+
+#[test]
+fn of_two_that_are_right_more_often_the_better_wins() {
+    let signs = |champion, candidate| {
+        let mut test = SignTest::default();
+        test.add(champion, candidate);
+        Signs { test, known: Known::all(4_000) }
+    };
+    let mut paired = snapshot(4_000, [0.5, 0.5], [1.0, 1.0]);
+    paired.units.push(4_000);
+    paired.metrics =
+        BTreeMap::from([("accuracy".to_owned(), Evidence::Signs(vec![signs(60, 160), signs(60, 260)]))]);
+    let plan = Plan { guardrails: vec![], weights: vec![1.0 / 3.0; 3], ..plan() };
+    assert_eq!(outcome(&plan, &paired), Outcome::Winner { arm: 2 });
 }
 
 #[test]
@@ -252,6 +355,47 @@ fn a_bandit_moves_weights_to_the_better_arm() {
 }
 
 #[test]
+fn what_can_be_detected_is_detected_with_the_power_of_the_planner() {
+    let plan = plan();
+    let known = snapshot(8_000, [0.5, 0.51], [100.0, 100.0]);
+    let decision = decide(&plan, &known).unwrap();
+    let [accuracy, latency] = [&decision.comparisons[0], &decision.comparisons[1]];
+    let found = reached(&plan, &known, accuracy, None).unwrap();
+    assert_eq!(found.power, None, "nobody has said what matters");
+    let detectable = found.detectable.unwrap();
+    let power = |smallest: f64| reached(&plan, &known, accuracy, Some(smallest)).unwrap().power.unwrap();
+    assert!((power(detectable) - 0.8).abs() < 1e-12);
+    assert!((power(-detectable) - 0.8).abs() < 1e-12, "its sign does not matter");
+    assert!(power(0.5 * detectable) < 0.4 && power(2.0 * detectable) > 0.99);
+    // The gain is 0.01 with a standard error of 0.0079.
+    assert!((found.chance_to_win - 0.897).abs() < 0.002, "{found:?}");
+    let [keep, take] = found.risk;
+    assert!((keep - take - 0.01).abs() < 1e-12 && take > 0.0, "{found:?}");
+    // On a log ratio a share is asked for, and lower is better.
+    let ten_percent = reached(&plan, &known, latency, Some(0.1)).unwrap();
+    assert!(ten_percent.power.unwrap() > 0.99, "{ten_percent:?}");
+}
+
+#[test]
+fn pairs_are_seen_as_a_difference_of_right_answers() {
+    let mut test = SignTest::default();
+    test.add(150, 250);
+    let known = Known::all(8_000);
+    let metrics = [("accuracy".to_owned(), Evidence::Signs(vec![Signs { test, known }]))].into();
+    let units = vec![8_000, 8_000];
+    let snapshot =
+        Snapshot { seconds: WEEK, units, seen_in_several: 0, looks: vec![], counts: false, metrics };
+    let plan = Plan::new(goal("accuracy"), 8_000);
+    let decision = decide(&plan, &snapshot).unwrap();
+    let found = reached(&plan, &snapshot, &decision.comparisons[0], Some(0.0125)).unwrap();
+    assert!((found.effect.estimate - 0.0125).abs() < 1e-15);
+    let error = ((0.05 - 0.0125 * 0.0125) / 8_000.0_f64).sqrt();
+    assert!((found.effect.standard_error - error).abs() < 1e-15);
+    assert!(found.power.unwrap() > 0.5, "it has just won: {found:?}");
+    assert!(found.chance_to_win > 0.999_99);
+}
+
+#[test]
 fn plans_that_cannot_be_followed_are_refused() {
     let refused = |change: fn(&mut Plan)| {
         let mut plan = plan();
@@ -278,12 +422,15 @@ proptest! {
         units in prop::collection::vec(any::<u64>(), 0..4),
         arms in prop::collection::vec((any::<u64>(), any::<f64>(), any::<f64>(), any::<u64>()), 0..4),
         seconds in any::<u64>(), signs in prop::collection::vec((any::<u64>(), any::<u64>()), 0..3),
-        looks in prop::collection::vec(any::<u64>(), 0..3), log in any::<bool>(), spend in any::<bool>(),
+        looks in prop::collection::vec(any::<u64>(), 0..3), log in any::<bool>(),
+        spend in any::<bool>(), counts in any::<bool>(),
     ) {
         let arms: Vec<Arm> = arms.into_iter()
-            .map(|(n, mean, variance, due)| Arm { sample: Sample { n, mean, variance }, due }).collect();
-        let signs = signs.into_iter().map(|(a, b)| { let mut test = SignTest::default(); test.add(a, b); test }).collect();
-        let paired = arms.iter().map(|arm| arm.sample).collect();
+            .map(|(n, mean, variance, due)| Arm {
+                known: Known { outcomes_due: due, ..Known::all(n) }, ..Arm::of(Sample { n, mean, variance })
+            }).collect();
+        let signs = signs.into_iter().map(|(a, b)| { let mut test = SignTest::default(); test.add(a, b); Signs { test, known: Known::all(a) } }).collect();
+        let paired = arms.clone();
         let metrics = BTreeMap::from([
             ("accuracy".to_owned(), Evidence::Signs(signs)), ("latency".to_owned(), Evidence::Split(arms)),
             ("pairs".to_owned(), Evidence::Paired(paired)),
@@ -293,12 +440,18 @@ proptest! {
         if spend {
             plan.method = Method::Looks(Spending::Power(2.0));
         }
-        let snapshot = Snapshot { seconds, units, seen_in_several: seconds, looks, metrics };
+        let snapshot = Snapshot { seconds, units, seen_in_several: seconds, looks, counts, metrics };
         let decision = decide(&plan, &snapshot).unwrap();
         let restored: Decision = serde_json::from_str(&serde_json::to_string(&decision).unwrap()).unwrap();
         prop_assert!(restored.replays());
         let undecided = decision.comparisons.iter().any(|c| matches!(c.verdict, Verdict::Undecided(_)));
         let won = matches!(decision.outcome, Outcome::Winner { .. });
         prop_assert!(!undecided || !won);
+        for comparison in &decision.comparisons {
+            if let Ok(reached) = reached(&plan, &snapshot, comparison, Some(0.1)) {
+                prop_assert!((0.0..=1.0).contains(&reached.chance_to_win));
+                prop_assert!(reached.power.is_none_or(|power| (0.0..=1.0).contains(&power)));
+            }
+        }
     }
 }

@@ -125,6 +125,7 @@ fn an_effect_that_wears_off_is_a_novelty() {
     assert!((fading.standard_error - 0.02 / 5.0_f64.sqrt()).abs() < 1e-12);
     assert!(!of([0.1; 4]).novelty && !of([0.1, 0.2, 0.3, 0.4]).novelty);
     assert!(of([-0.3, -0.2, -0.1, 0.0]).novelty);
+    assert!(!of([-0.01, 0.1, 0.2, 0.3]).novelty, "what is nothing at first cannot fade");
     assert_eq!(trend(&[1.0; 2], &[effect(0.0, 1.0); 2], 0.05), Err(Undecided::NoVariance));
     assert_eq!(trend(&ages, &[effect(0.0, 1.0); 2], 0.05), Err(Undecided::Lengths));
 }

@@ -1,7 +1,7 @@
 import { type Comparison, type Decision, exact, type Look, type TestArm } from '../../api/ab';
 import { Badge } from '../../components/Badge';
 import { Card } from '../../components/Card';
-import { measured, percent, whole } from '../../components/format';
+import { measured, percent, plural, whole } from '../../components/format';
 import { course } from './course';
 import { EffectChart } from './EffectChart';
 import { armName, direction, gain, scaleOf, verdictSaid } from './words';
@@ -81,7 +81,7 @@ function Effect({ comparison, decision, looks, arms, shadow }: EffectProps) {
 function estimateOf({ effect, metric, arm }: Comparison, { plan, snapshot }: Decision['decision']): string {
   if (effect) return gain(exact(effect.estimate), scaleOf(plan, metric));
   const evidence = snapshot.metrics[metric];
-  const signs = evidence && 'signs' in evidence ? evidence.signs[arm - 1] : undefined;
+  const signs = evidence && 'signs' in evidence ? evidence.signs[arm - 1]?.test : undefined;
   const all = signs ? signs.only_champion + signs.only_candidate : 0;
   return signs && all > 0 ? `wins ${percent(signs.only_candidate / all, 1)}` : '–';
 }
@@ -111,20 +111,20 @@ function Values({ comparison: { metric, arm }, decision, arms }: { comparison: C
     );
   }
   if ('signs' in evidence) {
-    const signs = evidence.signs[arm - 1];
+    const signs = evidence.signs[arm - 1]?.test;
     if (!signs) return null;
     return (
       <dl className="facts ab-values">
         <div>
           <dt>only {armName(arms, 0)} right</dt>
-          <dd className="num">{whole(signs.only_champion)} requests</dd>
+          <dd className="num">{plural(signs.only_champion, 'unit')}</dd>
         </div>
         <div>
           <dt>only {armName(arms, arm)} right</dt>
-          <dd className="num">{whole(signs.only_candidate)} requests</dd>
+          <dd className="num">{plural(signs.only_candidate, 'unit')}</dd>
         </div>
       </dl>
     );
   }
-  return <p className="ab-values faint">The mean difference on the same requests, of {whole(evidence.paired[arm - 1]?.n ?? 0)} units.</p>;
+  return <p className="ab-values faint">The mean difference on the same requests, of {whole(evidence.paired[arm - 1]?.sample.n ?? 0)} units.</p>;
 }

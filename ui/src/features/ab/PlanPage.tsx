@@ -5,7 +5,7 @@ import { useKept, usePollQuery } from '../../api/poll';
 import { setParams, useParam } from '../../app/router';
 import { Card } from '../../components/Card';
 import { Page, RefusedNote } from '../../components/Page';
-import { answerSaid, around, commonOf, type Field, KINDS, problem, question, skeleton } from './plan';
+import { answerSaid, around, COMMON, type Field, KINDS, problem, question, skeleton } from './plan';
 import { SizeChart, type Size } from './SizeChart';
 import '../../runs/runs.css';
 import './ab.css';
@@ -34,7 +34,7 @@ export default function PlanPage() {
           </button>
         ))}
       </div>
-      <Planner key={found.kind} kind={found.kind} about={found.about} fields={[...found.fields, ...commonOf(found.kind)]} />
+      <Planner key={found.kind} kind={found.kind} about={found.about} fields={[...found.fields, ...COMMON]} />
     </Page>
   );
 }

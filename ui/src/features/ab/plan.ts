@@ -51,7 +51,7 @@ export const KINDS: KindOf[] = [
   {
     kind: 'paired',
     title: 'Same requests',
-    about: 'Two models answer the same requests, and each answer is right or wrong (mode shadow).',
+    about: 'The models answer the same requests, and each answer is right or wrong (mode shadow).',
     fields: [
       { key: 'discordance', label: 'Discordance', hint: 'share of requests on which only one is right', default: '0.05', step: '0.01' },
       effect('difference of the shares of right answers', '0.01', '0.001'),
@@ -64,7 +64,7 @@ export function question(kind: Kind, written: (field: Field) => string): Questio
   const found = KINDS.find((one) => one.kind === kind);
   if (!found) return null;
   const asked: Question = { kind, effect: 0, arms: 2, alpha: 0, power: 0, units_per_day: null };
-  for (const field of [...found.fields, ...commonOf(kind)]) {
+  for (const field of [...found.fields, ...COMMON]) {
     const text = written(field).trim();
     if (text === '' && field.key === 'units_per_day') continue;
     const value = Number(text);
@@ -72,11 +72,6 @@ export function question(kind: Kind, written: (field: Field) => string): Questio
     asked[field.key] = value;
   }
   return problem(asked) === null ? asked : null;
-}
-
-/** Pairs are of two models. */
-export function commonOf(kind: Kind): Field[] {
-  return kind === 'paired' ? COMMON.filter(({ key }) => key !== 'arms') : COMMON;
 }
 
 /** What is wrong with a question, in words. */
@@ -101,7 +96,7 @@ export function around(asked: Question): Question[] {
 export function answerSaid(asked: Question, { control, candidate, total, days, weeks }: Answer): string[] {
   const said = [
     asked.kind === 'paired'
-      ? `${plural(total, 'request')}, each answered by both models.`
+      ? `${plural(total, 'request')}, each answered by ${asked.arms === 2 ? 'both models' : `all ${asked.arms} models`}.`
       : asked.arms === 2
         ? `${plural(control, 'unit')} in each arm, ${whole(total)} in all.`
         : `${whole(control)} units in the control and ${whole(candidate)} in each other arm, ${whole(total)} in all.`,

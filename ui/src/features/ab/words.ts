@@ -32,6 +32,7 @@ const WAITING: Record<Waiting, string> = {
   units: 'units',
   outcomes: 'outcomes',
   undecided: 'a metric that cannot be compared yet',
+  look: 'the next look that the plan counts',
   guardrail: 'a guardrail',
   evidence: 'evidence',
 };
@@ -48,6 +49,10 @@ export function waitingSaid(waiting: Waiting, { plan, snapshot, comparisons }: F
     case 'undecided': {
       const open = comparisons.filter((comparison) => typeof comparison.verdict === 'object');
       return `Cannot be compared yet: ${[...new Set(open.map((comparison) => comparison.metric))].join(', ')}.`;
+    }
+    case 'look': {
+      const known = snapshot.looks?.at(-1) ?? 0;
+      return `The plan counts its looks, ${whole(known)} of ${whole(plan.planned_units)} units at the last one; nothing is tested in between but harm and the split.`;
     }
     case 'guardrail':
       return `A goal is better; ${names(comparisons, 'guardrail') || 'a guardrail'} must still be shown to hold.`;

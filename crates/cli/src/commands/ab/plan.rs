@@ -68,7 +68,8 @@ impl Plan {
         }
         let total = &answer["total"];
         say(&match self.kind {
-            Kind::Paired => format!("{total} requests that both models answer"),
+            Kind::Paired if self.arms == 2 => format!("{total} requests that both models answer"),
+            Kind::Paired => format!("{total} requests that all {} models answer", self.arms),
             _ => format!(
                 "{} units in the control, {} in each other arm, {total} in all",
                 answer["control"], answer["candidate"]

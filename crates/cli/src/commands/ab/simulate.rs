@@ -4,7 +4,8 @@ use super::{read, spec};
 use crate::error::{CliError, ExitCode};
 use crate::terminal::{say, say_json, table};
 use clap::Args;
-use mainspring_stats::decide::{Arm, Direction, Evidence, Outcome, Snapshot, decide};
+use mainspring_rollouts::ab::{AbSpec, Mode};
+use mainspring_stats::decide::{Arm, Direction, Evidence, Outcome, PlanError, Snapshot, count_look, decide};
 use mainspring_stats::estimate::Sample;
 use mainspring_stats::moments::Moments;
 use mainspring_stats::special::normal_isf;
@@ -49,11 +50,15 @@ impl Simulate {
         if !(1..=MAX_RUNS).contains(&self.runs) || !self.effect.is_finite() {
             return Err(CliError::usage(format!("play it 1 to {MAX_RUNS} times, with a finite effect")));
         }
+        if spec.mode == Mode::Shadow {
+            // How often answers differ, and by how much, decides there; nobody knows that beforehand.
+            return Err(CliError::usage("a test with `mode: shadow` cannot be played")
+                .hint("`mainspring ab plan` tells how many requests it needs"));
+        }
         let mut chance = Chance(self.seed);
         let mut tally = Tally::default();
         for _ in 0..self.runs {
-            self.play(&spec.plan, &mut chance, &mut tally)
-                .map_err(|error| CliError::usage(error.to_string()))?;
+            self.play(&spec, &mut chance, &mut tally).map_err(|error| CliError::usage(error.to_string()))?;
         }
         let share = |count: u32| f64::from(count) / f64::from(self.runs);
         #[expect(clippy::cast_precision_loss, reason = "a number of units")]
@@ -79,12 +84,8 @@ impl Simulate {
         Ok(ExitCode::Ok)
     }
 
-    fn play(
-        &self,
-        plan: &mainspring_stats::decide::Plan,
-        chance: &mut Chance,
-        tally: &mut Tally,
-    ) -> Result<(), mainspring_stats::decide::PlanError> {
+    fn play(&self, spec: &AbSpec, chance: &mut Chance, tally: &mut Tally) -> Result<(), PlanError> {
+        let plan = &spec.plan;
         let arms = plan.weights.len();
         let mut moments: BTreeMap<&str, Vec<Moments<1>>> = BTreeMap::new();
         let goals = plan.goals.iter().map(|goal| (goal.metric.as_str(), goal.direction, true));
@@ -107,19 +108,22 @@ impl Simulate {
                     let _ = all[arm].push(&[value]);
                 }
             }
-            looks.push(units.iter().sum());
             let evidence = |all: &Vec<Moments<1>>| {
-                let arm = |one: &Moments<1>| Arm { sample: Sample::of(one, 0), due: one.n() };
+                let arm = |one: &Moments<1>| Arm::of(Sample::of(one, 0));
                 Evidence::Split(all.iter().map(arm).collect())
             };
-            let snapshot = Snapshot {
+            let mut snapshot = Snapshot {
                 seconds: plan.minimum_seconds,
                 units: units.clone(),
                 seen_in_several: 0,
-                looks: looks.clone(),
+                looks: std::mem::take(&mut looks),
+                counts: false,
                 metrics: moments.iter().map(|(name, all)| ((*name).to_owned(), evidence(all))).collect(),
             };
-            match decide(plan, &snapshot)?.outcome {
+            count_look(plan, spec.looks, &mut snapshot);
+            let outcome = decide(plan, &snapshot)?.outcome;
+            looks = snapshot.looks;
+            match outcome {
                 Outcome::Continue { .. } => continue,
                 Outcome::Winner { arm: 1 } => tally.better += 1,
                 Outcome::Winner { .. } => tally.other += 1,

@@ -98,6 +98,7 @@ fn verdict(value: &Value) -> String {
 /// `{"outcome": "continue", "waiting": "time"}` in words.
 fn outcome(value: &Value) -> String {
     match (value["outcome"].as_str(), value["waiting"].as_str(), value["because"].as_str()) {
+        (Some("continue"), Some("look"), _) => "go on; waiting for the next look of the plan".to_owned(),
         (Some("continue"), Some(waiting), _) => format!("go on; waiting for {}", waiting.replace('_', " ")),
         (Some(outcome), _, Some(because)) => {
             format!("{}: {}", outcome.replace('_', " "), because.replace('_', " "))

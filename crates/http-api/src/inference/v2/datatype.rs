@@ -1,5 +1,6 @@
 //! The element types of the Open Inference Protocol, as JSON values and as bytes.
 
+use half::{bf16, f16};
 use mainspring_serving::ColumnSpec;
 use serde_json::{Number, Value};
 
@@ -178,8 +179,8 @@ impl Datatype {
             Self::Int16 => Value::from(i16::from_le_bytes([a, b])),
             Self::Int32 => Value::from(i32::from_le_bytes([a, b, c, d])),
             Self::Int64 => Value::from(i64::from_le_bytes(wide)),
-            Self::Fp16 => real(half(u16::from_le_bytes([a, b])).into())?,
-            Self::Bf16 => real(f32::from_le_bytes([0, 0, a, b]).into())?,
+            Self::Fp16 => real(f16::from_le_bytes([a, b]).into())?,
+            Self::Bf16 => real(bf16::from_le_bytes([a, b]).into())?,
             Self::Fp32 => real(f32::from_le_bytes([a, b, c, d]).into())?,
             Self::Fp64 => real(f64::from_le_bytes(wide))?,
             Self::Bytes => Value::Null,
@@ -201,10 +202,8 @@ impl Datatype {
                 #[expect(clippy::cast_possible_truncation, reason = "the protocol's type is narrower")]
                 Self::Fp32 => out.extend((real() as f32).to_le_bytes()),
                 Self::Fp64 => out.extend(real().to_le_bytes()),
-                #[expect(clippy::cast_possible_truncation, reason = "the protocol's type is narrower")]
-                Self::Fp16 => out.extend(to_half(real() as f32).to_le_bytes()),
-                #[expect(clippy::cast_possible_truncation, reason = "the protocol's type is narrower")]
-                Self::Bf16 => out.extend(&(real() as f32).to_le_bytes()[2..]),
+                Self::Fp16 => out.extend(f16::from_f64(real()).to_le_bytes()),
+                Self::Bf16 => out.extend(bf16::from_f64(real()).to_le_bytes()),
                 _ => {
                     let unsigned = value.as_u64().map(u64::to_le_bytes);
                     let wide = unsigned.or_else(|| value.as_i64().map(i64::to_le_bytes)).unwrap_or_default();
@@ -252,41 +251,9 @@ pub(crate) fn utf8(bytes: &[u8]) -> Result<Value, String> {
     text.map(Value::from).map_err(|_| "has bytes that are not UTF-8 text".to_owned())
 }
 
-/// IEEE 754 half precision.
-fn half(bits: u16) -> f32 {
-    let sign = if bits & 0x8000 == 0 { 1.0 } else { -1.0 };
-    let (exponent, fraction) = (i32::from((bits >> 10) & 0x1f), f32::from(bits & 0x3ff));
-    match exponent {
-        0 => sign * fraction * 2_f32.powi(-24),
-        31 if fraction == 0.0 => sign * f32::INFINITY,
-        31 => f32::NAN,
-        _ => sign * (1.0 + fraction / 1024.0) * 2_f32.powi(exponent - 15),
-    }
-}
-
-/// The nearest half, ties to even.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "each part is within 16 bits")]
-fn to_half(number: f32) -> u16 {
-    let sign = if number.is_sign_negative() { 0x8000 } else { 0 };
-    let size = number.abs();
-    if size.is_nan() {
-        return 0x7e00;
-    }
-    // From half of the last step above the largest half, 65504, on.
-    if size >= 65520.0 {
-        return sign | 0x7c00;
-    }
-    let steps = |exponent: i32| (size * 2_f32.powi(10 - exponent)).round_ties_even();
-    let exponent = (size.max(2_f32.powi(-14)).to_bits() >> 23) as i32 - 127;
-    // A subnormal has the exponent of the smallest normal number without its leading one; the sum
-    // carries into the exponent where rounding does.
-    let bits = steps(exponent) as u16;
-    if bits < 1024 { sign | bits } else { sign | ((((exponent + 15) as u16) << 10) + (bits - 1024)) }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Datatype, NAMES, half, to_half};
+    use super::{Datatype, NAMES};
     use serde_json::{Value, json};
 
     #[test]
@@ -321,15 +288,27 @@ mod tests {
 
     #[test]
     fn every_half_comes_back() {
-        for bits in 0..=u16::MAX {
-            let number = half(bits);
-            if number.is_nan() {
-                assert!(half(to_half(number)).is_nan());
-            } else {
-                assert_eq!(to_half(number), bits, "{number}");
+        for datatype in [Datatype::Fp16, Datatype::Bf16] {
+            for bits in 0..=u16::MAX {
+                // Infinite numbers are refused.
+                let Ok(read) = datatype.read(&bits.to_le_bytes(), 1) else { continue };
+                let mut written = Vec::new();
+                datatype.write(&read, &mut written);
+                if read[0].is_null() {
+                    assert_eq!(datatype.read(&written, 1), Ok(vec![Value::Null]), "not a number stays none");
+                } else {
+                    assert_eq!(written, bits.to_le_bytes(), "{datatype:?} {read:?}");
+                }
             }
         }
-        assert_eq!((to_half(1.0 + 1.0 / 4096.0), to_half(1e9), to_half(65519.0)), (0x3c00, 0x7c00, 0x7bff));
+        let written = |datatype: Datatype, number: f64| {
+            let mut bytes = Vec::new();
+            datatype.write(&[number.into()], &mut bytes);
+            u16::from_le_bytes([bytes[0], bytes[1]])
+        };
+        let halves = [1.0 + 1.0 / 4096.0, 1e9, 65519.0].map(|number| written(Datatype::Fp16, number));
+        assert_eq!(halves, [0x3c00, 0x7c00, 0x7bff]);
+        assert_eq!(written(Datatype::Bf16, 1.007), 0x3f81, "rounded, not cut off");
     }
 
     #[test]

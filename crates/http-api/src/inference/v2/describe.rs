@@ -4,8 +4,12 @@ use super::datatype::Datatype;
 use super::failure::Failure;
 use super::incoming::Target;
 use crate::inference::InferenceState;
+use crate::inference::serve::refusal;
 use axum::http::StatusCode;
-use mainspring_serving::{ColumnSpec, ServedVersion};
+use mainspring_domain::access::{Role, Scope};
+use mainspring_domain::delivery::served_model;
+use mainspring_governance::access::Principal;
+use mainspring_serving::{ColumnSpec, ServeError, ServedVersion};
 use serde_json::{Value, json};
 
 /// The extensions of the protocol that are spoken.
@@ -18,23 +22,30 @@ pub(crate) const EXTENSIONS: [&str; 6] = [
     "parameters",
 ];
 
-/// The loaded version that a path means; without a version, the one in charge.
+/// The loaded version that a path means; without a version, the one in charge, or that of the preview.
 ///
 /// # Errors
-/// When nothing of the kind is loaded.
+/// When nothing of the kind is loaded; with 503 while it is loading.
 pub(crate) fn loaded(state: &InferenceState, target: &Target) -> Result<ServedVersion, Failure> {
-    let Target { model, version } = target;
-    let missing = |what: String| Failure::new(StatusCode::NOT_FOUND, what);
-    match version {
-        None => {
-            state.gateway.stable(model).ok_or_else(|| missing(format!("model `{model}` is not deployed")))
+    state.gateway.find(&target.model, target.version).map_err(|error| match error {
+        ServeError::NotDeployed(model) => {
+            Failure::new(StatusCode::NOT_FOUND, format!("model `{model}` is not deployed"))
         }
-        Some(version) => {
-            let mut loaded = state.gateway.versions(model).into_iter();
-            let found = loaded.find(|loaded| loaded.version == *version);
-            found.ok_or_else(|| missing(format!("version {version} of model `{model}` is not loaded")))
-        }
-    }
+        other => refusal(&other).into(),
+    })
+}
+
+/// The names of all routes, those of stages included, as far as the caller may see them.
+pub(crate) fn visible_routes(state: &InferenceState, principal: &Principal) -> Vec<String> {
+    let mut routes = state.gateway.routes();
+    routes.retain(|route| may_see(principal, route));
+    routes.sort();
+    routes
+}
+
+/// Whether a caller may see a model, by the name of one of its routes.
+pub(crate) fn may_see(principal: &Principal, route: &str) -> bool {
+    principal.may(Role::Reader, &Scope::Model(served_model(route).to_owned()))
 }
 
 /// Whether a model answers.
@@ -47,7 +58,7 @@ pub(crate) fn is_ready(state: &InferenceState, target: &Target) -> Result<bool, 
 
 /// Whether every deployed model answers.
 pub(crate) fn all_ready(state: &InferenceState) -> bool {
-    state.gateway.views().iter().all(|view| view.ready)
+    state.gateway.is_ready()
 }
 
 /// A model's metadata.

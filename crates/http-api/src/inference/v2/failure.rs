@@ -30,6 +30,13 @@ impl From<Refusal> for Failure {
     }
 }
 
+/// What a reader finds wrong is the client's to mend.
+impl From<String> for Failure {
+    fn from(message: String) -> Self {
+        Self::bad(message)
+    }
+}
+
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         (self.status, Json(json!({ "error": self.message }))).into_response()

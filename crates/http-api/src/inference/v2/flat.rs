@@ -1,7 +1,7 @@
 //! Tensor data of a JSON request, nested or not, read into one row: half the memory of a tree of lists, and
 //! no more values than a tensor may have.
 
-use super::tensor::MAX_VALUES;
+use mainspring_serving::MAX_CELLS;
 use serde::de::{DeserializeSeed, Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Number, Value};
@@ -23,8 +23,8 @@ struct Leaves<'a>(&'a mut Vec<Value>);
 
 impl Leaves<'_> {
     fn push<E: Error>(self, value: Value) -> Result<(), E> {
-        if self.0.len() >= MAX_VALUES {
-            return Err(E::custom(format!("a tensor has more than {MAX_VALUES} values")));
+        if self.0.len() >= MAX_CELLS {
+            return Err(E::custom(format!("a tensor has more than {MAX_CELLS} values")));
         }
         self.0.push(value);
         Ok(())
@@ -87,7 +87,7 @@ mod tests {
         let flat = read(r#"[[1, -2], [[0.5, "a"]], true, null]"#).unwrap();
         assert_eq!(json!(flat.0), json!([1, -2, 0.5, "a", true, null]));
         assert!(read(r#"[{"b64": "x"}]"#).unwrap_err().to_string().contains("expected lists of numbers"));
-        let many = format!("[{}0]", "0,".repeat(super::MAX_VALUES));
+        let many = format!("[{}0]", "0,".repeat(super::MAX_CELLS));
         assert!(read(&many).unwrap_err().to_string().contains("more than 4000000 values"));
         assert!(read(&"[".repeat(100_000)).is_err());
     }

@@ -31,10 +31,7 @@ pub(crate) async fn infer(
         params: &Value::Object(request.parameters),
     };
     let answer = serve(state, call, headers, rows).await?;
-    let answered = Target { model: target.model.clone(), version: Some(answer.version) };
-    let answered = loaded(state, &answered).ok();
-    let specs = answered.as_ref().and_then(|found| found.server.description().outputs.as_deref());
-    let tensors = from_predictions(answer.predictions, specs);
+    let tensors = from_predictions(answer.predictions, answer.server.description().outputs.as_deref());
     let outputs = select(tensors, &request.outputs, all_binary).map_err(Failure::bad)?;
     Ok(InferResponse { model: target.model.clone(), version: answer.version, id: answer.request_id, outputs })
 }

@@ -1,7 +1,8 @@
 //! Requests and answers of `infer`, whatever carries them.
 
 use super::datatype::Datatype;
-use super::tensor::Tensor;
+use super::failure::Failure;
+use super::tensor::{Tensor, together};
 use serde_json::{Map, Value, json};
 
 /// Outputs that a request may ask for.
@@ -36,6 +37,16 @@ pub(crate) struct Wanted {
     pub(crate) binary: bool,
     /// Ask for this many best classes instead of the values.
     pub(crate) classes: Option<usize>,
+}
+
+/// How many best classes the parameters of an output ask for.
+///
+/// # Errors
+/// When that is no number.
+pub(crate) fn classes(parameters: &Map<String, Value>) -> Result<Option<usize>, String> {
+    let Some(count) = parameters.get("classification") else { return Ok(None) };
+    let count = count.as_u64().and_then(|count| usize::try_from(count).ok()).filter(|count| *count > 0);
+    count.map(Some).ok_or_else(|| "the parameter classification must be a whole number above 0".to_owned())
 }
 
 /// An answer.
@@ -112,16 +123,16 @@ fn best_classes(tensor: Tensor, most: usize) -> Result<Tensor, String> {
 ///
 /// # Errors
 /// Says what is wrong with the request.
-pub(crate) fn read(json: &[u8], binary: Option<&[u8]>) -> Result<(InferRequest, bool), String> {
+pub(crate) fn read(json: &[u8], binary: Option<&[u8]>) -> Result<(InferRequest, bool), Failure> {
     let body: wire::Request =
         serde_json::from_slice(json).map_err(|error| format!("the request cannot be read: {error}"))?;
     let mut rest = binary;
-    let mut inputs = Vec::with_capacity(body.inputs.len());
-    for input in body.inputs {
-        inputs.push(input.read(&mut rest)?);
-    }
+    let inputs = together(body.inputs.into_iter().map(|input| input.read(&mut rest)))?;
     if let Some(rest) = rest.filter(|rest| !rest.is_empty()) {
-        return Err(format!("the body has {} bytes more than its binary tensors need", rest.len()));
+        return Err(Failure::bad(format!(
+            "the body has {} bytes more than its binary tensors need",
+            rest.len()
+        )));
     }
     let flag = |parameters: &Map<String, Value>, name: &str| match parameters.get(name) {
         None => Ok(None),
@@ -131,20 +142,14 @@ pub(crate) fn read(json: &[u8], binary: Option<&[u8]>) -> Result<(InferRequest, 
     let all_binary = flag(&body.parameters, "binary_data_output")?.unwrap_or(false);
     let outputs = body.outputs.unwrap_or_default();
     if outputs.len() > MAX_OUTPUTS {
-        return Err(format!("more than {MAX_OUTPUTS} outputs are asked for"));
+        return Err(Failure::bad(format!("more than {MAX_OUTPUTS} outputs are asked for")));
     }
     let outputs: Result<Vec<Wanted>, String> = outputs
         .into_iter()
         .map(|output| {
             refuse_shared_memory(&output.name, &output.parameters)?;
             let binary = flag(&output.parameters, "binary_data")?.unwrap_or(all_binary);
-            let classes = output.parameters.get("classification").map(|count| {
-                let count = count.as_u64().and_then(|count| usize::try_from(count).ok());
-                count
-                    .filter(|count| *count > 0)
-                    .ok_or("the parameter classification must be a whole number above 0")
-            });
-            Ok(Wanted { name: output.name, binary, classes: classes.transpose()? })
+            Ok(Wanted { classes: classes(&output.parameters)?, name: output.name, binary })
         })
         .collect();
     let parameters = for_the_model(body.parameters);
@@ -290,7 +295,7 @@ mod tests {
             (Some(&bytes[..10]), "the body has 2 bytes left of the 11 that it names"),
             (Some(&[&bytes[..], b"x"].concat()[..]), "1 bytes more than its binary tensors need"),
         ] {
-            let refused = read(json.as_bytes(), binary).unwrap_err();
+            let refused = read(json.as_bytes(), binary).unwrap_err().message;
             assert!(refused.contains(message), "{refused}");
         }
     }
@@ -325,7 +330,7 @@ mod tests {
                 "classification",
             ),
         ] {
-            let refused = read(request.to_string().as_bytes(), None).unwrap_err();
+            let refused = read(request.to_string().as_bytes(), None).unwrap_err().message;
             assert!(refused.contains(message), "{refused}");
         }
     }

@@ -1,5 +1,6 @@
 //! The repository extension: which models there are, loading and unloading.
 
+use super::describe::{may_see, visible_routes};
 use super::failure::Failure;
 use super::incoming::{Payload, Target};
 use crate::inference::InferenceState;
@@ -9,7 +10,6 @@ use axum::response::{IntoResponse as _, Response};
 use axum::{Extension, Json};
 use mainspring_automation::AutomationError;
 use mainspring_domain::Actor;
-use mainspring_domain::access::{Role, Scope};
 use mainspring_governance::access::Principal;
 use mainspring_metadata_store::StoreError;
 use serde_json::{Map, Value, json};
@@ -23,7 +23,8 @@ pub(crate) struct Entry {
     pub(crate) reason: String,
 }
 
-/// The models that have a version in charge or on trial, as far as the caller may see them.
+/// The models and stages that have a version in charge, on trial or in a test, as far as the caller may see
+/// them.
 pub(crate) async fn entries(
     state: &InferenceState,
     principal: &Principal,
@@ -33,29 +34,27 @@ pub(crate) async fn entries(
     let deployments = deployments
         .map_err(|error: StoreError| Failure::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()))?;
     let mut entries = Vec::new();
-    for view in state.gateway.views() {
-        for loaded in state.gateway.versions(&view.model) {
+    let routes = visible_routes(state, principal);
+    for route in &routes {
+        for loaded in state.gateway.versions(route) {
             let (state, reason) = match loaded.server.is_ready() {
                 true => ("READY", ""),
                 false => ("UNAVAILABLE", "its workers are being restarted"),
             };
             let version = loaded.version.to_string();
-            entries.push(Entry { name: view.model.clone(), version, state, reason: reason.to_owned() });
+            entries.push(Entry { name: route.clone(), version, state, reason: reason.to_owned() });
         }
     }
-    for deployment in deployments {
+    for deployment in deployments.into_iter().filter(|known| may_see(principal, &known.model)) {
         let Some(version) = deployment.stable.map(|version| version.to_string()) else { continue };
         if entries.iter().any(|entry| entry.name == deployment.model && entry.version == version) {
             continue;
         }
-        let known = state.gateway.views().iter().any(|view| view.model == deployment.model);
+        let known = routes.contains(&deployment.model);
         let (state, reason) = if known { ("LOADING", "") } else { ("UNAVAILABLE", "unloaded") };
         entries.push(Entry { name: deployment.model, version, state, reason: reason.to_owned() });
     }
-    entries.retain(|entry| {
-        (!ready_only || entry.state == "READY")
-            && principal.may(Role::Reader, &Scope::Model(entry.name.clone()))
-    });
+    entries.retain(|entry| !ready_only || entry.state == "READY");
     entries.sort_by(|a, b| (&a.name, &a.version).cmp(&(&b.name, &b.version)));
     Ok(entries)
 }
@@ -149,7 +148,9 @@ pub(crate) async fn unload_model(
 fn failed(error: AutomationError) -> Failure {
     let status = match &error {
         AutomationError::NotDeployed(_) => StatusCode::NOT_FOUND,
-        AutomationError::RolloutUnderWay(_) | AutomationError::NotLeading => StatusCode::CONFLICT,
+        AutomationError::RolloutUnderWay(_)
+        | AutomationError::Overtaken { .. }
+        | AutomationError::NotLeading => StatusCode::CONFLICT,
         AutomationError::Unloadable { .. } => StatusCode::BAD_REQUEST,
         _ => StatusCode::SERVICE_UNAVAILABLE,
     };

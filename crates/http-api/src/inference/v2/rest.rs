@@ -73,7 +73,7 @@ pub(crate) async fn infer_rest(
             (json, Some(binary))
         }
     };
-    let (request, all_binary) = read(json, binary).map_err(Failure::bad)?;
+    let (request, all_binary) = read(json, binary)?;
     let response = infer(&state, &target, &payload.headers, request, all_binary).await?;
     let mut headers = answer_headers(&response.id, response.version);
     let (json, bytes) = response.write();

@@ -1,11 +1,14 @@
 //! Tensors of the Open Inference Protocol, as rows for a model and from its predictions.
 
 use super::datatype::{Datatype, text};
-use mainspring_serving::{ColumnSpec, Rows};
+use super::failure::Failure;
+use axum::http::StatusCode;
+use mainspring_serving::{ColumnSpec, MAX_CELLS, Rows};
 use serde_json::Value;
+use std::collections::HashSet;
 
-/// Values in one tensor at most.
-pub(super) const MAX_VALUES: usize = 4_000_000;
+/// Tensors of one request at most.
+const MAX_TENSORS: usize = 10_000;
 /// Sides of a tensor at most.
 const MAX_SIDES: usize = 32;
 
@@ -28,9 +31,33 @@ pub(crate) fn volume(shape: &[usize]) -> Result<usize, String> {
     }
     match shape.iter().try_fold(1_usize, |size, side| size.checked_mul(*side)) {
         Some(0) => Err(format!("has no values: its shape is {shape:?}")),
-        Some(size) if size <= MAX_VALUES => Ok(size),
-        _ => Err(format!("is larger than {MAX_VALUES} values")),
+        Some(size) if size <= MAX_CELLS => Ok(size),
+        _ => Err(format!("is larger than {MAX_CELLS} values")),
     }
+}
+
+/// Reads the tensors of a request. They are bounded together while they are read: few bytes hold many
+/// values.
+///
+/// # Errors
+/// When one cannot be read, or all are too many or too large.
+pub(crate) fn together(
+    tensors: impl ExactSizeIterator<Item = Result<Tensor, String>>,
+) -> Result<Vec<Tensor>, Failure> {
+    let too_large = |problem| Failure::new(StatusCode::PAYLOAD_TOO_LARGE, problem);
+    if tensors.len() > MAX_TENSORS {
+        return Err(too_large(format!("{} tensors; send at most {MAX_TENSORS}", tensors.len())));
+    }
+    let (mut read, mut size) = (Vec::with_capacity(tensors.len()), 0_usize);
+    for tensor in tensors {
+        let tensor = tensor?;
+        size = size.saturating_add(tensor.values.len());
+        if size > MAX_CELLS {
+            return Err(too_large(format!("the tensors have more than {MAX_CELLS} values together")));
+        }
+        read.push(tensor);
+    }
+    Ok(read)
 }
 
 impl Tensor {
@@ -107,7 +134,8 @@ fn nest(values: &mut impl Iterator<Item = Value>, sides: &[usize]) -> Value {
 pub(crate) fn to_rows(mut tensors: Vec<Tensor>, inputs: Option<&[ColumnSpec]>) -> Result<Rows, String> {
     let Some(first) = tensors.first() else { return Err("`inputs` is empty".to_owned()) };
     let height = first.height();
-    for (number, tensor) in tensors.iter().enumerate() {
+    let mut names = HashSet::with_capacity(tensors.len());
+    for tensor in &tensors {
         if tensor.height() != height {
             return Err(format!(
                 "tensor `{}` has {} rows, the first has {height}",
@@ -115,7 +143,7 @@ pub(crate) fn to_rows(mut tensors: Vec<Tensor>, inputs: Option<&[ColumnSpec]>) -
                 tensor.height()
             ));
         }
-        if tensors.iter().take(number).any(|earlier| earlier.name == tensor.name) {
+        if !names.insert(tensor.name.as_str()) {
             return Err(format!("tensor `{}` is given twice", tensor.name));
         }
     }
@@ -250,8 +278,8 @@ fn spread(value: Value, values: &mut Vec<Value>) {
 mod tests {
     use super::super::datatype::Datatype;
     use super::super::flat::Flat;
-    use super::{Tensor, from_predictions, to_rows};
-    use mainspring_serving::ColumnSpec;
+    use super::{MAX_TENSORS, Tensor, from_predictions, to_rows, together};
+    use mainspring_serving::{ColumnSpec, MAX_CELLS};
     use serde_json::{Value, json};
 
     fn tensor(name: &str, shape: &[usize], data: Value) -> Result<Tensor, String> {
@@ -299,6 +327,26 @@ mod tests {
         assert_eq!(to_rows(twice, None).unwrap_err(), "tensor `b` is given twice");
         let wide = vec![by_column[0].clone(), tensor("a", &[2, 2], json!([1, 2, 3, 4])).unwrap()];
         assert!(to_rows(wide, None).unwrap_err().contains("[2] or [2, 1], not [2, 2]"));
+    }
+
+    #[test]
+    fn the_tensors_of_a_request_are_bounded_together() {
+        let one = |name: usize| tensor(&name.to_string(), &[1], json!([1]));
+        assert_eq!(together((0..MAX_TENSORS).map(one)).unwrap().len(), MAX_TENSORS);
+        let many = together((0..MAX_TENSORS + 1).map(one)).unwrap_err();
+        assert_eq!(many.message, "10001 tensors; send at most 10000");
+        let large = |name: usize| {
+            let bytes = vec![0; MAX_CELLS / 2 + 1];
+            Tensor::from_bytes(name.to_string(), Datatype::Bool, vec![bytes.len()], &bytes)
+        };
+        let refused = together((0..8).map(large)).unwrap_err();
+        assert_eq!(refused.status.as_u16(), 413);
+        // Looking for a name twice must not go through all names again and again.
+        let began = std::time::Instant::now();
+        let named = |number: usize| tensor(&format!("{number:0>1000}"), &[1], json!([1]));
+        let tensors = together((0..MAX_TENSORS).map(named)).unwrap();
+        assert_eq!(to_rows(tensors, None).unwrap().data[0].len(), MAX_TENSORS);
+        assert!(began.elapsed().as_secs() < 2, "{:?}", began.elapsed());
     }
 
     #[test]

@@ -2,14 +2,13 @@
 //! traces and logs, shared memory. Settings can be read; what cannot be changed says so.
 
 use super::datatype::Datatype;
-use super::describe::{Port, loaded, metadata};
+use super::describe::{Port, loaded, metadata, visible_routes};
 use super::failure::Failure;
 use super::incoming::{Payload, Target};
 use super::message::NO_SHARED_MEMORY;
 use crate::inference::InferenceState;
 use axum::extract::State;
 use axum::{Extension, Json};
-use mainspring_domain::access::{Role, Scope};
 use mainspring_governance::access::Principal;
 use mainspring_serving::{Counts, ServedVersion};
 use serde_json::{Value, json};
@@ -65,9 +64,8 @@ pub(crate) fn of_target(state: &InferenceState, target: &Target) -> Result<Vec<S
 
 /// Every loaded version that the caller may see.
 pub(crate) fn of_all(state: &InferenceState, principal: &Principal) -> Vec<(String, ServedVersion)> {
-    let visible = |name: &String| principal.may(Role::Reader, &Scope::Model(name.clone()));
-    let models = state.gateway.views().into_iter().map(|view| view.model).filter(visible);
-    models
+    visible_routes(state, principal)
+        .into_iter()
         .flat_map(|model| state.gateway.versions(&model).into_iter().map(move |found| (model.clone(), found)))
         .collect()
 }
@@ -82,27 +80,57 @@ pub(crate) async fn all_statistics(
     Json(json!({ "model_stats": shown }))
 }
 
+/// What a version has done, in Triton's terms: durations are numbers of requests and nanoseconds.
+pub(crate) struct Statistics {
+    pub(crate) version: String,
+    pub(crate) last_ms: u64,
+    pub(crate) rows: u64,
+    pub(crate) requests: u64,
+    pub(crate) success: (u64, u64),
+    pub(crate) fail: (u64, u64),
+    pub(crate) queue: (u64, u64),
+    pub(crate) infer: (u64, u64),
+}
+
+impl Statistics {
+    pub(crate) fn of(found: &ServedVersion) -> Self {
+        let Counts { success, success_ns, failure, failure_ns, queue_ns, rows, last_ms, .. } =
+            found.server.counts();
+        Self {
+            version: found.version.to_string(),
+            last_ms,
+            rows,
+            requests: success,
+            success: (success, success_ns),
+            fail: (failure, failure_ns),
+            queue: (success, queue_ns),
+            infer: (success, success_ns.saturating_sub(queue_ns)),
+        }
+    }
+}
+
 fn shown(model: &str, found: &ServedVersion) -> Value {
-    let Counts { success, success_ns, failure, failure_ns, queue_ns, rows, last_ms, .. } =
-        found.server.counts();
-    let infer_ns = success_ns.saturating_sub(queue_ns);
-    let duration = |count: u64, ns: u64| json!({ "count": count, "ns": ns });
+    let Statistics { version, last_ms, rows, requests, success, fail, queue, infer } = Statistics::of(found);
+    let duration = |(count, ns): (u64, u64)| json!({ "count": count, "ns": ns });
     json!({
-        "name": model, "version": found.version.to_string(), "last_inference": last_ms,
-        "inference_count": rows, "execution_count": success,
+        "name": model, "version": version, "last_inference": last_ms,
+        "inference_count": rows, "execution_count": requests,
         "inference_stats": {
-            "success": duration(success, success_ns), "fail": duration(failure, failure_ns),
-            "queue": duration(success, queue_ns), "compute_input": duration(success, 0),
-            "compute_infer": duration(success, infer_ns), "compute_output": duration(success, 0),
-            "cache_hit": duration(0, 0), "cache_miss": duration(0, 0),
+            "success": duration(success), "fail": duration(fail), "queue": duration(queue),
+            "compute_input": duration((requests, 0)), "compute_infer": duration(infer),
+            "compute_output": duration((requests, 0)),
+            "cache_hit": duration((0, 0)), "cache_miss": duration((0, 0)),
         },
         "batch_stats": [], "memory_usage": [], "response_stats": {},
     })
 }
 
+/// The one setting of traces that is a list.
+pub(crate) const TRACE_LEVEL: &str = "trace_level";
+
 /// The settings of traces, in Triton's words: none are taken.
 pub(crate) const TRACE: [(&str, &str); 6] = [
-    ("trace_level", "OFF"),
+    (TRACE_LEVEL, "OFF"),
     ("trace_rate", "0"),
     ("trace_count", "0"),
     ("log_frequency", "0"),
@@ -110,10 +138,10 @@ pub(crate) const TRACE: [(&str, &str); 6] = [
     ("trace_mode", "triton"),
 ];
 
-fn trace() -> Value {
+pub(crate) fn trace() -> Value {
     let settings = TRACE.iter().map(|(name, value)| {
         // A level is a list; the others are texts.
-        let value = if *name == "trace_level" { json!([value]) } else { json!(value) };
+        let value = if *name == TRACE_LEVEL { json!([value]) } else { json!(value) };
         ((*name).to_owned(), value)
     });
     Value::Object(settings.collect())

@@ -63,7 +63,7 @@ async fn a_sampled_log_keeps_its_share() {
 
 #[tokio::test]
 async fn too_many_requests_are_turned_away_with_429_and_late_ones_end_with_504() {
-    let rules = format!("{RULES}[model.m.serving]\nqueue = 2\nconcurrency = 1\ntimeout = \"1s\"\n");
+    let rules = format!("{RULES}[model.m.serving]\nqueue = 2\nconcurrency = 1\ntimeout = \"4s\"\n");
     let world = World::configured(behaviour(), &rules).await;
     let slow = |id: &'static str| world.post("/v2/models/m/infer", ask(id, &json!({ "sleep": 0.4 })));
     let (first, second, third) = tokio::join!(slow("a"), slow("b"), slow("c"));
@@ -71,9 +71,9 @@ async fn too_many_requests_are_turned_away_with_429_and_late_ones_end_with_504()
     statuses.sort_unstable();
     assert_eq!(statuses, [200, 200, 429]);
     world
-        .post("/v2/models/m/infer", ask("d", &json!({ "sleep": 3 })))
+        .post("/v2/models/m/infer", ask("d", &json!({ "sleep": 20 })))
         .await
-        .refused(504, "did not answer within 1 s");
+        .refused(504, "did not answer within 4 s");
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ mod clients;
 mod log;
 mod others;
 mod protocol;
+mod versions;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -17,7 +18,7 @@ use mainspring_domain::{Actor, Clock as _, SystemClock};
 use mainspring_http_api::access::{AccessPolicy, Gate, guarded};
 use mainspring_http_api::inference::{InferenceState, PredictionLog, router};
 use mainspring_metadata_store::{Store, StoreError};
-use mainspring_serving::{EngineChoice, Gateway, ServerSettings};
+use mainspring_serving::{EngineChoice, Gateway, ModelServer, ServedVersion, ServerSettings};
 use mainspring_test_support::new_store;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -63,6 +64,29 @@ pub(crate) fn models(dir: &Path) -> PathBuf {
     dir.join("artifacts/m")
 }
 
+fn settings(dir: &Path, python: PathBuf) -> ServerSettings {
+    ServerSettings {
+        python,
+        python_path: Path::new(env!("CARGO_MANIFEST_DIR")).join("../../python"),
+        workers: 1,
+        queue: 256,
+        concurrency: None,
+        engine: EngineChoice::Auto,
+        onnxruntime: None,
+        max_batch: 256,
+        batch_wait: Duration::ZERO,
+        warm_up: true,
+        load_timeout: Duration::from_secs(120),
+        request_timeout: Duration::from_secs(20),
+        logs: dir.join("logs"),
+        role: "serving",
+    }
+}
+
+fn fake_python() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../serving/tests/it/fake_python")
+}
+
 fn behind(state: &InferenceState, policy: AccessPolicy) -> Router {
     guarded(router(state.clone()), Gate::new(state.store.clone(), Arc::new(SystemClock), policy))
 }
@@ -74,22 +98,7 @@ impl World {
         let artifacts = Artifacts::only(ArtifactStore::local(&dir.path().join("artifacts")).unwrap());
         let gateway = Arc::new(Gateway::new(mainspring_rollouts::arm_of, Arc::new(SystemClock)));
         let config = Arc::new(Config::parse(config, Path::new("mainspring.toml")).unwrap());
-        let settings = ServerSettings {
-            python,
-            python_path: Path::new(env!("CARGO_MANIFEST_DIR")).join("../../python"),
-            workers: 1,
-            queue: 256,
-            concurrency: None,
-            engine: EngineChoice::Auto,
-            onnxruntime: None,
-            max_batch: 256,
-            batch_wait: Duration::ZERO,
-            warm_up: true,
-            load_timeout: Duration::from_secs(120),
-            request_timeout: Duration::from_secs(20),
-            logs: dir.path().join("logs"),
-            role: "serving",
-        };
+        let settings = settings(dir.path(), python);
         let repository = Arc::new(Repository::alone(
             store.clone(),
             artifacts,
@@ -121,14 +130,54 @@ impl World {
 
     /// The same with more configuration.
     pub(crate) async fn configured(behaviour: Value, config: &str) -> Self {
-        let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("../serving/tests/it/fake_python");
         let config = format!("[project]\nname = \"t\"\n{config}");
-        let world = Self::new(TempDir::new().unwrap(), python, &config);
-        let folder = models(world.dir.path()).join("m");
-        std::fs::create_dir_all(&folder).unwrap();
-        std::fs::write(folder.join("behaviour.json"), behaviour.to_string()).unwrap();
+        let world = Self::new(TempDir::new().unwrap(), fake_python(), &config);
+        world.behave("m", &behaviour);
         world.deploy("m", 3).await;
         world
+    }
+
+    /// Writes how a model's workers behave that start from now on; gives its folder.
+    pub(crate) fn behave(&self, name: &str, behaviour: &Value) -> PathBuf {
+        let folder = models(self.dir.path()).join(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("behaviour.json"), behaviour.to_string()).unwrap();
+        folder
+    }
+
+    /// Another version at work, which no route leads to yet.
+    pub(crate) async fn version(&self, version: u32, behaviour: &Value) -> ServedVersion {
+        self.narrow_version(version, behaviour, 256).await
+    }
+
+    /// The same with room for so many requests.
+    pub(crate) async fn narrow_version(
+        &self,
+        version: u32,
+        behaviour: &Value,
+        queue: usize,
+    ) -> ServedVersion {
+        let folder = self.behave(&version.to_string(), behaviour);
+        let settings = ServerSettings { queue, ..settings(self.dir.path(), fake_python()) };
+        let server = ModelServer::start(&format!("m/{version}"), folder, settings).await.unwrap();
+        ServedVersion { version, rollout: Some("r".to_owned()), server: Arc::new(server) }
+    }
+
+    /// Puts a version in charge of a route, on record only.
+    pub(crate) async fn put_in_charge(&self, route: &str, version: u32) {
+        let deployment = Deployment {
+            model: route.to_owned(),
+            stable: Some(version),
+            stable_rollout: None,
+            active_rollout: None,
+            updated: SystemClock.now(),
+        };
+        let written = self.store.write(Actor::user("ada"), move |tx| {
+            tx.put_deployment(&deployment)?;
+            tx.bookkeeping();
+            Ok::<_, StoreError>(())
+        });
+        written.await.unwrap();
     }
 
     pub(crate) async fn columns() -> Self {
@@ -167,17 +216,11 @@ impl World {
                 tags: Vec::new(),
                 aliases: Vec::new(),
             })?;
-            tx.put_deployment(&Deployment {
-                model: model.to_owned(),
-                stable: Some(version),
-                stable_rollout: None,
-                active_rollout: None,
-                updated: now,
-            })?;
             tx.bookkeeping();
             Ok::<_, StoreError>(())
         });
         written.await.unwrap();
+        self.put_in_charge(model, version).await;
         self.repository.load(model, Actor::user("ada")).await.unwrap();
     }
 

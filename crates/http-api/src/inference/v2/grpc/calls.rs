@@ -71,7 +71,7 @@ pub(super) async fn model_infer(
 ) -> Result<wire::InferResponse, Status> {
     caller.needs(Role::Reader, &request.model_name)?;
     let target = Target::new(request.model_name.clone(), Some(&request.model_version))?;
-    let (request, as_bytes) = convert::request(request).map_err(Failure::bad)?;
+    let (request, as_bytes) = convert::request(request)?;
     let response = infer(&caller.state, &target, &caller.headers, request, as_bytes).await?;
     Ok(convert::response(response, as_bytes))
 }
@@ -154,19 +154,19 @@ pub(super) async fn model_statistics(
 }
 
 fn statistics(name: String, found: &ServedVersion) -> wire::ModelStatistics {
-    let counts = found.server.counts();
-    let duration = |count, ns| Some(wire::Duration { count, ns });
+    let shown = triton::Statistics::of(found);
+    let duration = |(count, ns)| Some(wire::Duration { count, ns });
     wire::ModelStatistics {
         name,
-        version: found.version.to_string(),
-        last_inference: counts.last_ms,
-        inference_count: counts.rows,
-        execution_count: counts.success,
+        version: shown.version,
+        last_inference: shown.last_ms,
+        inference_count: shown.rows,
+        execution_count: shown.requests,
         inference_stats: Some(wire::InferStatistics {
-            success: duration(counts.success, counts.success_ns),
-            fail: duration(counts.failure, counts.failure_ns),
-            queue: duration(counts.success, counts.queue_ns),
-            compute_infer: duration(counts.success, counts.success_ns.saturating_sub(counts.queue_ns)),
+            success: duration(shown.success),
+            fail: duration(shown.fail),
+            queue: duration(shown.queue),
+            compute_infer: duration(shown.infer),
         }),
     }
 }
@@ -221,15 +221,16 @@ pub(super) async fn trace_setting(
     _: Caller,
     request: wire::TraceSettings,
 ) -> Result<wire::TraceSettings, Status> {
-    for (name, wanted) in &request.settings {
-        let known = triton::TRACE.iter().find(|(known, _)| known == name);
-        let (_, now) = known.ok_or_else(|| Failure::bad(format!("there is no setting `{name}`")))?;
-        if !wanted.values.is_empty() && wanted.values != [*now] {
-            return Err(
-                Failure::bad(format!("the setting `{name}` cannot be changed (it is \"{now}\")")).into()
-            );
-        }
-    }
+    let wanted = request.settings.into_iter().map(|(name, wanted)| {
+        // As over REST: a level is a list, the others are texts; nothing asks for the default.
+        let value = match wanted.values.as_slice() {
+            [] => Value::Null,
+            [only] if name != triton::TRACE_LEVEL => only.as_str().into(),
+            several => several.into(),
+        };
+        (name, value)
+    });
+    triton::unchanged(&Value::Object(wanted.collect()), &triton::trace()).map_err(Failure::bad)?;
     let shown = triton::TRACE
         .iter()
         .map(|(name, value)| ((*name).to_owned(), wire::TraceValue { values: vec![(*value).to_owned()] }));

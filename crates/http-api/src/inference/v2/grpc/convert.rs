@@ -2,10 +2,11 @@
 
 use super::messages::{self as wire, Choice, Contents, Parameter};
 use crate::inference::v2::datatype::{Datatype, real, utf8};
+use crate::inference::v2::failure::Failure;
 use crate::inference::v2::message::{
-    InferRequest, InferResponse, Wanted, for_the_model, refuse_shared_memory,
+    InferRequest, InferResponse, Wanted, classes, for_the_model, refuse_shared_memory,
 };
-use crate::inference::v2::tensor::{Tensor, volume};
+use crate::inference::v2::tensor::{Tensor, together, volume};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 
@@ -13,24 +14,20 @@ use std::collections::HashMap;
 ///
 /// # Errors
 /// Says what is wrong with the request.
-pub(super) fn request(request: wire::InferRequest) -> Result<(InferRequest, bool), String> {
+pub(super) fn request(request: wire::InferRequest) -> Result<(InferRequest, bool), Failure> {
     let raw = request.raw_input_contents;
     let as_bytes = !raw.is_empty();
     if as_bytes && raw.len() != request.inputs.len() {
-        return Err(format!(
-            "there are {} inputs and {} raw_input_contents",
-            request.inputs.len(),
-            raw.len()
-        ));
+        let (inputs, raw) = (request.inputs.len(), raw.len());
+        return Err(Failure::bad(format!("there are {inputs} inputs and {raw} raw_input_contents")));
     }
     let mut raw = raw.into_iter();
-    let inputs = request.inputs.into_iter().map(|input| tensor(input, raw.next()));
-    let inputs: Result<Vec<Tensor>, String> = inputs.collect();
+    let inputs = together(request.inputs.into_iter().map(|input| tensor(input, raw.next())))?;
     let outputs: Result<Vec<Wanted>, String> = request.outputs.into_iter().map(wanted).collect();
     let request = InferRequest {
         id: Some(request.id).filter(|id| !id.is_empty()),
         parameters: for_the_model(parameters(request.parameters)?),
-        inputs: inputs?,
+        inputs,
         outputs: outputs?,
     };
     Ok((request, as_bytes))
@@ -104,11 +101,7 @@ fn typed(datatype: Datatype, contents: Contents) -> Result<Vec<Value>, String> {
 fn wanted(output: wire::RequestedOutput) -> Result<Wanted, String> {
     let parameters = parameters(output.parameters)?;
     refuse_shared_memory(&output.name, &parameters)?;
-    let classes = parameters.get("classification").map(|count| {
-        let count = count.as_u64().and_then(|count| usize::try_from(count).ok());
-        count.filter(|count| *count > 0).ok_or("the parameter classification must be a whole number above 0")
-    });
-    Ok(Wanted { name: output.name, binary: false, classes: classes.transpose()? })
+    Ok(Wanted { name: output.name, binary: false, classes: classes(&parameters)? })
 }
 
 /// An answer as a message.
@@ -220,7 +213,9 @@ mod tests {
     #[test]
     fn mistakes_are_named() {
         let raw = |inputs: Vec<wire::Tensor>, raw: Vec<Vec<u8>>| {
-            request(wire::InferRequest { inputs, raw_input_contents: raw, ..Default::default() }).unwrap_err()
+            request(wire::InferRequest { inputs, raw_input_contents: raw, ..Default::default() })
+                .unwrap_err()
+                .message
         };
         let ints = || Some(Contents { ints: vec![300], ..Default::default() });
         for (refused, message) in [

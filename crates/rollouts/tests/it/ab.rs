@@ -1,0 +1,334 @@
+//! From rows to what is known of an A/B test, and what its file may say.
+
+use mainspring_domain::Timestamp;
+use mainspring_domain::ab::{AbExposure, AbMirrored, AbServed, MetricEvent};
+use mainspring_rollouts::ab::{AbSpec, Collected, snapshot};
+use mainspring_stats::decide::{Arm, Evidence, Signs, Snapshot};
+use std::path::Path;
+
+const HOUR: i64 = 3_600_000;
+
+fn spec(metrics: &str) -> AbSpec {
+    let text = format!(
+        "name: t\nmodel: m\narms: [{{name: a, version: 1}}, {{name: b, version: 2}}]\nmetrics: {{it: {metrics}}}\n\
+         goals: [{{metric: it, better: higher}}]\nplan: {{planned_units: 1000}}\n"
+    );
+    AbSpec::parse(&text, Path::new("t.yaml")).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn shadow(metrics: &str) -> AbSpec {
+    refused_or(&format!(
+        "name: t\nmodel: m\nmode: shadow\narms: [{{name: a, version: 1}}, {{name: b, version: 2}}]\n\
+         metrics: {{it: {metrics}}}\ngoals: [{{metric: it, better: higher}}]\nplan: {{planned_units: 1000}}\n"
+    ))
+    .unwrap()
+}
+
+fn refused_or(text: &str) -> Result<AbSpec, String> {
+    AbSpec::parse(text, Path::new("t.yaml")).map_err(|error| error.to_string())
+}
+
+fn at(hours: i64) -> Timestamp {
+    Timestamp::from_millis(hours * HOUR)
+}
+
+fn exposure(unit: &str, arm: u16, hours: i64) -> AbExposure {
+    AbExposure { unit: unit.to_owned(), arm, first: at(hours), times: 1, crossed: false }
+}
+
+fn served(unit: &str, version: u32, hours: i64) -> AbServed {
+    AbServed {
+        unit: unit.to_owned(),
+        version,
+        time: at(hours),
+        latency_us: 1000,
+        failed: false,
+        failures: 0,
+        score: Some(0.5),
+        label: None,
+    }
+}
+
+fn event(unit: &str, hours: i64, value: f64) -> MetricEvent {
+    let id = format!("{unit} {hours} {value}");
+    MetricEvent { id, name: "paid".to_owned(), unit: unit.to_owned(), value, time: at(hours) }
+}
+
+/// What is known at hour 100 of a phase that began at hour 0.
+fn known(spec: &AbSpec, collected: &Collected) -> Snapshot {
+    snapshot(spec, collected, at(0), at(100), Vec::new())
+}
+
+fn split(spec: &AbSpec, collected: &Collected) -> Vec<Arm> {
+    let found = known(spec, collected);
+    let Some(Evidence::Split(arms)) = found.metrics.get("it") else { panic!("{found:?}") };
+    arms.clone()
+}
+
+fn close(left: f64, right: f64) {
+    assert!((left - right).abs() <= 1e-12 * right.abs().max(1.0), "{left} is not {right}");
+}
+
+fn of_events(events: Vec<MetricEvent>, units: u32) -> Collected {
+    let mut collected = Collected::default();
+    for n in 0..units {
+        collected.exposures.push(exposure(&format!("u{n}"), u16::from(n % 2 == 1), 10));
+    }
+    collected.events.insert("paid".to_owned(), events);
+    collected
+}
+
+#[test]
+fn events_count_within_the_window_and_units_when_it_is_over() {
+    let mut collected = of_events(
+        vec![
+            event("u0", 9, 1.0),   // before the exposure
+            event("u0", 10, 2.0),  // at it
+            event("u0", 15, 4.0),  // at the end of the window
+            event("u0", 16, 8.0),  // after it
+            event("u9", 97, 16.0), // the unit is not due
+        ],
+        2,
+    );
+    collected.exposures.push(exposure("u9", 0, 96));
+    let arms = split(&spec("{event: paid, outcome: sum, window: 5h}"), &collected);
+    assert_eq!((arms[0].sample.n, arms[1].sample.n), (1, 1));
+    close(arms[0].sample.mean, 6.0);
+    close(arms[1].sample.mean, 0.0);
+    let arms = split(&spec("{event: paid, outcome: sum, cap: 5, window: 5h}"), &collected);
+    close(arms[0].sample.mean, 5.0);
+    let arms = split(&spec("{event: paid, outcome: count, window: 5h}"), &collected);
+    close(arms[0].sample.mean, 2.0);
+    let arms = split(&spec("{event: paid, outcome: any}"), &collected);
+    assert_eq!(arms[0].sample.n, 2, "without a window every unit is due");
+    close(arms[0].sample.mean, 1.0);
+}
+
+#[test]
+fn the_same_rows_in_any_order_give_the_same_bits() {
+    let events: Vec<MetricEvent> =
+        (0..500_u32).map(|n| event(&format!("u{}", n % 100), 11, f64::from(n * 7919 % 1000) * 0.1)).collect();
+    let spec = spec("{event: paid, outcome: sum}");
+    let forwards = known(&spec, &of_events(events.clone(), 100));
+    let mut turned: Vec<MetricEvent> = events;
+    // As the store gives them: units in another order, those of a unit in order of time.
+    turned.sort_by(|a, b| b.unit.cmp(&a.unit));
+    assert_eq!(forwards, known(&spec, &of_events(turned, 100)));
+}
+
+#[test]
+fn what_units_did_before_takes_noise_away() {
+    let mut events = Vec::new();
+    for n in 0..400_u32 {
+        let usual = f64::from(n * 7919 % 100);
+        let unit = format!("u{n}");
+        events.push(event(&unit, 5, usual));
+        events.push(event(&unit, 20, usual + f64::from(n % 2)));
+    }
+    let collected = of_events(events, 400);
+    let plain = split(&spec("{event: paid, outcome: sum}"), &collected);
+    let adjusted = split(&spec("{event: paid, outcome: sum, cuped: 8h}"), &collected);
+    assert!(adjusted[0].sample.variance < plain[0].sample.variance / 1000.0, "{adjusted:?} {plain:?}");
+    let gain = adjusted[1].sample.mean - adjusted[0].sample.mean;
+    assert!((gain - 1.0).abs() < 0.01, "{gain}");
+}
+
+#[test]
+fn a_ratio_divides_sums_and_units_are_what_varies() {
+    let mut collected = of_events(vec![event("u0", 11, 6.0), event("u2", 11, 2.0), event("u1", 11, 3.0)], 4);
+    let visits = |unit: &str, n: i64| {
+        (0..n).map(|turn| MetricEvent { name: "visit".to_owned(), ..event(unit, 11, turn as f64) }).collect()
+    };
+    let all: Vec<Vec<MetricEvent>> = vec![visits("u0", 2), visits("u2", 2), visits("u1", 1), visits("u3", 1)];
+    let all = all.into_iter().flatten().map(|one| MetricEvent { value: 1.0, ..one }).collect();
+    collected.events.insert("visit".to_owned(), all);
+    let arms = split(&spec("{event: paid, per: visit}"), &collected);
+    close(arms[0].sample.mean, 2.0);
+    close(arms[1].sample.mean, 1.5);
+    assert_eq!(arms[0].sample.n, 2);
+}
+
+#[test]
+fn a_share_of_which_all_say_the_same_is_not_certain() {
+    let mut collected = Collected::default();
+    for n in 0..200_u32 {
+        let arm = n % 2;
+        let unit = format!("u{n:03}");
+        collected.exposures.push(exposure(&unit, u16::from(arm == 1), 1));
+        collected.served.push(served(&unit, arm + 1, 1));
+    }
+    let arms = split(&spec("{from: error}"), &collected);
+    close(arms[0].sample.mean, 0.0);
+    assert!(arms[0].sample.variance > 0.0, "no failure among 100 does not say that there is none");
+    let arms = split(&spec("{event: paid}"), &collected);
+    assert!(arms[0].sample.variance > 0.0);
+    let arms = split(&spec("{event: paid, cuped: 1h}"), &collected);
+    assert!(arms[0].undecided.is_some() || arms[0].sample.variance > 0.0, "{arms:?}");
+}
+
+#[test]
+fn failures_before_a_retry_count_and_other_versions_do_not() {
+    let mut collected = Collected::default();
+    for (unit, version, failures) in [("a", 1, 0), ("b", 1, 3), ("c", 2, 0)] {
+        collected.exposures.push(exposure(unit, 0, 1));
+        collected.served.push(AbServed { failures, ..served(unit, version, 1) });
+    }
+    let arms = split(&spec("{from: error}"), &collected);
+    assert_eq!(arms[0].sample.n, 2, "version 2 is not of this arm");
+    close(arms[0].sample.mean, 3.0 / 5.0);
+    let arms = split(&spec("{from: latency_ms}"), &collected);
+    close(arms[0].sample.mean, 1.0);
+    assert_eq!((arms[0].known.units_due, arms[0].known.units), (3, 2));
+}
+
+#[test]
+fn labels_are_awaited_by_outcome_and_late_ones_do_not_count() {
+    let mut collected = Collected::default();
+    let labelled = |unit: &str, hours: i64, label: Option<(f64, i64)>| {
+        let label = label.map(|(label, at_hour)| (label, at(at_hour)));
+        AbServed { label, ..served(unit, 1, hours) }
+    };
+    for unit in ["a", "b", "c"] {
+        collected.exposures.push(exposure(unit, 0, 1));
+    }
+    collected.served = vec![
+        labelled("a", 1, Some((1.0, 5))),
+        labelled("a", 2, Some((1.0, 60))), // later than the window
+        labelled("a", 99, None),           // not due
+        labelled("b", 1, None),
+        labelled("c", 1, Some((0.0, 2))),
+    ];
+    let arms = split(&spec("{from: label, window: 10h}"), &collected);
+    close(arms[0].sample.mean, 0.5);
+    let known = arms[0].known;
+    assert_eq!((known.units_due, known.units), (3, 1), "{known:?}");
+    assert_eq!((known.outcomes_due, known.outcomes), (4, 2), "{known:?}");
+}
+
+#[test]
+fn a_failed_answer_is_not_right() {
+    let mut collected = Collected::default();
+    for n in 0..100_u32 {
+        let unit = format!("u{n:02}");
+        collected.exposures.push(exposure(&unit, 0, 1));
+        let (failed, score) = if n < 20 { (true, None) } else { (false, Some(0.9)) };
+        collected.served.push(AbServed { failed, score, label: Some((1.0, at(2))), ..served(&unit, 1, 1) });
+    }
+    let arms = split(&spec("{from: correct}"), &collected);
+    close(arms[0].sample.mean, 0.8);
+}
+
+#[test]
+fn the_error_of_a_quantile_knows_that_requests_of_a_unit_are_alike() {
+    let served_by = |per_unit: u32| {
+        let mut collected = Collected::default();
+        for n in 0..2000_u32 {
+            let unit = format!("u{:04}", n / per_unit);
+            if n % per_unit == 0 {
+                collected.exposures.push(exposure(&unit, 0, 1));
+            }
+            // All requests of a unit take as long.
+            let latency_us = i64::from((n / per_unit) * 7919 % 1000) * 1000;
+            collected.served.push(AbServed { latency_us, ..served(&unit, 1, 1) });
+        }
+        split(&spec("{from: latency_ms, quantile: 0.5}"), &collected)[0]
+    };
+    let (apart, alike) = (served_by(1), served_by(10));
+    let error = |arm: Arm| {
+        assert!(arm.undecided.is_none(), "{arm:?}");
+        (arm.sample.variance / arm.sample.n as f64).sqrt()
+    };
+    let times = error(alike) / error(apart);
+    assert!((2.0..5.0).contains(&times), "ten alike say as much as one: {times} times the error, not 3.2");
+}
+
+#[test]
+fn units_of_two_arms_count_in_none() {
+    let mut collected = of_events(vec![event("u0", 11, 5.0)], 4);
+    collected.exposures[0].crossed = true;
+    collected.exposures.push(exposure("of an arm that is gone", 7, 1));
+    let found = known(&spec("{event: paid, outcome: sum}"), &collected);
+    assert_eq!((found.units, found.seen_in_several), (vec![1, 2], 2));
+}
+
+fn pair(unit: &str, control: f64, candidate: f64) -> AbMirrored {
+    let answered = |version, score| AbServed {
+        score: Some(score),
+        label: Some((1.0, at(2))),
+        ..served(unit, version, 1)
+    };
+    AbMirrored {
+        unit: unit.to_owned(),
+        version: 2,
+        control: answered(1, control),
+        candidate: answered(2, candidate),
+    }
+}
+
+#[test]
+fn a_unit_is_one_coin_of_the_sign_test() {
+    // Twice the candidate is right alone, once the control: the unit is the candidate's.
+    let (won, lost, even) = ((0.1, 0.9), (0.9, 0.1), (0.9, 0.9));
+    let asked = [("a", won), ("a", won), ("a", lost), ("b", lost), ("c", even)];
+    let mirrored = asked.map(|(unit, (control, candidate))| pair(unit, control, candidate)).to_vec();
+    let collected = Collected { mirrored, ..Collected::default() };
+    let found = known(&shadow("{from: correct}"), &collected);
+    let Some(Evidence::Signs(signs)) = found.metrics.get("it") else { panic!("{found:?}") };
+    let Signs { test, known } = signs[0];
+    assert_eq!((test.only_candidate, test.only_champion), (1, 1));
+    assert_eq!((known.units, known.outcomes), (3, 5));
+    assert_eq!(found.units, [3, 3]);
+}
+
+#[test]
+fn differences_that_are_all_alike_have_no_error() {
+    let mirrored = (0..200).map(|n| pair(&format!("u{n:03}"), 0.2, 0.9)).collect();
+    let collected = Collected { mirrored, ..Collected::default() };
+    let paired = |spec: &AbSpec| {
+        let found = known(spec, &collected);
+        let Some(Evidence::Paired(arms)) = found.metrics.get("it") else { panic!("{found:?}") };
+        arms[0]
+    };
+    let off = paired(&shadow("{from: absolute_error}"));
+    close(off.sample.mean, -0.7);
+    assert!(off.sample.variance == 0.0, "rounding is no variance: {off:?}");
+    let failed = paired(&shadow("{from: error}"));
+    assert!(failed.sample.variance > 0.0, "{failed:?}");
+}
+
+#[test]
+fn the_shadow_measures_answers_and_nothing_else() {
+    let file = |metric: &str, guardrails: &str, scale: &str| {
+        refused_or(&format!(
+            "name: t\nmodel: m\nmode: shadow\narms: [{{name: a, version: 1}}, {{name: b, version: 2}}]\n\
+             metrics: {{it: {metric}, right: {{from: correct}}}}\ngoals: [{{metric: it, better: higher{scale}}}]\n\
+             guardrails: [{guardrails}]\nplan: {{planned_units: 1000}}\n"
+        ))
+    };
+    let refused = |metric: &str, guardrails: &str, scale: &str, part: &str| {
+        let error = file(metric, guardrails, scale).expect_err(metric);
+        assert!(error.contains(part), "{error}");
+    };
+    file("{from: brier}", "", "").unwrap();
+    refused("{event: paid}", "", "", "t.yaml:5");
+    refused("{event: paid, per: visit}", "", "", "nobody sees a candidate");
+    refused("{from: latency_ms, quantile: 0.9}", "", "", "nobody sees a candidate");
+    refused("{from: brier}", "", ", scale: log_ratio", "t.yaml:6");
+    refused("{from: brier}", "{metric: right, better: higher, margin: 0.1}", "", "know no margin");
+}
+
+#[test]
+fn a_hash_with_too_few_places_is_refused() {
+    let file = |hash: &str, coverage: &str, units: u64| {
+        refused_or(&format!(
+            "name: t\nmodel: m\narms: [{{name: a, version: 1}}, {{name: b, version: 2, weight: 2}}]\n\
+             metrics: {{it: {{from: error}}}}\ngoals: [{{metric: it, better: lower}}]\n\
+             assignment: {{hash: {hash}, coverage: {coverage}}}\nplan: {{planned_units: {units}}}\n"
+        ))
+    };
+    // A thousandth of a thousand places is one place.
+    let error = file("growthbook-v1", "0.005", 200_000).unwrap_err();
+    assert!(error.contains("t.yaml:6") && error.contains("too few places"), "{error}");
+    file("native", "0.005", 200_000).unwrap();
+    file("growthbook", "1", 200_000).unwrap();
+}
