@@ -1,6 +1,7 @@
 //! `mainspring.toml`: what the loop watches, triggers, requires and retrains.
 
 use crate::serving_rules::{LogRules, Serving, ServingRules};
+use crate::warehouse::Warehouse;
 use mainspring_domain::delivery::STAGES;
 use mainspring_expressions::duration;
 use serde::{Deserialize, Deserializer};
@@ -49,6 +50,9 @@ pub struct Config {
     /// How models are served.
     #[serde(default)]
     pub serving: Serving,
+    /// Databases that metrics of A/B tests are asked of, by name.
+    #[serde(default)]
+    pub warehouse: BTreeMap<String, Warehouse>,
     /// Who may call the server.
     #[serde(default)]
     pub access: Access,
@@ -305,6 +309,17 @@ impl Config {
                 }
             }
         }
+        for (name, warehouse) in &config.warehouse {
+            if let Some((key, message, hint)) = warehouse.mistake() {
+                let header = format!("[warehouse.{name}]");
+                let of_section = || text.find(&header).map(|start| start..start);
+                return Err(error(
+                    place(&header, 0, key).or_else(of_section),
+                    format!("warehouse.{name}: {message}"),
+                    hint,
+                ));
+            }
+        }
         if config.serving.onnxruntime.as_deref().is_some_and(|path| !path.is_absolute()) {
             return Err(error(
                 place("[serving]", 0, "onnxruntime"),
@@ -422,6 +437,52 @@ mod tests {
         ] {
             let refused = refuse(&format!("{model}{rules}"));
             assert!(refused.contains(message), "{refused}");
+        }
+    }
+
+    #[test]
+    fn warehouses_are_read_and_checked_without_showing_their_addresses() {
+        let project = "[project]\nname = \"x\"\n[warehouse.dwh]\n";
+        for good in [
+            "uri = \"sqlite:///data/orders.db\"",
+            "uri = \"sqlite:////srv/project/orders.db\"",
+            "uri = \"postgresql+psycopg2://u:secret@db:5432/name\"",
+            "uri_env = \"WAREHOUSE_URI\"",
+        ] {
+            let config = Config::parse(&format!("{project}{good}\n"), Path::new("mainspring.toml")).unwrap();
+            assert!(config.warehouse.contains_key("dwh"));
+            assert!(!format!("{config:?}").contains("secret"));
+        }
+        for (section, message) in [
+            (
+                "uri = \"sqlite:///../orders.db\"",
+                ":4:1: warehouse.dwh: it does not name a file inside the project",
+            ),
+            ("uri = \"sqlite:///\"", "it does not name a file inside the project"),
+            (
+                "uri = \"sqlite://secret.db\"",
+                "it is not the URI of a SQLite file or of a PostgreSQL database",
+            ),
+            (
+                "uri = \"mysql://u:secret@db/x\"",
+                "it is not the URI of a SQLite file or of a PostgreSQL database",
+            ),
+            (
+                "uri = \"postgresql://u:secret@db/x?sslmode=secretly\"",
+                "this URI of a PostgreSQL database is not understood",
+            ),
+            ("uri = \"postgresql://db:secret/x\"", "this URI of a PostgreSQL database is not understood"),
+            ("uri_env = \"A=secret\"", ":4:1: warehouse.dwh: this is no name of a variable"),
+            (
+                "uri = \"sqlite:///a.db\"\nuri_env = \"A\"",
+                ":5:1: warehouse.dwh: there is both `uri` and `uri_env`",
+            ),
+            ("", ":3:1: warehouse.dwh: there is neither `uri` nor `uri_env`"),
+            ("url = \"sqlite:///a.db\"", ":4:1: unknown field `url`"),
+        ] {
+            let refused = refuse(&format!("{project}{section}\n"));
+            assert!(refused.contains(message) && refused.contains("hint: "), "{section}: {refused}");
+            assert!(!refused.contains("secret"), "{refused}");
         }
     }
 

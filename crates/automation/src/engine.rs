@@ -1,6 +1,6 @@
 //! Brings the parts of a project to life.
 
-use crate::ab::AbTests;
+use crate::ab::{AT_A_TIME, AbTests, LookFailures};
 use crate::collect::Collector;
 use crate::config::Config;
 use crate::delivery::{Delivery, Releases, Warm, manifest};
@@ -25,7 +25,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
 /// How often folders of data and of DAG files are looked at.
@@ -102,6 +102,12 @@ impl Loop {
                 manifest(&config, &project, &format!("{model}@{stage}"))?;
             }
         }
+        for (name, warehouse) in &config.warehouse {
+            // Tests that do not ask it run all the same.
+            if let Some(reason) = warehouse.unusable() {
+                tracing::warn!(warehouse = name, reason, "metrics cannot be asked of this database");
+            }
+        }
         let leads = store.leadership()?;
         let python = config.python(&project);
         let python_path = install_python_package(&data_dir.join("python"))?;
@@ -151,6 +157,8 @@ impl Loop {
             models: Arc::clone(&models),
             releases: releases.clone(),
             clock: Arc::clone(&clock),
+            failures: LookFailures::default(),
+            asking: Arc::new(Semaphore::new(AT_A_TIME)),
         };
         let repository = Repository {
             store: store.clone(),

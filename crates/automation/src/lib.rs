@@ -20,6 +20,7 @@ mod runner;
 mod serving_rules;
 mod shadow;
 mod triggers;
+mod warehouse;
 mod watch;
 pub mod webhooks;
 
@@ -29,6 +30,7 @@ pub use engine::{Importer, Loop, LoopSettings};
 pub use repository::Repository;
 pub use serving_rules::{EngineName, LogMode, LogRules, Serving, ServingRules};
 pub use shadow::Comparison;
+pub use warehouse::Warehouse;
 
 use mainspring_metadata_store::StoreError;
 use mainspring_pipelines::PipelineError;
@@ -126,6 +128,22 @@ pub enum AutomationError {
         test: String,
         /// What stands in the way.
         message: String,
+        /// What to do.
+        hint: String,
+    },
+    /// A query of a metric of an A/B test has no answer.
+    #[error(
+        "the A/B test `{test}` cannot be looked at: metric `{metric}`, warehouse `{warehouse}`: {reason}\n  hint: {hint}"
+    )]
+    AbQuery {
+        /// The test's name.
+        test: String,
+        /// The metric.
+        metric: String,
+        /// The database that was asked, by its name in the configuration.
+        warehouse: String,
+        /// What stands in the way.
+        reason: String,
         /// What to do.
         hint: String,
     },

@@ -1,7 +1,7 @@
 //! A small door to databases of other tools, so that their drivers stay in this crate. It knows no
 //! table: whoever comes through it brings the SQL, in the words that the areas are written in.
 
-use crate::driver::{Connection, Dialect, Failure, Params, Row, ToValue, Value};
+use crate::driver::{Connection, Dialect, Failure, Params, Row, Select, SelectError, ToValue, Value};
 use crate::{PostgresAddress, Result, StoreError};
 use std::borrow::Cow;
 use std::path::Path;
@@ -149,6 +149,25 @@ impl ForeignDatabase {
             (_, Some(error)) => Err(error),
             (all, None) => all.map(drop).map_err(E::from),
         }
+    }
+
+    /// The rows of a query that somebody else wrote. `map` gets the wanted columns of each row, in their
+    /// order and without a value where the query has no such column; it may leave a row out. The database
+    /// must be open for queries only; on SQLite nothing else can be asked afterwards.
+    ///
+    /// # Errors
+    /// When the query cannot be answered within its limits, or what `map` has against a row.
+    pub fn select<T>(
+        &mut self,
+        select: &Select<'_>,
+        mut map: impl FnMut(&[Option<Cell>]) -> std::result::Result<Option<T>, String>,
+    ) -> std::result::Result<Vec<T>, SelectError> {
+        let mut cells = Vec::with_capacity(select.columns.len());
+        self.conn.select(select, |row, places| {
+            cells.clear();
+            cells.extend(places.iter().map(|place| place.map(|index| Cell::of(row, index))));
+            map(&cells)
+        })
     }
 
     /// Runs a statement for each of the rows.

@@ -22,7 +22,7 @@ mod tokens;
 pub mod traits;
 mod writer;
 
-pub use driver::{AddressError, PostgresAddress};
+pub use driver::{AddressError, Kind, PostgresAddress, Select, SelectError, Wanted};
 pub use error::StoreError;
 pub use foreign::{Cell, ForeignDatabase};
 pub use onlooker::Onlooker;

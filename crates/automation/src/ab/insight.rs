@@ -5,9 +5,9 @@ use super::look::collect;
 use super::{AbTests, current, decided, find, state};
 use crate::AutomationError;
 use mainspring_domain::Timestamp;
-use mainspring_domain::ab::AbDecision;
+use mainspring_domain::ab::{AbDecision, AbPhase};
 use mainspring_metadata_store::ReadTx;
-use mainspring_rollouts::ab::{AbSpec, Group, Mode, Stretch, by_arrival, by_attribute};
+use mainspring_rollouts::ab::{AbSpec, Answers, Group, Mode, Stretch, by_arrival, by_attribute};
 use mainspring_stats::decide::{Comparison, Reached, Role, Snapshot, decide, effect, reached, scale};
 use mainspring_stats::error::Undecided;
 use mainspring_stats::estimate::Effect;
@@ -93,22 +93,21 @@ impl AbTests {
     /// Every comparison by an attribute of the units, that of their first request.
     ///
     /// # Errors
-    /// When there is no such test, or no request has the attribute.
+    /// When there is no such test, no request has the attribute, or a database has no answer for a metric.
     pub async fn segments(&self, name: &str, attribute: &str) -> Result<Vec<Differences>, AutomationError> {
-        let (name, attribute, now) = (name.to_owned(), attribute.to_owned(), self.clock.now());
+        let (known, attribute) = (self.known(name).await?, attribute.to_owned());
         self.store
             .read(move |tx| {
-                let test = find(tx, &name)?;
-                let held = tx.ab_attribute(&test.id, test.phase, &attribute)?;
+                let test = find(tx, &known.phase.test)?;
+                let held = tx.ab_attribute(&test.id, known.phase.number, &attribute)?;
                 let held: HashMap<String, Value> =
                     held.into_iter().filter_map(|(unit, value)| Some((unit, value?))).collect();
                 if held.is_empty() {
                     let message = format!("has no request with `{attribute}`");
-                    return Err(state(&test, &message, &others(&Self::attributes(tx, &name)?)));
+                    return Err(state(&test, &message, &others(&Self::attributes(tx, &test.id)?)));
                 }
-                let (phase, spec) = current(tx, &test)?;
-                let time = Stretch { started: phase.started, now: test.ended.unwrap_or(now) };
-                let collected = collect(tx, &phase, &spec, time.now)?;
+                let Known { phase, spec, answers, time } = known;
+                let collected = collect(tx, &phase, &spec, answers, time.now)?;
                 Ok(differences(&spec, &by_attribute(&spec, collected, &held, time), None))
             })
             .await
@@ -118,19 +117,38 @@ impl AbTests {
     /// is smaller for those that have been there longer.
     ///
     /// # Errors
-    /// When there is no such test.
+    /// When there is no such test, or a database has no answer for a metric.
     pub async fn novelty(&self, name: &str) -> Result<Vec<Differences>, AutomationError> {
-        let (name, now) = (name.to_owned(), self.clock.now());
+        let Known { phase, spec, answers, time } = self.known(name).await?;
         self.store
             .read(move |tx| {
-                let test = find(tx, &name)?;
-                let (phase, spec) = current(tx, &test)?;
-                let time = Stretch { started: phase.started, now: test.ended.unwrap_or(now) };
-                let collected = collect(tx, &phase, &spec, time.now)?;
+                let collected = collect(tx, &phase, &spec, answers, time.now)?;
                 Ok(differences(&spec, &by_arrival(&spec, collected, time), Some(time.now)))
             })
             .await
     }
+
+    /// The present phase of a test, and what databases know of it.
+    async fn known(&self, name: &str) -> Result<Known, AutomationError> {
+        let (name, now) = (name.to_owned(), self.clock.now());
+        let read = move |tx: &dyn ReadTx| {
+            let test = find(tx, &name)?;
+            let (phase, spec) = current(tx, &test)?;
+            Ok::<_, AutomationError>((test, phase, spec))
+        };
+        let (test, phase, spec) = self.store.read(read).await?;
+        let time = Stretch { started: phase.started, now: test.ended.unwrap_or(now) };
+        let answers = self.ask(&test.name, &phase, &spec, time.now).await?;
+        Ok(Known { phase, spec, answers, time })
+    }
+}
+
+/// A phase of a test, and what databases know of it.
+struct Known {
+    phase: AbPhase,
+    spec: AbSpec,
+    answers: Answers,
+    time: Stretch,
 }
 
 /// What to ask for instead of an attribute that is not there.

@@ -6,7 +6,7 @@ use mainspring_domain::ab::{AbDecision, AbPhase, AbStatus, AbTest};
 use mainspring_domain::events::Record;
 use mainspring_domain::{Actor, Timestamp};
 use mainspring_metadata_store::{ReadTx, StoreError, WriteTx};
-use mainspring_rollouts::ab::{AbSpec, Collected, Mode, Winner, snapshot};
+use mainspring_rollouts::ab::{AbSpec, Answers, Collected, Mode, Winner, snapshot};
 use mainspring_stats::decide::{Because, Decision, Outcome, Snapshot, count_look, decide};
 use serde_json::json;
 
@@ -26,16 +26,31 @@ struct Look {
 
 impl AbTests {
     /// Looks at a running test now. Gives the decision, or the one before it when nothing has changed
-    /// since.
+    /// since. Why a look fails is kept until one succeeds.
     ///
     /// # Errors
-    /// When there is no such test, it does not run, or its plan cannot be followed.
+    /// When there is no such test, it does not run, a database has no answer for a metric, or the plan
+    /// cannot be followed.
     pub async fn look(&self, name: &str) -> Result<AbDecision, AutomationError> {
+        let name = name.to_owned();
+        let test = self.store.read(move |tx| running(tx, &name)).await?;
+        let looked = self.look_until_it_counts(&test).await;
+        match &looked {
+            Ok(_) => self.failures.clear(&test.id),
+            Err(error) => self.failures.put(&test.id, test.phase, error, self.clock.now()),
+        }
+        looked
+    }
+
+    async fn look_until_it_counts(&self, test: &AbTest) -> Result<AbDecision, AutomationError> {
         // Somebody else may write a decision between the reading and the writing of this one, and may
         // have read less than is there by now.
         for _ in 0..MAX_TRIES {
-            let (wanted, now) = (name.to_owned(), self.clock.now());
-            let look = self.store.read(move |tx| gather(tx, &wanted, now)).await?;
+            let (id, now) = (test.id.clone(), self.clock.now());
+            let (phase, spec) = self.store.read(move |tx| current(tx, &running(tx, &id)?)).await?;
+            let answers = self.ask(&test.name, &phase, &spec, now).await?;
+            let look = self.store.read(move |tx| gather(tx, &phase, answers, now)).await?;
+            let Some(look) = look else { continue };
             if let Some(same) = look.same {
                 return Ok(same);
             }
@@ -44,7 +59,7 @@ impl AbTests {
             }
         }
         Err(AutomationError::AbState {
-            test: name.to_owned(),
+            test: test.name.clone(),
             message: "is looked at by others all the time".to_owned(),
             hint: "look again".to_owned(),
         })
@@ -127,15 +142,39 @@ const fn why(because: Because) -> &'static str {
     }
 }
 
-fn gather(tx: &dyn ReadTx, name: &str, now: Timestamp) -> Result<Look, AutomationError> {
+/// A test that runs, by its id or name.
+fn running(tx: &dyn ReadTx, name: &str) -> Result<AbTest, AutomationError> {
     let test = find(tx, name)?;
-    if test.status != AbStatus::Running {
-        return Err(super::state(&test, "does not run", "`mainspring ab status` shows how it ended"));
+    if test.status == AbStatus::Running {
+        return Ok(test);
     }
+    Err(super::state(&test, "does not run", "`mainspring ab status` shows how it ended"))
+}
+
+/// From when on something may count for a phase.
+pub(super) fn collected_from(phase: &AbPhase, spec: &AbSpec) -> Timestamp {
+    phase.started - Collected::lookback(spec)
+}
+
+/// What is known at `now`, with the answers to the queries of `asked`. `None` when the test was described
+/// anew since they were asked, or somebody has looked later.
+fn gather(
+    tx: &dyn ReadTx,
+    asked: &AbPhase,
+    answers: Answers,
+    now: Timestamp,
+) -> Result<Option<Look>, AutomationError> {
+    let test = running(tx, &asked.test)?;
     let (phase, spec) = current(tx, &test)?;
+    if phase != *asked {
+        return Ok(None);
+    }
     let before = tx.ab_decisions(&test.id, 1)?.pop();
     let newest = before.as_ref().map_or(0, |before| before.number);
     let before = before.filter(|before| before.phase == phase.number);
+    if before.as_ref().is_some_and(|before| before.time > now) {
+        return Ok(None);
+    }
     let known = before.as_ref().map(|before| {
         // To go on without it would spend error anew.
         super::decided(before).ok_or_else(|| {
@@ -144,7 +183,7 @@ fn gather(tx: &dyn ReadTx, name: &str, now: Timestamp) -> Result<Look, Automatio
         })
     });
     let known = known.transpose()?;
-    let collected = collect(tx, &phase, &spec, now)?;
+    let collected = collect(tx, &phase, &spec, answers, now)?;
     let looks = known.as_ref().map(|known| known.snapshot.looks.clone()).unwrap_or_default();
     let mut snapshot = snapshot(&spec, &collected, phase.started, now, looks);
     count_look(&spec.plan, spec.looks, &mut snapshot);
@@ -152,30 +191,29 @@ fn gather(tx: &dyn ReadTx, name: &str, now: Timestamp) -> Result<Look, Automatio
     let decision = decision
         .map_err(|error| super::state(&test, &format!("cannot be decided: {error}"), "revise the test"))?;
     let same = before.filter(|_| known.is_some_and(|known| same(&known, &decision)));
-    Ok(Look { test, phase, decision, same, newest })
+    Ok(Some(Look { test, phase, decision, same, newest }))
 }
 
-/// What is known at `now` of a phase of a test.
+/// What is known at `now` of a phase of a test, with the answers to its queries.
 pub(super) fn collect(
     tx: &dyn ReadTx,
     phase: &AbPhase,
     spec: &AbSpec,
+    answers: Answers,
     now: Timestamp,
 ) -> Result<Collected, StoreError> {
     let (test, number) = (phase.test.as_str(), phase.number);
-    let mut collected = Collected { exposures: tx.ab_exposures(test, number)?, ..Collected::default() };
+    let mut exposures = tx.ab_exposures(test, number)?;
+    // Who came while databases were asked is not in their answers.
+    exposures.retain(|exposure| exposure.first <= now);
+    let mut collected = Collected { exposures, answers, ..Collected::default() };
     match spec.mode {
         Mode::Shadow => collected.mirrored = tx.ab_mirrored(test, number)?,
         Mode::Split => collected.served = tx.ab_served(test, number)?,
     }
-    let from = phase.started.as_millis().saturating_sub(millis(Collected::lookback(spec)));
     for name in Collected::wanted_events(spec) {
-        let events = tx.metric_events(name, Timestamp::from_millis(from), now)?;
+        let events = tx.metric_events(name, collected_from(phase, spec), now)?;
         collected.events.insert(name.to_owned(), events);
     }
     Ok(collected)
-}
-
-fn millis(duration: std::time::Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

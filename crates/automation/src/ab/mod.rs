@@ -1,11 +1,16 @@
 //! A/B tests at work: their life in the store, the split of live traffic, the looks that end them.
 
 mod driver;
+mod failures;
 mod insight;
 mod look;
+mod queries;
 mod split;
 
+pub use failures::LookFailure;
+pub(crate) use failures::LookFailures;
 pub use insight::{Differences, GroupEffect, Progress, progress};
+pub(crate) use queries::AT_A_TIME;
 
 use crate::AutomationError;
 use crate::delivery::Releases;
@@ -20,6 +25,7 @@ use mainspring_stats::decide::Decision;
 use serde_json::{Map, Value, json};
 use std::path::Path;
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 
 /// A/B tests. Cheap to clone.
 #[derive(Clone)]
@@ -29,6 +35,10 @@ pub struct AbTests {
     pub(crate) models: Arc<ModelFiles>,
     pub(crate) releases: Releases,
     pub(crate) clock: Arc<dyn Clock>,
+    /// Why tests cannot be looked at.
+    pub(crate) failures: LookFailures,
+    /// Whose turn it is to ask databases.
+    pub(crate) asking: Arc<Semaphore>,
 }
 
 /// Which arm a unit sees.
@@ -71,12 +81,26 @@ fn phase(test: &AbTest, spec_text: String, started: Timestamp, reason: &str) -> 
 }
 
 impl AbTests {
+    /// What the text of a file says, which asks databases that are configured.
+    fn described(&self, text: &str) -> Result<AbSpec, AutomationError> {
+        let known: Vec<&str> = self.releases.config.warehouse.keys().map(String::as_str).collect();
+        Ok(AbSpec::parse_with_sources(text, Path::new("test"), &known)?)
+    }
+
+    /// Why the newest look at a running test failed, if it did and this server looked.
+    #[must_use]
+    pub fn look_failed(&self, test: &AbTest) -> Option<LookFailure> {
+        let of_now = |failure: &LookFailure| test.status == AbStatus::Running && failure.phase == test.phase;
+        self.failures.get(&test.id).filter(of_now)
+    }
+
     /// Adds a test from its file's text; nothing is split yet.
     ///
     /// # Errors
-    /// When the file has a mistake, or there is a test of its name.
-    pub fn create(tx: &mut dyn WriteTx, text: String, by: &Actor) -> Result<AbTest, AutomationError> {
-        let spec = AbSpec::parse(&text, Path::new("test"))?;
+    /// When the file has a mistake or asks a database that is not configured, or there is a test of its
+    /// name.
+    pub fn create(&self, tx: &mut dyn WriteTx, text: String, by: &Actor) -> Result<AbTest, AutomationError> {
+        let spec = self.described(&text)?;
         if tx.ab_test(&spec.name)?.is_some() {
             return Err(AutomationError::AbState {
                 test: spec.name,
@@ -129,15 +153,17 @@ impl AbTests {
     /// without one. Gives the test and what called for a new phase.
     ///
     /// # Errors
-    /// When the description has a mistake or is of another test or model, or the test has ended.
+    /// When the description has a mistake, asks a database that is not configured or is of another test or
+    /// model, or the test has ended.
     pub fn revise(
+        &self,
         tx: &mut dyn WriteTx,
         name: &str,
         text: String,
         reason: &str,
     ) -> Result<(AbTest, Option<&'static str>), AutomationError> {
         let mut test = find(tx, name)?;
-        let spec = AbSpec::parse(&text, Path::new("test"))?;
+        let spec = self.described(&text)?;
         if test.status == AbStatus::Ended {
             return Err(state(&test, "has ended", "describe another test"));
         }

@@ -33,11 +33,20 @@ async fn testing(text: String) -> Project {
     project
 }
 
-async fn create(project: &Project, text: String) -> Result<AbTest, AutomationError> {
-    change(project, move |tx| AbTests::create(tx, text, &Actor::user("ada"))).await
+pub(crate) async fn create(project: &Project, text: String) -> Result<AbTest, AutomationError> {
+    let tests = project.running().ab.clone();
+    change(project, move |tx| tests.create(tx, text, &Actor::user("ada"))).await
 }
 
-async fn change<T: Send + 'static>(
+pub(crate) async fn revise(
+    project: &Project,
+    text: String,
+) -> Result<(AbTest, Option<&'static str>), AutomationError> {
+    let tests = project.running().ab.clone();
+    change(project, move |tx| tests.revise(tx, "better", text, "because")).await
+}
+
+pub(crate) async fn change<T: Send + 'static>(
     project: &Project,
     change: impl FnOnce(&mut dyn mainspring_metadata_store::WriteTx) -> Result<T, AutomationError>
     + Send
@@ -46,7 +55,7 @@ async fn change<T: Send + 'static>(
     project.store().write(Actor::user("ada"), change).await
 }
 
-async fn test(project: &Project) -> AbTest {
+pub(crate) async fn test(project: &Project) -> AbTest {
     project.read(|tx| tx.ab_test("better")).await.unwrap()
 }
 
@@ -57,7 +66,7 @@ fn arm(project: &Project, unit: &str) -> Option<u16> {
 }
 
 /// A number in [0, 1) that looks random and is the same each time.
-fn chance(seed: u64) -> f64 {
+pub(crate) fn chance(seed: u64) -> f64 {
     let mut z = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(0x1234_5678_9abc_def1);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -119,7 +128,7 @@ fn coin(share: f64, n: u64) -> f64 {
     f64::from(u8::from(chance(n) < share))
 }
 
-async fn look(project: &Project) -> Outcome {
+pub(crate) async fn look(project: &Project) -> Outcome {
     let decision = project.running().ab.look("better").await.unwrap();
     decided(&decision).unwrap().outcome
 }
@@ -357,8 +366,7 @@ async fn both_versions_answer_the_same_requests_in_the_shadow() {
 async fn what_would_mix_results_begins_a_new_phase() {
     let project = testing(file(PLAN)).await;
     traffic(&project, 0..300, |_, n| Some((false, coin(0.5, n)))).await;
-    let revise =
-        async |text: String| change(&project, move |tx| AbTests::revise(tx, "better", text, "because")).await;
+    let revise = async |text: String| revise(&project, text).await;
     let (same, why) = revise(file(&PLAN.replace("look_every: 1h", "look_every: 2h"))).await.unwrap();
     assert_eq!((same.phase, why), (1, None));
     let heavier = file(PLAN).replace("version: 2", "version: 2, weight: 3");
@@ -383,9 +391,7 @@ async fn a_wider_ramp_is_taken_over_and_a_narrower_one_begins_anew() {
     let taking_part =
         |project: &Project| (0..1000).filter(|n| arm(project, &format!("u{n}")).is_some()).count();
     assert!((120..280).contains(&taking_part(&project)));
-    let revise = async |text: String| {
-        change(&project, move |tx| AbTests::revise(tx, "better", text, "because")).await.unwrap()
-    };
+    let revise = async |text: String| revise(&project, text).await.unwrap();
     let (wider, why) = revise(covered("1")).await;
     assert_eq!((wider.phase, why), (1, None));
     until("all to take part", async || taking_part(&project) == 1000).await;

@@ -31,7 +31,7 @@ fn no_toml() {
 #[test]
 fn an_unknown_table() {
     insta::assert_snapshot!(refused("[[watches]]\npath = \"in\"\n"), @r"
-    mainspring.toml:3:3: unknown field `watches`, expected one of `project`, `watch`, `trigger`, `model`, `monitor`, `serving`, `access`
+    mainspring.toml:3:3: unknown field `watches`, expected one of `project`, `watch`, `trigger`, `model`, `monitor`, `serving`, `warehouse`, `access`
       hint: compare with the file that `mainspring init --example flights` writes
     ");
 }

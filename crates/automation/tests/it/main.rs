@@ -12,6 +12,7 @@ mod releases;
 mod retraining;
 mod soak;
 mod strategies;
+mod warehouses;
 mod webhooks;
 
 /// Not a test by itself: the test binary started as `it supervise FOLDER` runs just this, and so is

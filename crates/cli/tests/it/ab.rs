@@ -125,3 +125,42 @@ fn a_test_is_planned_and_simulated_beforehand() {
     let simulated: Value = serde_json::from_str(&simulated.out).unwrap();
     assert_eq!(simulated["first_candidate_wins"], 1.0, "{simulated}");
 }
+
+#[test]
+fn a_database_that_does_not_answer_is_told_and_its_address_is_not() {
+    let project = Project::new();
+    project.write(
+        "mainspring.toml",
+        "[project]\nname = \"prices\"\n[warehouse.dwh]\nuri = \"postgresql://ada:hush@127.0.0.1:1/orders\"\n",
+    );
+    let server = Server::start(&project);
+    let run = |arguments: &[&str]| project.run_with(arguments, &[("MAINSPRING_URL", &server.url)]);
+    let asked = PRICE.replace("{event: booked}", "{sql: 'SELECT unit, time FROM booked', source: dwh}");
+    project.write("other.yaml", &asked.replace("source: dwh", "source: dhw"));
+    let other = run(&["ab", "create", "other.yaml"]);
+    assert!(other.code != 0 && other.err.contains("did you mean `dwh`?"), "{}", other.err);
+    project.write("price.yaml", &asked);
+    assert_eq!(run(&["ab", "create", "price.yaml", "--start"]).out, "price is running\n");
+    let message = "metric `booked`, warehouse `dwh`: the database cannot be reached: ";
+    let decided = run(&["ab", "decide", "price"]);
+    assert_eq!(decided.code, 1, "{}", decided.out);
+    assert!(
+        decided.err.contains(message) && decided.err.contains("the next look tries again"),
+        "{}",
+        decided.err
+    );
+    let (status, answer) = post(&server, "/api/v1/ab/tests/price/do/decide", json!({}));
+    assert_eq!(status, 409, "{answer}");
+    let shown = run(&["ab", "status", "price"]).out;
+    assert!(
+        shown.starts_with("price: running") && shown.contains(" failed: the A/B test `price`"),
+        "{shown}"
+    );
+    assert!(shown.contains(message) && shown.contains("nothing was looked at yet"), "{shown}");
+    let test: Value = serde_json::from_str(&run(&["ab", "status", "price", "--json"]).out).unwrap();
+    assert!(test["look_failed"]["message"].as_str().unwrap().contains(message), "{test}");
+    let trail = run(&["audit", "list", "--json"]);
+    for said in [&decided.err, &shown, &answer.to_string(), &test.to_string(), &trail.out, &trail.err] {
+        assert!(!said.contains("hush") && !said.contains("127.0.0.1:1/"), "{said}");
+    }
+}

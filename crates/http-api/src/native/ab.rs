@@ -90,16 +90,18 @@ pub(super) async fn create(
     Extension(actor): Extension<Actor>,
     Body(described): Body<Described>,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
-    let by = actor.clone();
-    let test = state.store.write(actor, move |tx| AbTests::create(tx, described.spec, &by)).await?;
+    let (tests, by) = (state.ab.clone(), actor.clone());
+    let test = state.store.write(actor, move |tx| tests.create(tx, described.spec, &by)).await?;
     Ok((StatusCode::CREATED, Json(shown(&test))))
 }
 
-/// `GET /api/v1/ab/tests/{test}`: a test with its phases, arms and newest decision.
+/// `GET /api/v1/ab/tests/{test}`: a test with its phases, arms and newest decision, and why it cannot be
+/// looked at.
 pub(super) async fn one_test(
     State(state): State<NativeState>,
     Path(test): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
+    let tests = state.ab.clone();
     let answer = state
         .store
         .read(move |tx| {
@@ -131,6 +133,10 @@ pub(super) async fn one_test(
                 .map(ab_insight::progress)
                 .collect();
             answer["decision"] = decision.as_ref().map_or(Value::Null, decision_shown);
+            answer["look_failed"] = tests.look_failed(&found).map_or(
+                Value::Null,
+                |failure| json!({ "message": failure.message, "hint": failure.hint, "time": failure.time }),
+            );
             Ok::<_, AutomationError>(answer)
         })
         .await?;
@@ -179,8 +185,9 @@ pub(super) async fn revise(
     Body(described): Body<Described>,
 ) -> Result<Json<Value>, ApiError> {
     let reason = described.reason.unwrap_or_else(|| format!("asked for by {actor}"));
+    let tests = state.ab.clone();
     let revised =
-        state.store.write(actor, move |tx| AbTests::revise(tx, &test, described.spec, &reason)).await?;
+        state.store.write(actor, move |tx| tests.revise(tx, &test, described.spec, &reason)).await?;
     let (test, changed) = revised;
     let mut answer = shown(&test);
     answer["new_phase_because"] = json!(changed);

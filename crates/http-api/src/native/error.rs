@@ -148,6 +148,11 @@ impl From<AutomationError> for ApiError {
             AutomationError::AbState { test, message, hint } => {
                 Self::new(StatusCode::CONFLICT, format!("the A/B test `{test}` {message}")).hint(hint)
             }
+            AutomationError::AbQuery { ref hint, .. } => {
+                let (message, hint) = (error.to_string(), hint.clone());
+                let message = message.split("\n  hint:").next().unwrap_or(&message).to_owned();
+                Self::new(StatusCode::CONFLICT, message).hint(hint)
+            }
             AutomationError::Spec(error) => {
                 let hint = error.hint.clone();
                 Self::bad(error.to_string()).hint(hint)

@@ -2,6 +2,7 @@
 
 use super::postgres::{PostgresAddress, PostgresConnection, Role};
 use super::row::Row;
+use super::select::{Select, SelectError};
 use super::sqlite;
 use super::value::Value;
 use crate::Result;
@@ -117,6 +118,20 @@ impl Connection {
         match self {
             Self::Sqlite(conn) => sqlite::row(conn, sql, values, map),
             Self::Postgres(conn) => conn.row(sql, values, map),
+        }
+    }
+
+    /// The rows of a query that somebody else wrote, each as `map` reads it from the places of the
+    /// wanted columns. On SQLite the connection only reads from then on; on PostgreSQL it must be within a
+    /// transaction for queries.
+    pub(crate) fn select<T>(
+        &mut self,
+        select: &Select<'_>,
+        map: impl FnMut(&Row<'_>, &[Option<usize>]) -> std::result::Result<Option<T>, String>,
+    ) -> std::result::Result<Vec<T>, SelectError> {
+        match self {
+            Self::Sqlite(conn) => sqlite::select(conn, select, map),
+            Self::Postgres(conn) => conn.select(select, map),
         }
     }
 

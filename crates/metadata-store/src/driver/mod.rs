@@ -4,10 +4,12 @@
 mod connection;
 mod postgres;
 mod row;
+mod select;
 mod sqlite;
 mod value;
 
 pub(crate) use connection::{Connection, Dialect, Failure};
 pub use postgres::{AddressError, PostgresAddress};
 pub(crate) use row::{Column, Row};
+pub use select::{Kind, Select, SelectError, Wanted};
 pub(crate) use value::{Params, ToValue, Value, params};

@@ -8,6 +8,7 @@ mod crash;
 mod data;
 mod delivery;
 mod engines;
+mod foreign;
 mod governance;
 mod pipelines;
 mod postgres;

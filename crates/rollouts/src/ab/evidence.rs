@@ -1,8 +1,9 @@
 //! From collected rows to what is known of each metric. The same rows in any order give the same bits:
 //! they are taken by unit, and within a unit as they are given, which the store orders.
 
-use super::metric::{Measure, Metric, Outcome, Quantity};
+use super::metric::{Measure, Metric, Origin, Outcome, Quantity};
 use super::paired;
+use super::queries::{Answers, WantedQuery};
 use super::spec::{AbSpec, Mode};
 use mainspring_domain::Timestamp;
 use mainspring_domain::ab::{AbExposure, AbMirrored, AbServed, MetricEvent};
@@ -24,6 +25,8 @@ pub struct Collected {
     pub mirrored: Vec<AbMirrored>,
     /// Events by name, each by unit and time.
     pub events: BTreeMap<String, Vec<MetricEvent>>,
+    /// What the metrics' queries gave.
+    pub answers: Answers,
 }
 
 impl Collected {
@@ -33,14 +36,22 @@ impl Collected {
         let mut names: Vec<&str> = Vec::new();
         for metric in &spec.metrics {
             match &metric.measure {
-                Measure::Event { name, .. } => names.push(name),
+                Measure::Event { origin: Origin::Events(name), .. } => names.push(name),
                 Measure::Ratio { numerator, denominator } => names.extend([numerator.as_str(), denominator]),
-                Measure::Prediction(_) | Measure::Quantile(..) => {}
+                Measure::Event { origin: Origin::Query(_), .. }
+                | Measure::Prediction(_)
+                | Measure::Quantile(..) => {}
             }
         }
         names.sort_unstable();
         names.dedup();
         names
+    }
+
+    /// The queries that a test's metrics ask, by database.
+    #[must_use]
+    pub fn wanted_queries(spec: &AbSpec) -> Vec<WantedQuery> {
+        WantedQuery::of(&spec.metrics)
     }
 
     /// How long before the phase events count for a covariate.
@@ -159,6 +170,28 @@ struct Sums {
     count: f64,
 }
 
+/// From which millisecond to which, both included, what happens to a unit counts.
+type Spans<'a> = HashMap<&'a str, (i64, i64)>;
+
+/// The sums of each unit of what happened to it within its span: unit, time, value.
+fn add_up<'e>(
+    all: impl Iterator<Item = (&'e str, Timestamp, f64)>,
+    spans: &Spans<'_>,
+) -> HashMap<&'e str, Sums> {
+    let mut sums: HashMap<&str, Sums> = HashMap::new();
+    for (unit, time, value) in all {
+        let Some((from, until)) = spans.get(unit) else { continue };
+        let time = time.as_millis();
+        if time < *from || time > *until {
+            continue;
+        }
+        let sum = sums.entry(unit).or_default();
+        sum.value += value;
+        sum.count += 1.0;
+    }
+    sums
+}
+
 /// The requests of a unit that is due.
 struct Requests<'a> {
     unit: &'a Unit<'a>,
@@ -188,7 +221,9 @@ impl Scene<'_> {
         let measured = match &metric.measure {
             Measure::Prediction(wanted) => self.by_request(metric, *wanted, &due),
             Measure::Quantile(wanted, share) => Ok(self.quantiles(metric, *wanted, *share, &due)),
-            Measure::Event { name, outcome, before } => self.by_event(metric, name, *outcome, *before, &due),
+            Measure::Event { origin, outcome, before } => {
+                self.by_event(metric, origin, *outcome, *before, &due)
+            }
             Measure::Ratio { numerator, denominator } => self.by_ratio(metric, numerator, denominator, &due),
         };
         measured.unwrap_or_else(|why| vec![arm(Err(why), 0, Known::default()); self.arms()])
@@ -279,24 +314,25 @@ impl Scene<'_> {
         arms.map(|(units, known)| arm(clustered(units, share), units.len() as u64, known)).collect()
     }
 
-    /// The sums of a unit's events from one millisecond to another, both included, by unit.
-    fn sums(&self, name: &str, spans: &HashMap<&str, (i64, i64)>) -> HashMap<&str, Sums> {
-        let mut sums: HashMap<&str, Sums> = HashMap::new();
-        for event in self.collected.events.get(name).into_iter().flatten() {
-            let Some((from, until)) = spans.get(event.unit.as_str()) else { continue };
-            let time = event.time.as_millis();
-            if time < *from || time > *until {
-                continue;
+    /// The sums of what happened to a unit from one millisecond to another, both included, by unit.
+    fn sums(&self, origin: &Origin, spans: &Spans<'_>) -> Result<HashMap<&str, Sums>, Undecided> {
+        match origin {
+            Origin::Events(name) => Ok(self.sums_of_events(name, spans)),
+            Origin::Query(query) => {
+                // A query that was not asked is not one without rows.
+                let rows = self.collected.answers.of(query).ok_or(Undecided::TooFew)?;
+                Ok(add_up(rows.iter().map(|row| (row.unit.as_str(), row.time, row.value)), spans))
             }
-            let sum = sums.entry(event.unit.as_str()).or_default();
-            sum.value += event.value;
-            sum.count += 1.0;
         }
-        sums
+    }
+
+    fn sums_of_events(&self, name: &str, spans: &Spans<'_>) -> HashMap<&str, Sums> {
+        let events = self.collected.events.get(name).into_iter().flatten();
+        add_up(events.map(|event| (event.unit.as_str(), event.time, event.value)), spans)
     }
 
     /// The time in which a metric's events count, by unit.
-    fn spans<'u>(metric: &Metric, due: &[&'u Unit<'u>]) -> HashMap<&'u str, (i64, i64)> {
+    fn spans<'u>(metric: &Metric, due: &[&'u Unit<'u>]) -> Spans<'u> {
         let length = metric.window.map_or(i64::MAX, millis);
         let span = |unit: &&'u Unit<'u>| {
             let first = unit.first.as_millis();
@@ -308,7 +344,7 @@ impl Scene<'_> {
     fn by_event(
         &self,
         metric: &Metric,
-        name: &str,
+        origin: &Origin,
         outcome: Outcome,
         before: Option<Duration>,
         due: &[&Unit<'_>],
@@ -327,7 +363,7 @@ impl Scene<'_> {
             };
             metric.cap.map_or(value, |cap| value.min(cap))
         };
-        let during = self.sums(name, &Self::spans(metric, due));
+        let during = self.sums(origin, &Self::spans(metric, due))?;
         let Some(before) = before else {
             let mut arms = vec![Moments::<1>::default(); self.arms()];
             for unit in due {
@@ -342,7 +378,7 @@ impl Scene<'_> {
                 (unit.name, (first.saturating_sub(millis(before)), first - 1))
             })
             .collect();
-        let earlier = self.sums(name, &earlier);
+        let earlier = self.sums(origin, &earlier)?;
         let mut arms = vec![Moments::<2>::default(); self.arms()];
         for unit in due {
             arms[unit.arm].push(&[counted(&during, unit), counted(&earlier, unit)])?;
@@ -358,7 +394,8 @@ impl Scene<'_> {
         due: &[&Unit<'_>],
     ) -> Result<Vec<Arm>, Undecided> {
         let spans = Self::spans(metric, due);
-        let (above, below) = (self.sums(numerator, &spans), self.sums(denominator, &spans));
+        let (above, below) =
+            (self.sums_of_events(numerator, &spans), self.sums_of_events(denominator, &spans));
         let sum =
             |sums: &HashMap<&str, Sums>, unit: &Unit<'_>| sums.get(unit.name).map_or(0.0, |sums| sums.value);
         let mut arms = vec![Moments::<2>::default(); self.arms()];

@@ -1,7 +1,7 @@
 //! What a test measures.
 
 use super::spec::duration;
-use mainspring_expressions::yaml::{Fault, Mapping, Node};
+use mainspring_expressions::yaml::{self, Fault, Mapping, Node};
 use std::time::Duration;
 
 /// A metric.
@@ -25,13 +25,13 @@ pub enum Measure {
     Prediction(Quantity),
     /// A quantile of a quantity over requests, with units as what was randomised.
     Quantile(Quantity, f64),
-    /// What events make of each unit.
+    /// What happens to units, made into one number of each.
     Event {
-        /// The events' name.
-        name: String,
-        /// What counts of them.
+        /// Where it is told.
+        origin: Origin,
+        /// What counts of it.
         outcome: Outcome,
-        /// The time before a unit's exposure in which the same events say how it would have done
+        /// The time before a unit's exposure in which the same origin says how it would have done
         /// without the test (CUPED).
         before: Option<Duration>,
     },
@@ -42,6 +42,25 @@ pub enum Measure {
         /// The denominator's name.
         denominator: String,
     },
+}
+
+/// Where it is told what happens to units.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// By events of this name.
+    Events(String),
+    /// By the rows of a query.
+    Query(Query),
+}
+
+/// A query whose rows are what happened to units: columns `unit`, `time` and perhaps `value`. `:from`
+/// and `:until` in it stand for the time that counts, in seconds since 1970.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Query {
+    /// The database that is asked, by its name in the project's configuration.
+    pub source: String,
+    /// The statement.
+    pub sql: String,
 }
 
 /// A quantity of a prediction.
@@ -90,8 +109,11 @@ pub enum Outcome {
     Sum,
 }
 
-const KEYS: [&str; 9] =
-    ["from", "event", "outcome", "per", "quantile", "threshold", "window", "cap", "cuped"];
+const KEYS: [&str; 11] =
+    ["from", "event", "sql", "source", "outcome", "per", "quantile", "threshold", "window", "cap", "cuped"];
+
+/// The longest query, in bytes.
+const MAX_SQL: usize = 20_000;
 
 const QUANTITIES: [(&str, Quantity); 8] = [
     ("error", Quantity::Error),
@@ -111,14 +133,19 @@ const OUTCOMES: [(&str, Outcome); 3] =
 pub(super) fn parse(name: &str, node: &Node) -> Result<Metric, Fault> {
     let map = node.map("a metric")?;
     map.deny_unknown("key of a metric", &KEYS)?;
-    let measure = match (map.get("from"), map.get("event")) {
-        (Some(from), None) => of_prediction(map, from)?,
-        (None, Some(event)) => of_events(map, event)?,
+    if let (Some(source), None) = (map.get("source"), map.get("sql")) {
+        return Err(Fault::new(source.at, "`source` goes with `sql`", "add the query, or remove it"));
+    }
+    let measure = match (map.get("from"), map.get("event"), map.get("sql")) {
+        (Some(from), None, None) => of_prediction(map, from)?,
+        (None, Some(event), None) => of_events(map, event)?,
+        (None, None, Some(sql)) => of_query(map, sql)?,
         _ => {
             return Err(Fault::new(
                 node.at,
-                format!("the metric `{name}` needs either `from` or `event`"),
-                "`from: latency_ms` measures predictions, `event: booked` what you report",
+                format!("the metric `{name}` needs one of `from`, `event` and `sql`"),
+                "`from: latency_ms` measures predictions, `event: booked` what you report, `sql` what a \
+                 database knows",
             ));
         }
     };
@@ -126,20 +153,23 @@ pub(super) fn parse(name: &str, node: &Node) -> Result<Metric, Fault> {
     Ok(Metric { name: name.to_owned(), measure, window: duration(map, "window")?, cap })
 }
 
+/// Refuses keys that do not go with `with`.
+fn deny(map: &Mapping, keys: &[&str], goes_with: &str, with: &str) -> Result<(), Fault> {
+    match keys.iter().find_map(|key| map.get(key).map(|node| (key, node))) {
+        None => Ok(()),
+        Some((key, node)) => {
+            Err(Fault::new(node.at, format!("`{key}` goes with {goes_with}, not with `{with}`"), "remove it"))
+        }
+    }
+}
+
 fn of_prediction(map: &Mapping, from: &Node) -> Result<Measure, Fault> {
     let mut quantity = from.one_of("quantity", &QUANTITIES)?;
     if let (Quantity::Correct(threshold), Some(node)) = (&mut quantity, map.get("threshold")) {
         *threshold = node.number("threshold")?;
     }
-    for key in ["outcome", "per", "cuped"] {
-        if let Some(node) = map.get(key) {
-            return Err(Fault::new(
-                node.at,
-                format!("`{key}` goes with `event`, not with `from`"),
-                "remove it",
-            ));
-        }
-    }
+    deny(map, &["outcome", "cuped"], "`event` or `sql`", "from")?;
+    deny(map, &["per"], "`event`", "from")?;
     let Some(node) = map.get("quantile") else { return Ok(Measure::Prediction(quantity)) };
     let share = node.number("quantile")?;
     if share > 0.0 && share < 1.0 {
@@ -150,21 +180,67 @@ fn of_prediction(map: &Mapping, from: &Node) -> Result<Measure, Fault> {
 
 fn of_events(map: &Mapping, event: &Node) -> Result<Measure, Fault> {
     let name = event.text("event")?.to_owned();
-    for key in ["quantile", "threshold"] {
-        if let Some(node) = map.get(key) {
-            return Err(Fault::new(
-                node.at,
-                format!("`{key}` goes with `from`, not with `event`"),
-                "remove it",
-            ));
-        }
-    }
+    deny(map, &["quantile", "threshold"], "`from`", "event")?;
     if let Some(per) = map.get("per") {
         return Ok(Measure::Ratio { numerator: name, denominator: per.text("per")?.to_owned() });
     }
+    of_units(map, Origin::Events(name))
+}
+
+fn of_query(map: &Mapping, node: &Node) -> Result<Measure, Fault> {
+    deny(map, &["quantile", "threshold"], "`from`", "sql")?;
+    deny(map, &["per"], "`event`", "sql")?;
+    let sql = node.text("sql")?.to_owned();
+    if sql.len() > MAX_SQL || sql.contains('\0') {
+        return Err(Fault::new(
+            node.at,
+            format!("a query has at most {MAX_SQL} bytes, and no character NUL"),
+            "make it a view of the database, and select from that",
+        ));
+    }
+    let first: String = code(&sql).chars().take_while(char::is_ascii_alphabetic).collect();
+    if !["select", "with"].contains(&first.to_ascii_lowercase().as_str()) {
+        return Err(Fault::new(
+            node.at,
+            "`sql` is not a query",
+            "write `SELECT user_id AS unit, paid_at AS time, amount AS value FROM ...`",
+        ));
+    }
+    let source = map.require("source", "a metric with `sql`")?.text("source")?.to_owned();
+    of_units(map, Origin::Query(Query { source, sql }))
+}
+
+/// A statement without the comments before it.
+fn code(sql: &str) -> &str {
+    let mut rest = sql.trim_start();
+    loop {
+        let after = match (rest.strip_prefix("--"), rest.strip_prefix("/*")) {
+            (Some(line), _) => line.split_once('\n'),
+            (_, Some(comment)) => comment.split_once("*/"),
+            _ => return rest,
+        };
+        rest = after.map_or("", |(_, after)| after.trim_start());
+    }
+}
+
+fn of_units(map: &Mapping, origin: Origin) -> Result<Measure, Fault> {
     let outcome = match map.get("outcome") {
         Some(node) => node.one_of("outcome", &OUTCOMES)?,
         None => Outcome::Any,
     };
-    Ok(Measure::Event { name, outcome, before: duration(map, "cuped")? })
+    Ok(Measure::Event { origin, outcome, before: duration(map, "cuped")? })
+}
+
+/// Refuses a metric that asks a database which there is not.
+pub(super) fn check_source(node: &Node, known: &[&str]) -> Result<(), Fault> {
+    let Some(node) = node.map("a metric")?.get("source") else { return Ok(()) };
+    let source = node.text("source")?;
+    if known.contains(&source) {
+        return Ok(());
+    }
+    let mut fault = yaml::unknown(node.at, "source", source, known);
+    if known.is_empty() {
+        fault.hint = format!("add [warehouse.{source}] to `mainspring.toml`, and restart the server");
+    }
+    Err(fault)
 }

@@ -4,12 +4,14 @@
 mod evidence;
 mod metric;
 mod paired;
+mod queries;
 mod segments;
 mod spec;
 mod targeting;
 
 pub use evidence::{Collected, snapshot};
-pub use metric::{Measure, Metric, Outcome, Quantity};
+pub use metric::{Measure, Metric, Origin, Outcome, Quantity, Query};
+pub use queries::{Answers, QueryRow, WantedQuery};
 pub use segments::{Group, Stretch, by_arrival, by_attribute};
 pub use spec::{AbSpec, Arm, Mode, Ramp, Winner};
 pub use targeting::Targeting;

@@ -141,6 +141,7 @@ fn groups(spec: &AbSpec, mut collected: Collected, names: &Names, time: Stretch)
             mirrored: collected.mirrored.iter().filter(|one| within(&one.unit)).cloned().collect(),
             // Those of other units are passed over.
             events: std::mem::take(&mut collected.events),
+            answers: std::mem::take(&mut collected.answers),
         };
         let firsts = part.exposures.iter().map(|one| one.first);
         groups.push(Group {
@@ -148,7 +149,7 @@ fn groups(spec: &AbSpec, mut collected: Collected, names: &Names, time: Stretch)
             came: (firsts.clone().min().unwrap_or(time.started), firsts.max().unwrap_or(time.started)),
             snapshot: snapshot(spec, &part, time.started, time.now, Vec::new()),
         });
-        collected.events = part.events;
+        (collected.events, collected.answers) = (part.events, part.answers);
     }
     groups
 }

@@ -1,6 +1,7 @@
 //! What a test's file says, read and checked.
 
 use super::metric::{self, Measure, Metric, Quantity};
+use super::queries::WantedQuery;
 use super::targeting::Targeting;
 use mainspring_expressions::duration as durations;
 use mainspring_expressions::yaml::{self, Fault, Mapping, Node, SourceError, Value};
@@ -124,6 +125,20 @@ impl AbSpec {
         yaml::parse(text).and_then(|node| read(&node)).map_err(|fault| fault.in_file(file))
     }
 
+    /// Reads a test's file where these databases can be asked by its metrics.
+    ///
+    /// # Errors
+    /// Where the file is wrong, or asks another one; why, and what to do.
+    pub fn parse_with_sources(text: &str, file: &Path, sources: &[&str]) -> Result<Self, SourceError> {
+        let checked = yaml::parse(text).and_then(|node| {
+            let spec = read(&node)?;
+            let metrics = node.map("the test")?.require("metrics", "the test")?.map("metrics")?;
+            metrics.entries.iter().try_for_each(|(_, _, metric)| metric::check_source(metric, sources))?;
+            Ok(spec)
+        });
+        checked.map_err(|fault| fault.in_file(file))
+    }
+
     /// The split at a time since the phase's start, with the phase's seed.
     ///
     /// # Errors
@@ -219,6 +234,13 @@ fn read(node: &Node) -> Result<AbSpec, Fault> {
     let mut metrics = Vec::new();
     for (name, _, node) in &metrics_node.map("metrics")?.entries {
         metrics.push(metric::parse(name, node)?);
+    }
+    if WantedQuery::of(&metrics).len() > MAX_QUERIES {
+        return Err(Fault::new(
+            metrics_node.at,
+            format!("the metrics ask more than {MAX_QUERIES} queries"),
+            "give metrics the same query where they count the same rows",
+        ));
     }
     let named = |node: &Node| -> Result<String, Fault> {
         let name = node.text("metric")?;
@@ -348,6 +370,9 @@ fn measured_by_pairs(spec: &AbSpec, metrics: &Node, map: &Mapping) -> Result<(),
     }
     Ok(())
 }
+
+/// Different queries of one test: each look asks them all.
+const MAX_QUERIES: usize = 10;
 
 /// How often a test is looked at unless its file says otherwise.
 const LOOK_EVERY: Duration = Duration::from_secs(60);

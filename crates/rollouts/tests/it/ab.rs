@@ -2,7 +2,9 @@
 
 use mainspring_domain::Timestamp;
 use mainspring_domain::ab::{AbExposure, AbMirrored, AbServed, MetricEvent};
-use mainspring_rollouts::ab::{AbSpec, Collected, Group, Stretch, by_arrival, by_attribute, snapshot};
+use mainspring_rollouts::ab::{
+    AbSpec, Collected, Group, Query, QueryRow, Stretch, by_arrival, by_attribute, snapshot,
+};
 use mainspring_stats::decide::{Arm, Evidence, Signs, Snapshot};
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -333,6 +335,123 @@ fn a_hash_with_too_few_places_is_refused() {
     assert!(error.contains("t.yaml:6") && error.contains("too few places"), "{error}");
     file("native", "0.005", 200_000).unwrap();
     file("growthbook", "1", 200_000).unwrap();
+}
+
+fn query() -> Query {
+    Query { source: "dwh".to_owned(), sql: "SELECT * FROM paid".to_owned() }
+}
+
+fn row(event: &MetricEvent) -> QueryRow {
+    QueryRow { unit: event.unit.clone(), time: event.time, value: event.value }
+}
+
+#[test]
+fn rows_of_queries_count_as_the_same_events_do() {
+    let events: Vec<MetricEvent> = (0..2000_u32)
+        .map(|n| {
+            let hours = i64::from(n * 31 % 40);
+            event(&format!("u{}", n * 17 % 230), hours, f64::from(n * 7919 % 1000) * 0.1)
+        })
+        .collect();
+    let mut ordered = events.clone();
+    // As the store orders them; the value stands for the id.
+    ordered.sort_by(|a, b| (&a.unit, a.time).cmp(&(&b.unit, b.time)).then(a.value.total_cmp(&b.value)));
+    let (by_events, mut by_query) = (of_events(ordered, 200), of_events(Vec::new(), 200));
+    by_query.answers.insert(query(), events.iter().map(row).collect());
+    let mut turned = by_query.clone();
+    turned.answers.insert(query(), events.iter().rev().map(row).collect());
+    for more in [
+        "outcome: sum",
+        "outcome: sum, window: 9h, cap: 120",
+        "outcome: sum, cuped: 6h",
+        "outcome: count, window: 9h",
+        "outcome: any, window: 2h",
+    ] {
+        let of_query = spec(&format!("{{sql: SELECT * FROM paid, source: dwh, {more}}}"));
+        let found = known(&of_query, &by_query);
+        assert_eq!(found, known(&spec(&format!("{{event: paid, {more}}}")), &by_events), "{more}");
+        assert_eq!(found, known(&of_query, &turned), "{more}");
+    }
+}
+
+#[test]
+fn a_query_that_was_not_asked_is_undecided() {
+    let arms =
+        split(&spec("{sql: SELECT * FROM other, source: dwh}"), &of_events(vec![event("u0", 11, 1.0)], 200));
+    assert!(arms.iter().all(|arm| arm.undecided.is_some()), "{arms:?}");
+}
+
+#[test]
+fn each_query_is_asked_once() {
+    let text = "name: t\narms: [{name: a}, {name: b}]\nmetrics:\n\
+                \x20 buyers: {sql: SELECT * FROM paid, source: dwh}\n\
+                \x20 money: {sql: SELECT * FROM paid, source: dwh, outcome: sum, cuped: 2h}\n\
+                \x20 calls: {sql: SELECT * FROM calls, source: crm, outcome: count}\n\
+                \x20 clicks: {event: click}\n\
+                goals: [{metric: money, better: higher}]\nplan: {planned_units: 1000}\n";
+    let spec = refused_or(text).unwrap();
+    let wanted = Collected::wanted_queries(&spec);
+    let shown: Vec<(&str, &str, bool)> =
+        wanted.iter().map(|one| (one.query.source.as_str(), one.metric.as_str(), one.values)).collect();
+    assert_eq!(shown, [("crm", "calls", false), ("dwh", "buyers", true)]);
+    assert_eq!(Collected::wanted_events(&spec), ["click"]);
+    let other = text.replacen("FROM paid", "FROM payments", 1);
+    assert_eq!(refused_or(&other).unwrap().needs_new_phase(&spec), Some("the metrics"));
+}
+
+#[test]
+fn queries_that_cannot_be_are_refused() {
+    let metric = |metric: &str| {
+        refused_or(&format!(
+            "name: t\narms: [{{name: a}}, {{name: b}}]\nmetrics:\n  it: {metric}\n\
+             goals: [{{metric: it, better: higher}}]\nplan: {{planned_units: 1000}}\n"
+        ))
+    };
+    for (text, message) in [
+        ("{sql: SELECT 1}", "t.yaml:4:7: a metric with `sql` has no `source`"),
+        ("{event: paid, source: dwh}", "t.yaml:4:29: `source` goes with `sql`"),
+        ("{event: paid, sql: SELECT 1, source: dwh}", "needs one of `from`, `event` and `sql`"),
+        ("{sql: SELECT 1, source: dwh, per: visit}", "t.yaml:4:41: `per` goes with `event`, not with `sql`"),
+        ("{sql: SELECT 1, source: dwh, quantile: 0.5}", "`quantile` goes with `from`, not with `sql`"),
+        ("{from: error, outcome: sum}", "`outcome` goes with `event` or `sql`, not with `from`"),
+        ("{sql: DELETE FROM paid, source: dwh}", "t.yaml:4:13: `sql` is not a query"),
+        ("{sql: '', source: dwh}", "`sql` is not a query"),
+        ("{sql: -- SELECT 1, source: dwh}", "`sql` is not a query"),
+        ("{sql: 5, source: dwh}", "`sql` must be text"),
+    ] {
+        let error = metric(text).unwrap_err();
+        assert!(error.contains(message), "{text}: {error}");
+    }
+    let long = format!("{{sql: SELECT {}, source: dwh}}", "1".repeat(20_000));
+    assert!(metric(&long).unwrap_err().contains("at most 20000 bytes"));
+    for sql in ["select 1", "With x AS (SELECT 1) SELECT * FROM x", "'/* why */ -- how\n\n SELECT 1'"] {
+        let sql = sql.replace('\n', "\\n").replace('\'', "\"");
+        metric(&format!("{{sql: {sql}, source: dwh}}")).unwrap();
+    }
+    let many: String = (0..11).map(|n| format!("  m{n}: {{sql: SELECT {n}, source: dwh}}\n")).collect();
+    let error = refused_or(&format!(
+        "name: t\narms: [{{name: a}}, {{name: b}}]\nmetrics:\n{many}\
+         goals: [{{metric: m1, better: higher}}]\nplan: {{planned_units: 1000}}\n"
+    ));
+    assert!(error.unwrap_err().contains("more than 10 queries"));
+    let error = refused_or(
+        "name: t\nmodel: m\nmode: shadow\narms: [{name: a, version: 1}, {name: b, version: 2}]\n\
+         metrics: {it: {sql: SELECT 1, source: dwh}}\ngoals: [{metric: it, better: higher}]\nplan: {planned_units: 9}\n",
+    );
+    assert!(error.unwrap_err().contains("cannot be measured in the mode `shadow`"));
+}
+
+#[test]
+fn a_database_that_there_is_not_is_named_with_its_place() {
+    let text = "name: t\narms: [{name: a}, {name: b}]\nmetrics:\n  it: {sql: SELECT 1, source: warehose}\n\
+                goals: [{metric: it, better: higher}]\nplan: {planned_units: 1000}\n";
+    let read = |known: &[&str]| AbSpec::parse_with_sources(text, Path::new("t.yaml"), known);
+    assert!(read(&["crm", "warehose"]).is_ok());
+    let error = read(&["crm", "warehouse"]).unwrap_err();
+    assert_eq!(error.to_string(), "t.yaml:4:31: unknown source `warehose`; expected one of crm, warehouse");
+    assert_eq!(error.hint, "did you mean `warehouse`?");
+    let error = read(&[]).unwrap_err();
+    assert_eq!(error.hint, "add [warehouse.warehose] to `mainspring.toml`, and restart the server");
 }
 
 fn by(values: impl Fn(u32) -> Option<Value>) -> Vec<Group> {

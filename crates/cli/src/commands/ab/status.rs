@@ -25,6 +25,13 @@ pub(super) fn run(client: &Client, name: &str, json: bool) -> Result<ExitCode, C
     if let Some(outcome) = test["outcome"].as_str() {
         say(&format!("outcome: {outcome}"));
     }
+    let failed = &test["look_failed"];
+    if let Some(message) = failed["message"].as_str() {
+        say(&format!("the look {} failed: {message}", ago(&failed["time"])));
+        if let Some(hint) = failed["hint"].as_str() {
+            say(&format!("  hint: {hint}"));
+        }
+    }
     let decision = &test["decision"]["decision"];
     let units = |arm: usize| decision["snapshot"]["units"][arm].as_u64();
     let arms: Vec<Vec<String>> = list(&test["arms"])

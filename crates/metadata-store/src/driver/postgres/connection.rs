@@ -1,11 +1,12 @@
 //! One connection and its transactions.
 
 use super::address::PostgresAddress;
-use super::error::is_loss;
+use super::error::{is_loss, text};
 use super::session::{LOCKS, Names, Role, connect, set_up};
 use super::sql::{translate, writes};
 use crate::driver::connection::Failure;
 use crate::driver::row::Row;
+use crate::driver::select::SelectError;
 use crate::driver::value::{ToValue as _, Value};
 use crate::{Result, StoreError};
 use futures_util::future::{join, join_all};
@@ -14,8 +15,9 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::pin::pin;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error, Statement};
 
 /// Statements that stay prepared.
@@ -84,6 +86,31 @@ impl PostgresConnection {
             ahead.and(answer)
         });
         outcome.map_err(|error| self.note(error))
+    }
+
+    pub(super) const fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Waits for an answer until a time. `limit` is what the server was told of it.
+    pub(super) fn wait_until<T>(
+        &self,
+        until: Instant,
+        limit: Duration,
+        answer: impl Future<Output = std::result::Result<T, Error>>,
+    ) -> std::result::Result<T, SelectError> {
+        let Some(runtime) = &self.runtime else {
+            return Err(SelectError::Unavailable(StoreError::Closed.to_string()));
+        };
+        match runtime.block_on(async { tokio::time::timeout_at(until.into(), answer).await }) {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) if error.code() == Some(&SqlState::QUERY_CANCELED) => {
+                Err(SelectError::TimedOut(limit))
+            }
+            Ok(Err(error)) if is_loss(&error) => Err(SelectError::Unavailable(text(&error))),
+            Ok(Err(error)) => Err(SelectError::Refused(text(&error))),
+            Err(_) => Err(SelectError::TimedOut(limit)),
+        }
     }
 
     fn note(&self, error: Error) -> StoreError {

@@ -6,6 +6,8 @@ mod changes;
 mod connection;
 mod error;
 mod leadership;
+mod named;
+mod select;
 mod session;
 mod sql;
 mod tls;

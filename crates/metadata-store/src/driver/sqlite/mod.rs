@@ -1,5 +1,9 @@
 //! SQLite, through rusqlite. Its own SQL is the one that the areas are written in.
 
+mod select;
+
+pub(super) use select::select;
+
 use super::connection::Failure;
 use super::row::Row;
 use super::value::Value;
