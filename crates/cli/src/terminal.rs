@@ -114,6 +114,12 @@ pub(crate) fn ago(millis: &Value) -> String {
     }
 }
 
+/// The day of milliseconds since 1970, in UTC.
+pub(crate) fn day(millis: &Value) -> String {
+    let time = millis.as_i64().map(|millis| Timestamp::from_millis(millis).to_string());
+    time.and_then(|time| Some(time.get(..10)?.to_owned())).unwrap_or_else(|| "–".to_owned())
+}
+
 /// A JSON value as a cell: text without quotes, a dash for null.
 pub(crate) fn cell(value: &Value) -> String {
     match value {

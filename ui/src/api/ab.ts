@@ -36,6 +36,55 @@ export interface TestDetail extends Test {
   arms: TestArm[];
   /** The newest. */
   decision: Decision | null;
+  /** How far the goals have come by that decision. */
+  progress: Reached[];
+}
+
+/** How far one goal has come; gains are positive when better. */
+export interface Reached {
+  metric: string;
+  arm: number;
+  /** The smallest effect that matters, by the file. */
+  smallest: number | null;
+  estimate: number;
+  standard_error: number;
+  /** The smallest gain that a look now shows with a probability of 80 %. */
+  detectable: number | null;
+  /** The probability that a look now shows the smallest effect that matters. */
+  power: number | null;
+  /** The Bayesian view with a flat prior. */
+  chance_to_win: number;
+  /** Expected loss of keeping the control, and of taking the candidate. */
+  risk: [number, number];
+}
+
+/** A comparison by group of units: by an attribute, or by when they came. */
+export interface Grouped {
+  metric: string;
+  role: 'goal' | 'guardrail';
+  arm: number;
+  /** That all groups have one effect. */
+  p: number | null;
+  trend: { slope_per_day: number; standard_error: number; p: number; novelty: boolean } | null;
+  groups: Group[];
+}
+
+export interface Group {
+  name: string;
+  first: Millis;
+  last: Millis;
+  units: number[];
+  estimate: number | null;
+  standard_error: number | null;
+  undecided: Undecided | null;
+  /** That its effect is that of the others, adjusted for their number. */
+  differs: number | null;
+}
+
+export interface Segments {
+  attributes: string[];
+  by: string | null;
+  comparisons: Grouped[];
 }
 
 export type Waiting = 'time' | 'units' | 'outcomes' | 'undecided' | 'look' | 'guardrail' | 'evidence';

@@ -27,6 +27,17 @@ export async function postJson<T>(path: string, body: string, signal: AbortSigna
   return (await response.json()) as T;
 }
 
+/** Sends a change and takes the answer. */
+export async function sendJson<T>(method: 'POST' | 'PUT', path: string, body: object): Promise<T> {
+  const response = await ask(path, { method, body: JSON.stringify(body), headers: { 'content-type': 'application/json' }, signal: AbortSignal.timeout(PATIENCE_MS) });
+  return (await response.json()) as T;
+}
+
+/** Why something that was asked of the server did not work. */
+export function refusedBy(error: unknown): Refused {
+  return error instanceof Refused ? error : new Refused(0, error instanceof Error ? error.message : String(error), null);
+}
+
 export async function post(path: string): Promise<void> {
   await ask(path, { method: 'POST', signal: AbortSignal.timeout(PATIENCE_MS) });
 }

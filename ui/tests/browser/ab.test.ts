@@ -113,7 +113,7 @@ describe.skipIf(process.env.MAINSPRING_URL)('A/B tests', () => {
     // 2 · 7.85 · 50² in each arm, as the server says.
     await page.getByText('39,250 units in each arm, 78,500 in all.').waitFor();
     await page.getByText('79 days of traffic. Run it for 12 whole weeks').waitFor();
-    await page.getByText('planned_units: 78500').waitFor();
+    await expect.poll(() => page.getByRole('textbox', { name: 'File of the test' }).inputValue()).toContain('planned_units: 78500');
     expect(new URL(page.url()).searchParams.get('deviation')).toBe('50');
     await page.reload();
     await page.getByText('39,250 units in each arm, 78,500 in all.').waitFor();
@@ -121,13 +121,61 @@ describe.skipIf(process.env.MAINSPRING_URL)('A/B tests', () => {
     await page.context().close();
   });
 
+  it('creates a test from the plan, and marks the line that is wrong', async () => {
+    const { page } = await at('/ab/plan');
+    const file = page.getByRole('textbox', { name: 'File of the test' });
+    await expect.poll(() => file.inputValue()).toContain('effect: 0.01');
+    const text = (await file.inputValue()).replace('name: my-test', 'name: not-yet');
+    await file.fill(text.replace('goals:', 'aims:'));
+    await page.getByRole('button', { name: 'Create the test' }).click();
+    await page.getByRole('alert').getByText('test:8:1: the test needs `goals`').waitFor();
+    expect(await file.evaluate((area: HTMLTextAreaElement) => area.value.slice(area.selectionStart, area.selectionEnd))).toBe(text.split('\n')[7]);
+    await file.fill(text);
+    await page.getByRole('button', { name: 'Create the test' }).click();
+    await page.getByRole('heading', { level: 1, name: 'not-yet' }).waitFor();
+    expect(server.described.at(-1)?.spec).toBe(text);
+    await page.context().close();
+  });
+
+  it('revises a test by its file, with a reason', async () => {
+    const { page } = await at('/ab/cheaper-first');
+    await page.getByRole('button', { name: 'change', exact: true }).click();
+    const file = page.getByRole('textbox', { name: 'File of the test' });
+    await file.fill((await file.inputValue()).replace('20000', '30000'));
+    await page.getByLabel('Why').fill('more power');
+    await page.getByRole('button', { name: 'Revise the test' }).click();
+    await page.getByText('the plan changed: phase 3 begins').waitFor();
+    expect(server.described.at(-1)).toMatchObject({ reason: 'more power' });
+    expect(server.described.at(-1)?.spec).toContain('planned_units: 30000');
+    await page.goto(`${server.url}/ab/weather-features`);
+    await page.getByText('planned_units: 20000').waitFor();
+    expect(await page.getByRole('button', { name: 'change', exact: true }).count()).toBe(0);
+    await page.context().close();
+  });
+
+  it('tells how far a goal has come, where it holds and how long', async () => {
+    const { page, complaints } = await at('/ab/cheaper-first');
+    await page.getByText('43.1 % for the effect that matters, 0.0200').waitFor();
+    await page.getByText('94.7 % (Bayes, flat prior)').waitFor();
+    await page.getByText('0.000200 if taken, 0.0113 if not').waitFor();
+    const booked = page.getByRole('region', { name: 'booked of candidate by group' });
+    await page.getByRole('button', { name: 'carrier' }).click();
+    await booked.getByText('differs: B6').waitFor();
+    await booked.getByRole('row', { name: /^others .* –/ }).waitFor();
+    await page.getByRole('button', { name: 'by arrival' }).click();
+    await booked.getByText('no sign of fading').waitFor();
+    expect(await booked.locator('.ab-dot').count()).toBe(6);
+    expect(complaints).toEqual([]);
+    await page.context().close();
+  });
+
   it('says what cannot be planned instead of asking', async () => {
     const { page, complaints } = await at('/ab/plan?kind=paired');
     await page.getByText(/requests, each answered by both models/).waitFor();
-    await page.getByText('mode: shadow').waitFor();
+    await expect.poll(() => page.getByRole('textbox', { name: 'File of the test' }).inputValue()).toContain('mode: shadow');
     await page.getByLabel('Smallest effect that matters').fill('0.2');
     await page.getByText('models that agree everywhere cannot differ').waitFor();
-    expect(await page.getByText('mode: shadow').count()).toBe(0);
+    expect(await page.getByRole('textbox', { name: 'File of the test' }).count()).toBe(0);
     expect(complaints).toEqual([]);
     await page.context().close();
   });
@@ -138,8 +186,14 @@ describe.skipIf(process.env.MAINSPRING_URL)('A/B tests', () => {
     await page.context().close();
   });
 
-  it.each(['/ab', '/ab/cheaper-first', '/ab/plan'])('%s fits 800 pixels', async (path) => {
-    const { page } = await at(path, { width: 800 });
+  it.each([
+    ['/ab', 800],
+    ['/ab/cheaper-first', 800],
+    ['/ab/plan', 800],
+    ['/ab/plan', 900],
+    ['/ab', 1000],
+  ])('%s fits %d pixels', async (path, width) => {
+    const { page } = await at(path, { width });
     await page.locator('.card').first().waitFor();
     const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
     expect(over).toBeLessThanOrEqual(0);

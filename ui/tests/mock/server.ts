@@ -21,6 +21,8 @@ export class MockServer {
   readonly compared: CompareRequest[] = [];
   /** What the planner was asked, newest last. */
   readonly planned: Question[] = [];
+  /** Files of tests that were sent, newest last. */
+  readonly described: { spec: string; reason?: string }[] = [];
   #loop: Loop = loopAt('empty', Date.now());
   #server: Server | null = null;
   #port = 0;
@@ -49,8 +51,9 @@ export class MockServer {
       else if (pathname.endsWith('/artifacts/files')) this.#artifact(url.searchParams.get('artifact_file_path'), response);
       else if (pathname.startsWith('/ajax-api/')) this.#mlflow(url, response);
       else if (pathname === '/get-artifact') this.#artifact(url.searchParams.get('path'), response);
+      else if (request.method === 'PUT' || (request.method === 'POST' && pathname === '/api/v1/ab/tests')) void this.#describe(request, pathname, response);
       else if (request.method === 'POST') this.#take(pathname, response);
-      else if (pathname.startsWith('/api/')) this.#answer(pathname, response);
+      else if (pathname.startsWith('/api/')) this.#answer(url, response);
       else void this.#file(pathname, response);
     });
     await new Promise<void>((resolve) => server.listen(this.#port, '127.0.0.1', resolve));
@@ -71,12 +74,20 @@ export class MockServer {
     json(response, 200, { phase: 'Degraded' });
   }
 
-  #answer(path: string, response: ServerResponse): void {
+  /** A file of a test; one without a goal is refused as the server does. */
+  async #describe(request: IncomingMessage, path: string, response: ServerResponse): Promise<void> {
+    const sent = await body<{ spec: string; reason?: string }>(request);
+    this.described.push(sent);
+    if (!sent.spec.includes('goals:')) json(response, 400, { error: 'test:8:1: the test needs `goals`', hint: 'name a metric to improve' });
+    else json(response, 200, { name: /^name: (.*)$/m.exec(sent.spec)?.[1], phase: 3, new_phase_because: path.endsWith('/tests') ? undefined : 'the plan' });
+  }
+
+  #answer({ pathname: path, searchParams }: URL, response: ServerResponse): void {
     if (path.endsWith('/log')) {
       response.writeHead(200, { 'content-type': 'text/plain' }).end(LOG);
       return;
     }
-    const body = answer(path, { ...this.#loop, time: Date.now() });
+    const body = answer(path, { ...this.#loop, time: Date.now() }, searchParams.get('by'));
     if (body === undefined) json(response, 404, { error: `nothing is known of ${path}`, hint: null });
     else json(response, 200, body);
   }

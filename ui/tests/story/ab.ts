@@ -1,4 +1,4 @@
-import type { Answer, Because, Comparison, Decision, Look, Outcome, Plan, Question, Test, TestDetail } from '../../src/api/ab';
+import type { Answer, Because, Comparison, Decision, Grouped, Look, Outcome, Plan, Question, Reached, Test, TestDetail } from '../../src/api/ab';
 
 /** A/B tests of the story: one at work, one that was won, one with a broken split, one on the same requests, one not started. */
 
@@ -17,7 +17,7 @@ metrics:
   booked: {event: booked}
   latency: {from: latency_ms}
 goals:
-  - {metric: booked, better: higher}
+  - {metric: booked, better: higher, effect: 0.02}
 guardrails:
   - {metric: latency, better: lower, scale: log_ratio, margin: 0.05}
 plan:
@@ -47,7 +47,7 @@ const TALES: Tale[] = [
 ];
 
 /** What the API of A/B tests answers; undefined for what is not there. */
-export function abTests(path: string, now: number): unknown {
+export function abTests(path: string, now: number, by: string | null = null): unknown {
   const [name, part, number] = path.split('/').slice(5).map(decodeURIComponent);
   if (name === undefined) return { tests: TALES.map((tale) => test(tale, now)) };
   const tale = TALES.find((one) => one.name === name);
@@ -55,6 +55,8 @@ export function abTests(path: string, now: number): unknown {
   const numbers = Array.from({ length: tale.looks }, (_, index) => index + 1);
   if (number !== undefined) return { number: Number(number), same: true };
   if (part === 'decisions') return { decisions: numbers.reverse().slice(0, 12).map((one) => decision(tale, one, now)) };
+  if (part === 'segments') return { attributes: ['carrier', 'distance'], by, comparisons: by === null ? [] : grouped(tale, by, now) };
+  if (part === 'novelty') return { comparisons: grouped(tale, null, now) };
   if (part === 'looks') return { looks: numbers.map((one) => look(tale, one, now)) };
   return detail(tale, now);
 }
@@ -74,7 +76,26 @@ function detail(tale: Tale, now: number): TestDetail {
     ...test(tale, now), phases, spec: FILE.replace('NAME', name), hypothesis: 'Cheaper flights first: more people book.', mode: shadow ? 'shadow' : 'split',
     arms: [{ name: 'control', version: 1, weight: 0.5 }, { name: 'candidate', version: 2, weight: 0.5 }],
     decision: looks > 0 ? decision(tale, looks, now) : null,
+    progress: looks > 0 ? [reached(tale)] : [],
   };
+}
+
+function reached({ effect }: Tale): Reached {
+  return { metric: 'booked', arm: 1, smallest: 0.02, estimate: effect, standard_error: 0.0068, detectable: 0.0268, power: 0.431, chance_to_win: 0.9467, risk: [0.0113, 0.0002] };
+}
+
+/** Gains by carrier, by band of distance, or (with none) by arrival: one carrier differs, and the effect stays. */
+function grouped(tale: Tale, by: string | null, now: number): Grouped[] {
+  const names = by === 'carrier' ? ['UA', 'B6', 'DL', 'others'] : by === null ? ['1', '2', '3', '4', '5', '6'] : ['below 502', '502 to below 872', '872 to below 1389', '1389 and above'];
+  const one = (metric: string, role: Grouped['role'], gain: number): Grouped => ({
+    metric, role, arm: 1, p: by === 'carrier' ? 0.004 : 0.6, trend: by === null ? { slope_per_day: 0.0002, standard_error: 0.002, p: 0.9, novelty: false } : null,
+    groups: names.map((name, index) => ({
+      name, first: now - (9 - index) * 86_400_000, last: now - (8 - index) * 86_400_000, units: [2900 - 300 * index, 2880 - 290 * index],
+      estimate: name === 'others' ? null : gain + (by === 'carrier' && index === 1 ? 0.06 : 0.004 * wave(index + 1)), standard_error: name === 'others' ? null : 0.011, undecided: name === 'others' ? 'too_few' : null,
+      differs: name === 'others' ? null : by === 'carrier' && index === 1 ? 0.003 : 0.7,
+    })),
+  });
+  return tale.shadow ? [one('booked', 'goal', tale.effect)] : [one('booked', 'goal', tale.effect), one('latency', 'guardrail', -0.004)];
 }
 
 function units({ ratio, shadow }: Tale, look: number): [number, number] {

@@ -4,7 +4,7 @@ import { METRICS_OF } from './moments';
 import { experiments } from './tracking';
 
 /** What the other endpoints answer at a moment of the story: the same facts from another side. */
-export function answer(path: string, loop: Loop): unknown {
+export function answer(path: string, loop: Loop, by: string | null = null): unknown {
   const model = loop.models[0];
   switch (path) {
     case '/api/v1/loop':
@@ -28,7 +28,7 @@ export function answer(path: string, loop: Loop): unknown {
     case '/api/v1/why':
       return model?.champion ? why(loop) : undefined;
     default:
-      if (path.startsWith('/api/v1/ab/tests')) return model?.champion ? abTests(path, loop.time) : path === '/api/v1/ab/tests' ? { tests: [] } : undefined;
+      if (path.startsWith('/api/v1/ab/tests')) return model?.champion ? abTests(path, loop.time, by) : path === '/api/v1/ab/tests' ? { tests: [] } : undefined;
       return path.startsWith('/api/v1/rollouts/') ? rolloutAt(path, loop) : runDetail(path, loop);
   }
 }

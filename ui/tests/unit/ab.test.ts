@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { type Comparison, type Decision, exact, type Look, type TestDetail } from '../../src/api/ab';
+import { type Comparison, type Decision, exact, type Grouped, type Look, type Reached, type TestDetail } from '../../src/api/ab';
 import { course, unitRange, unitsOf, valueRange } from '../../src/features/ab/course';
+import { lineOf } from '../../src/features/ab/FileEditor';
+import { groupsSaid } from '../../src/features/ab/Groups';
 import { answerSaid, around, KINDS, problem, question, skeleton } from '../../src/features/ab/plan';
-import { gain, outcomeSaid, span, splitSaid, verdictSaid, waitingSaid, warningSaid } from '../../src/features/ab/words';
+import { gain, outcomeSaid, reachedSaid, span, splitSaid, verdictSaid, waitingSaid, warningSaid } from '../../src/features/ab/words';
 import { abTests, planned } from '../story/ab';
 
 const NOW = Date.UTC(2026, 1, 1);
@@ -90,6 +92,33 @@ describe('words', () => {
     expect(verdictSaid({ ...guardrail, verdict: 'worse' })).toMatchObject({ tone: 'bad', title: 'violated' });
     expect(verdictSaid({ ...goal, verdict: { undecided: 'no_variance' } }).text).toContain('do not vary');
     expect(verdictSaid({ ...goal, verdict: { undecided: { parameter: 'margin' } } })).toMatchObject({ tone: 'warn', title: 'not comparable' });
+  });
+
+  it('say how far a goal has come', () => {
+    const [reached] = detail('cheaper-first').progress as [Reached];
+    expect(reachedSaid(reached, 'difference')).toEqual([
+      ['Power reached', '43.1 % for the effect that matters, 0.0200'],
+      ['A look now finds', '+0.0268 or more with 80 %'],
+      ['Better with', '94.7 % (Bayes, flat prior)'],
+      ['Expected loss', '0.000200 if taken, 0.0113 if not'],
+    ]);
+    const bare = { ...reached, smallest: null, power: null, detectable: null, chance_to_win: 0.99999 };
+    expect(reachedSaid(bare, 'log_ratio').map(([, value]) => value)).toEqual(['over 99.9 % (Bayes, flat prior)', '0.0200 % if taken, 1.14 % if not']);
+  });
+
+  it('say what groups say together', () => {
+    const [grouped] = (abTests('/api/v1/ab/tests/cheaper-first/segments', NOW, 'carrier') as { comparisons: Grouped[] }).comparisons as [Grouped, Grouped];
+    expect(groupsSaid(grouped)).toEqual({ tone: 'warn', title: 'differs: B6' });
+    expect(groupsSaid({ ...grouped, p: 0.2 })?.title).toBe('no sign of a difference');
+    expect(groupsSaid({ ...grouped, p: null })?.title).toContain('too few');
+    const trend = { slope_per_day: -0.01, standard_error: 0.002, p: 0.001, novelty: true };
+    expect(groupsSaid({ ...grouped, trend })?.title).toBe('fades with time');
+    expect(groupsSaid({ ...grouped, trend: { ...trend, novelty: false } })?.title).toBe('moves with time');
+  });
+
+  it('finds the line that a refusal names', () => {
+    expect(lineOf('test:4:3: unknown metric `x`')).toBe(4);
+    expect(lineOf('`x` is there already')).toBeNull();
   });
 
   it('say what to look at', () => {
@@ -196,7 +225,7 @@ describe('the planner', () => {
     const asked = ask('mean', { arms: '3', alpha: '0.01', effect: '-1', units_per_day: '1000' })!;
     const text = skeleton(asked, { ...planned(asked), total: 9000, weeks: 2 });
     expect(text).toContain('  - {name: candidate-2, version: 3}\n');
-    expect(text).toContain('better: lower');
+    expect(text).toContain('better: lower, effect: 1}');
     expect(text).toContain('  planned_units: 9000\n  minimum_runtime: 14d\n  alpha: 0.01\n');
     expect(skeleton(ask('paired')!, planned(ask('paired')!))).toContain('mode: shadow\n');
   });

@@ -87,6 +87,15 @@ fn a_test_of_programs_elsewhere_is_decided_by_their_events() {
 
     let decided = run(&["ab", "decide", "price"]);
     assert!(decided.out.contains("`lower` wins"), "{}{}", decided.out, decided.err);
+    assert!(
+        decided.out.contains("better with 100.0 % (Bayes, flat prior); a look now finds "),
+        "{}",
+        decided.out
+    );
+    let cohorts = run(&["ab", "segments", "price"]);
+    assert!(cohorts.out.contains("booked of lower") && cohorts.out.contains(" to "), "{}", cohorts.out);
+    let unknown = run(&["ab", "segments", "price", "--by", "country"]);
+    assert!(unknown.code != 0 && unknown.err.contains("has no request with `country`"), "{}", unknown.err);
     let replayed = run(&["ab", "replay", "price"]);
     assert_eq!(replayed.code, 0, "{}", replayed.err);
     assert!(replayed.out.contains("the same, to the last bit"), "{}", replayed.out);

@@ -73,7 +73,7 @@ fn prediction(id: &str) -> Prediction {
         arm: Arm::Stable,
         rollout: None,
         canary_weight: 0,
-        features: Map::new(),
+        features: Map::from_iter([("origin".to_owned(), json!("JFK"))]),
         score: Some(0.5),
         error: None,
         latency_us: 7,
@@ -103,6 +103,13 @@ async fn a_request_exposes_its_unit_once(world: TempStore) {
         Ok(())
     })
     .await;
+    let attribute = |name: &'static str| read(&store, move |tx| tx.ab_attribute("a", 1, name));
+    let found = attribute("origin").await;
+    assert_eq!(found, [("u".to_owned(), Some(json!("JFK"))), ("v".to_owned(), Some(json!("JFK")))]);
+    assert_eq!(attribute("nonsense").await[0], ("u".to_owned(), None));
+    let names = read(&store, |tx| tx.ab_attribute_names("a", 1, 1)).await;
+    assert_eq!(names.into_iter().collect::<Vec<_>>(), ["origin"]);
+    assert!(read(&store, |tx| tx.ab_attribute_names("a", 2, 9)).await.is_empty());
     read(&store, |tx| {
         let shown: Vec<_> = tx
             .ab_exposures("a", 1)?
@@ -217,7 +224,8 @@ async fn a_mirrored_request_is_one_pair(world: TempStore) {
         latency_us: 200,
     };
     change(&store, move |tx| {
-        tx.add_predictions(&["r1", "r2"].map(prediction))?;
+        let failed = Prediction { error: Some("it failed".into()), ..prediction("r1") };
+        tx.add_predictions(&[failed, prediction("r2")])?;
         for request in ["r1", "r2"] {
             let (request, unit) = (request.into(), "u".into());
             tx.add_ab_request(&AbRequest { request, test: "a".into(), phase: 1, unit, arm: 0, time: at(5) })?;
@@ -232,5 +240,7 @@ async fn a_mirrored_request_is_one_pair(world: TempStore) {
         .map(|pair| (pair.version, pair.candidate.score, pair.candidate.failed, pair.control.version))
         .collect();
     assert_eq!(pairs, [(2, Some(0.75), false, 1), (3, None, true, 1)]);
-    assert!(found.iter().all(|pair| pair.control.score == Some(0.25) && pair.unit == "u"));
+    assert!(
+        found.iter().all(|pair| pair.control.failed && pair.control.score == Some(0.25) && pair.unit == "u")
+    );
 }

@@ -2,8 +2,10 @@
 
 use mainspring_domain::Timestamp;
 use mainspring_domain::ab::{AbExposure, AbMirrored, AbServed, MetricEvent};
-use mainspring_rollouts::ab::{AbSpec, Collected, snapshot};
+use mainspring_rollouts::ab::{AbSpec, Collected, Group, Stretch, by_arrival, by_attribute, snapshot};
 use mainspring_stats::decide::{Arm, Evidence, Signs, Snapshot};
+use serde_json::{Value, json};
+use std::collections::HashMap;
 use std::path::Path;
 
 const HOUR: i64 = 3_600_000;
@@ -331,4 +333,79 @@ fn a_hash_with_too_few_places_is_refused() {
     assert!(error.contains("t.yaml:6") && error.contains("too few places"), "{error}");
     file("native", "0.005", 200_000).unwrap();
     file("growthbook", "1", 200_000).unwrap();
+}
+
+fn by(values: impl Fn(u32) -> Option<Value>) -> Vec<Group> {
+    let collected = of_events(vec![event("u0", 11, 5.0)], 100);
+    let held: HashMap<String, Value> = (0..100).filter_map(|n| Some((format!("u{n}"), values(n)?))).collect();
+    let time = Stretch { started: at(0), now: at(100) };
+    by_attribute(&spec("{event: paid, outcome: sum}"), collected, &held, time)
+}
+
+fn named(groups: &[Group]) -> Vec<(&str, u64)> {
+    groups.iter().map(|group| (group.name.as_str(), group.snapshot.units.iter().sum())).collect()
+}
+
+#[test]
+fn units_are_grouped_by_an_attribute() {
+    let carriers = by(|n| (n < 90).then(|| json!(if n % 3 == 0 { "AA" } else { "UA" })));
+    assert_eq!(named(&carriers), [("UA", 60), ("AA", 30)], "those without it are in none");
+    let Some(Evidence::Split(arms)) = carriers[1].snapshot.metrics.get("it") else { panic!() };
+    assert!(arms[0].sample.mean > 0.0, "its events count in its group");
+    let Some(Evidence::Split(arms)) = carriers[0].snapshot.metrics.get("it") else { panic!() };
+    close(arms[0].sample.mean, 0.0);
+
+    let numbers = by(|n| Some(json!(n)));
+    assert_eq!(
+        named(&numbers),
+        [("below 25", 25), ("25 to below 50", 25), ("50 to below 75", 25), ("75 and above", 25)]
+    );
+    let few = by(|n| Some(json!(n % 2 == 0)));
+    assert_eq!(named(&few), [("false", 50), ("true", 50)]);
+    let many = by(|n| Some(json!(format!("c{:02}", n % 20))));
+    assert_eq!(many.len(), 12);
+    assert_eq!(named(&many)[11], ("others", 45));
+    // Most have the same value: bands that hold nothing are not there.
+    let skewed = by(|n| Some(json!(n.saturating_sub(80))));
+    assert_eq!(named(&skewed).len(), 1, "{:?}", named(&skewed));
+    assert!(by(|_| Some(json!([1]))).is_empty() && by(|_| None).is_empty());
+}
+
+#[test]
+fn units_are_grouped_by_when_they_came() {
+    let mut collected = of_events(vec![], 0);
+    for n in 0..80_u32 {
+        collected.exposures.push(exposure(&format!("u{n}"), u16::from(n % 2 == 1), i64::from(80 - n)));
+    }
+    let time = Stretch { started: at(0), now: at(100) };
+    let groups = by_arrival(&spec("{event: paid, outcome: sum}"), collected, time);
+    assert_eq!(groups.len(), 8);
+    assert_eq!(groups[0].came, (at(1), at(10)), "the first ones first");
+    assert_eq!(groups[7].came, (at(71), at(80)));
+    assert!(groups.iter().all(|group| group.snapshot.units == [5, 5]));
+    let nobody = by_arrival(&spec("{event: paid, outcome: sum}"), Collected::default(), time);
+    assert!(nobody.is_empty());
+}
+
+#[test]
+fn what_matters_is_told_with_a_goal() {
+    let file = |goal: &str| {
+        refused_or(&format!(
+            "name: t\nmodel: m\narms: [{{name: a, version: 1}}, {{name: b, version: 2}}]\n\
+             metrics: {{it: {{from: latency_ms}}}}\ngoals: [{{metric: it, {goal}}}]\nplan: {{planned_units: 9}}\n"
+        ))
+    };
+    let with = file("better: lower, scale: log_ratio, effect: 0.1").unwrap();
+    assert_eq!(with.effects.get("it"), Some(&0.1));
+    let without = file("better: lower, scale: log_ratio").unwrap();
+    assert!(without.effects.is_empty());
+    assert_eq!(with.needs_new_phase(&without), None, "no rule goes by it");
+    for goal in [
+        "better: higher, effect: 0",
+        "better: higher, effect: -1",
+        "better: lower, scale: log_ratio, effect: 1",
+    ] {
+        let error = file(goal).unwrap_err();
+        assert!(error.contains("t.yaml:5") && error.contains("`effect` is how much better"), "{error}");
+    }
 }

@@ -1,6 +1,6 @@
 import { useState } from 'react';
 import { type Test, testPath } from '../../api/ab';
-import { post, Refused } from '../../api/client';
+import { post, type Refused, refusedBy } from '../../api/client';
 import { ConfirmButton } from '../../components/ConfirmButton';
 import { RefusedNote } from '../../components/Page';
 
@@ -14,7 +14,7 @@ export function Actions({ test }: { test: Test }) {
     try {
       await post(`${testPath(test.name)}/do/${verb}`);
     } catch (error) {
-      setProblem(error instanceof Refused ? error : new Refused(0, error instanceof Error ? error.message : String(error), null));
+      setProblem(refusedBy(error));
     } finally {
       setBusy(false);
     }

@@ -1,20 +1,21 @@
-import { type Comparison, type Decision, exact, type Look, type TestArm } from '../../api/ab';
+import { type Comparison, type Decision, exact, type Look, type Reached, type TestArm } from '../../api/ab';
 import { Badge } from '../../components/Badge';
 import { Card } from '../../components/Card';
 import { measured, percent, plural, whole } from '../../components/format';
 import { course } from './course';
 import { EffectChart } from './EffectChart';
-import { armName, direction, gain, scaleOf, verdictSaid } from './words';
+import { armName, direction, gain, reachedSaid, scaleOf, verdictSaid } from './words';
 
 interface EffectsProps {
   decision: Decision['decision'];
   looks: Look[];
   arms: TestArm[];
   shadow: boolean;
+  reached: Reached[];
 }
 
 /** Every goal, then every guardrail, of each candidate against the control. */
-export function Effects({ decision, looks, arms, shadow }: EffectsProps) {
+export function Effects({ decision, looks, arms, shadow, reached }: EffectsProps) {
   const several = arms.length > 2;
   const goals = decision.comparisons.filter(({ role }) => role === 'goal');
   const alpha = percent(exact(decision.plan.alpha), 1).replace('.0', '');
@@ -26,7 +27,7 @@ export function Effects({ decision, looks, arms, shadow }: EffectsProps) {
           title={several ? `${comparison.metric}: ${armName(arms, comparison.arm)}` : comparison.metric}
           aside={`${comparison.role} · ${direction(decision.plan, comparison.metric)}`}
         >
-          <Effect comparison={comparison} decision={decision} looks={looks} arms={arms} shadow={shadow} />
+          <Effect comparison={comparison} decision={decision} looks={looks} arms={arms} shadow={shadow} reached={reached} />
         </Card>
       ))}
       <ul className="ab-key" aria-label="How to read the charts">
@@ -43,7 +44,7 @@ interface EffectProps extends EffectsProps {
   comparison: Comparison;
 }
 
-function Effect({ comparison, decision, looks, arms, shadow }: EffectProps) {
+function Effect({ comparison, decision, looks, arms, shadow, reached }: EffectProps) {
   const { metric, arm, role } = comparison;
   const scale = scaleOf(decision.plan, metric);
   const said = verdictSaid(comparison);
@@ -74,7 +75,22 @@ function Effect({ comparison, decision, looks, arms, shadow }: EffectProps) {
         <p className="ab-nothing faint">There is nothing to draw until each arm has 100 units with outcomes.</p>
       )}
       <Values comparison={comparison} decision={decision} arms={arms} />
+      {role === 'goal' && <HowFar reached={reached.find((one) => one.metric === metric && one.arm === arm)} scale={scale} />}
     </>
+  );
+}
+
+function HowFar({ reached, scale }: { reached: Reached | undefined; scale: 'difference' | 'log_ratio' }) {
+  if (!reached) return null;
+  return (
+    <dl className="facts ab-values">
+      {reachedSaid(reached, scale).map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd className="num">{value}</dd>
+        </div>
+      ))}
+    </dl>
   );
 }
 

@@ -1,10 +1,11 @@
 import { useEffect, useMemo, useState } from 'react';
-import { type Answer, type Kind, PLANNER, type Question } from '../../api/ab';
-import { postJson } from '../../api/client';
+import { type Answer, type Kind, PLANNER, type Question, type Test } from '../../api/ab';
+import { postJson, sendJson } from '../../api/client';
 import { useKept, usePollQuery } from '../../api/poll';
-import { setParams, useParam } from '../../app/router';
+import { navigate, setParams, useParam } from '../../app/router';
 import { Card } from '../../components/Card';
 import { Page, RefusedNote } from '../../components/Page';
+import { FileEditor } from './FileEditor';
 import { answerSaid, around, COMMON, type Field, KINDS, problem, question, skeleton } from './plan';
 import { SizeChart, type Size } from './SizeChart';
 import '../../runs/runs.css';
@@ -137,21 +138,16 @@ function useSizes(asked: Question): Size[] {
 }
 
 function Skeleton({ text }: { text: string }) {
-  const [copied, setCopied] = useState(false);
-  const copy = () => void navigator.clipboard.writeText(text).then(() => setCopied(true));
+  const create = async (spec: string) => {
+    const { name } = await sendJson<Test>('POST', '/api/v1/ab/tests', { spec });
+    navigate(`/ab/${encodeURIComponent(name)}`);
+  };
   return (
-    <Card
-      title="File to begin with"
-      aside={
-        <button type="button" className="link" onClick={copy}>
-          {copied ? 'copied' : 'copy'}
-        </button>
-      }
-    >
+    <Card title="File to begin with">
       <p className="faint">
-        Save it, put in your model and metrics, then <code>mainspring ab create FILE --start</code>.
+        Put in your model and metrics. Creating a test starts nothing yet. The same from a terminal: <code>mainspring ab create FILE</code>.
       </p>
-      <pre className="log ab-file">{text}</pre>
+      <FileEditor key={text} text={text} action="Create the test" send={create} />
     </Card>
   );
 }

@@ -12,8 +12,10 @@ import { Actions } from './Actions';
 import { unitsOf } from './course';
 import { Decisions } from './Decisions';
 import { Effects } from './Effects';
+import { Groups } from './Groups';
+import { Revise } from './Revise';
 import { StatusBadge } from './TestsPage';
-import { outcomeSaid, outcomeTone, share, span, splitSaid, waitingSaid, warningSaid } from './words';
+import { outcomeSaid, outcomeTone, scaleOf, share, span, splitSaid, waitingSaid, warningSaid } from './words';
 import './ab.css';
 
 /** One test, live: where it stands, whether its split can be trusted, gains over looks, decisions. */
@@ -39,13 +41,10 @@ function Content({ test }: { test: TestDetail }) {
       <Standing test={test} decision={decision} shadow={shadow} />
       {decision && <Split test={test} decision={decision.decision} />}
       <Arms test={test} units={decision?.decision.snapshot.units ?? []} shadow={shadow} />
-      {decision && <Effects decision={decision.decision} looks={looks.data?.looks ?? []} arms={test.arms} shadow={shadow} />}
+      {decision && <Effects decision={decision.decision} looks={looks.data?.looks ?? []} arms={test.arms} shadow={shadow} reached={test.progress} />}
+      {decision && <Groups name={test.name} arms={test.arms} scaleOf={(metric) => scaleOf(decision.decision.plan, metric)} />}
       {test.decision && <Decisions name={test.name} arms={test.arms} running={running} total={test.decision.number} />}
-      {test.spec && (
-        <Card title="File of the test" aside={test.phase > 1 ? `phase ${test.phase}` : undefined}>
-          <pre className="log">{test.spec.trimEnd()}</pre>
-        </Card>
-      )}
+      <Revise test={test} />
     </>
   );
 }

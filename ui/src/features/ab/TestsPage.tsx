@@ -32,7 +32,7 @@ function All({ tests }: { tests: Test[] }) {
   if (tests.length === 0) {
     return (
       <Empty title="There is no A/B test yet">
-        <Link href="/ab/plan">The planner</Link> says how many units a test takes and writes its file; <code>mainspring ab create FILE --start</code> starts it.
+        <Link href="/ab/plan">The planner</Link> says how many units a test takes, writes its file and creates it; <code>mainspring ab create FILE</code> does so from a terminal.
       </Empty>
     );
   }

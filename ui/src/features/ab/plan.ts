@@ -131,7 +131,7 @@ export function skeleton(asked: Question, { total, weeks }: Answer): string {
     `  ${metric.line}`,
     ...(kind === 'paired' ? [] : ['  failed: {from: error}']),
     'goals:',
-    `  - {metric: ${metric.name}, better: ${better}}`,
+    `  - {metric: ${metric.name}, better: ${better}, effect: ${Math.abs(asked.effect)}}`,
     ...(kind === 'paired' ? [] : ['guardrails:', '  - {metric: failed, better: lower, margin: 0.005}']),
     'plan:',
     `  planned_units: ${total}`,

@@ -1,7 +1,7 @@
-import { type Because, type Comparison, type Decision, exact, type Outcome, type Plan, type TestArm, type TestStatus, type Undecided, type Waiting, type Warning } from '../../api/ab';
+import { type Because, type Comparison, type Decision, exact, type Outcome, type Plan, type Reached, type TestArm, type TestStatus, type Undecided, type Waiting, type Warning } from '../../api/ab';
 import type { Tone } from '../../components/Badge';
 import type { IconName } from '../../components/Icon';
-import { duration, plural, whole } from '../../components/format';
+import { duration, percent, plural, whole } from '../../components/format';
 
 /** What a decision means, as sentences. */
 
@@ -132,9 +132,29 @@ const UNDECIDED: Record<string, string> = {
   lengths: 'Groups that belong together differ in length.',
 };
 
-function undecidedSaid(why: Undecided): string {
+export function undecidedSaid(why: Undecided): string {
   if (typeof why === 'string') return UNDECIDED[why] ?? why.replaceAll('_', ' ');
   return why.parameter === 'margin' ? 'This scale or design knows no such margin.' : `A parameter is out of range: ${why.parameter}.`;
+}
+
+/** How far a goal has come, as facts: what a look now would show, and the Bayesian view. */
+export function reachedSaid({ smallest, detectable, power, chance_to_win, risk }: Reached, scale: 'difference' | 'log_ratio'): [name: string, value: string][] {
+  const facts: [string, string][] = [];
+  if (smallest !== null && power !== null) {
+    const matters = scale === 'log_ratio' ? `${telling(100 * smallest)} %` : telling(smallest);
+    facts.push(['Power reached', `${certain(power)} for the effect that matters, ${matters}`]);
+  }
+  if (detectable !== null) facts.push(['A look now finds', `${gain(detectable, scale)} or more with 80 %`]);
+  facts.push(['Better with', `${certain(chance_to_win)} (Bayes, flat prior)`]);
+  const [keep, take] = risk.map((loss) => gain(loss, scale).slice(1));
+  facts.push(['Expected loss', `${take} if taken, ${keep} if not`]);
+  return facts;
+}
+
+/** Nothing is certain. */
+function certain(share: number): string {
+  if (share > 0.999) return 'over 99.9 %';
+  return share < 0.001 ? 'under 0.1 %' : percent(share, 1);
 }
 
 export function warningSaid(warning: Warning): string {

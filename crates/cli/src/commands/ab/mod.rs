@@ -1,6 +1,7 @@
 //! `mainspring ab`: describe, start, watch and end A/B tests; plan and simulate them beforehand.
 
 mod plan;
+mod segments;
 mod simulate;
 mod status;
 
@@ -40,6 +41,14 @@ enum AbCommand {
     Status {
         /// The test.
         name: String,
+    },
+    /// Show where the effects of a test hold, and how long: by when units came, or by an attribute.
+    Segments {
+        /// The test.
+        name: String,
+        /// A feature of the units' first requests.
+        #[arg(long)]
+        by: Option<String>,
     },
     /// Start a test.
     Start {
@@ -101,6 +110,7 @@ impl Ab {
             }
             AbCommand::List => list(&client, json),
             AbCommand::Status { name } => status::run(&client, &name, json),
+            AbCommand::Segments { name, by } => segments::run(&client, &name, by.as_deref(), json),
             AbCommand::Start { name } => Ok(show(&tell(&name, "start", &json!({}))?, json)),
             AbCommand::Stop { name, reason } => {
                 Ok(show(&tell(&name, "stop", &json!({ "reason": reason }))?, json))

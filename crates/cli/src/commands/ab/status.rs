@@ -58,6 +58,9 @@ pub(super) fn run(client: &Client, name: &str, json: bool) -> Result<ExitCode, C
         })
         .collect();
     say(&table(&["METRIC", "ROLE", "ARM", "GAIN", "INTERVAL", "P", "VERDICT"], comparisons));
+    for one in list(&test["progress"]) {
+        say(&reached(one));
+    }
     say(&format!("decision {}: {}", test["decision"]["number"], outcome(&decision["outcome"])));
     for warning in list(&decision["warnings"]) {
         say(&format!("note: {}", plain(warning)));
@@ -65,12 +68,12 @@ pub(super) fn run(client: &Client, name: &str, json: bool) -> Result<ExitCode, C
     Ok(ExitCode::Ok)
 }
 
-fn list(value: &Value) -> impl Iterator<Item = &Value> {
+pub(super) fn list(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }
 
 /// Decisions hold their numbers as text, which keeps the last bit.
-fn number(value: &Value) -> String {
+pub(super) fn number(value: &Value) -> String {
     let number = value.as_f64().or_else(|| value.as_str()?.parse().ok());
     number.map_or_else(
         || "–".to_owned(),
@@ -95,6 +98,23 @@ fn verdict(value: &Value) -> String {
     }
 }
 
+/// How far a goal has come.
+fn reached(one: &Value) -> String {
+    let percent = |value: &Value| format!("{:.1} %", value.as_f64().unwrap_or_default() * 100.0);
+    let mut said = format!(
+        "{}: better with {} (Bayes, flat prior)",
+        cell(&one["metric"]),
+        percent(&one["chance_to_win"])
+    );
+    if !one["detectable"].is_null() {
+        said += &format!("; a look now finds {} or more with 80 %", number(&one["detectable"]));
+    }
+    if !one["power"].is_null() {
+        said += &format!(", and {} with {}", number(&one["smallest"]), percent(&one["power"]));
+    }
+    said
+}
+
 /// `{"outcome": "continue", "waiting": "time"}` in words.
 fn outcome(value: &Value) -> String {
     match (value["outcome"].as_str(), value["waiting"].as_str(), value["because"].as_str()) {
@@ -108,7 +128,7 @@ fn outcome(value: &Value) -> String {
     }
 }
 
-fn plain(value: &Value) -> String {
+pub(super) fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => text.replace('_', " "),
         Value::Object(members) => members
