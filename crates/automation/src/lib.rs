@@ -25,7 +25,7 @@ mod watch;
 pub mod webhooks;
 
 pub use config::{Access, Config, ConfigError};
-pub use delivery::Delivery;
+pub use delivery::{Delivery, revisions};
 pub use engine::{Importer, Loop, LoopSettings};
 pub use repository::Repository;
 pub use serving_rules::{EngineName, LogMode, LogRules, Serving, ServingRules};

@@ -5,6 +5,7 @@ mod stable;
 mod step;
 mod warm;
 
+pub use request::revisions;
 pub(crate) use request::{Releases, manifest};
 pub(crate) use warm::Warm;
 

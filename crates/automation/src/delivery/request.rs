@@ -164,7 +164,7 @@ impl Releases {
             None if under_way => releases.len().checked_sub(1),
             None => releases.len().checked_sub(2),
         };
-        let version = wanted.and_then(|wanted| releases.get(wanted)).copied();
+        let version = wanted.and_then(|wanted| releases.get(wanted)).map(|release| release.version);
         let version =
             version.ok_or_else(|| AutomationError::NoRevision { model: route.to_owned(), revision })?;
         let reason = format!("undone to version {version}");
@@ -207,15 +207,27 @@ impl Releases {
     }
 }
 
-/// The versions that were put in charge, oldest first, and whether these are all: then they are the
-/// revisions 1, 2, ... What cannot be read any more is not counted.
-fn releases(tx: &dyn WriteTx, route: &str) -> Result<(Vec<u32>, bool), AutomationError> {
+/// The rollouts of a route that put their version in charge, oldest first: the revisions 1, 2, ... that an
+/// undo takes. None when there were too many rollouts to count them.
+///
+/// # Errors
+/// From the store.
+pub fn revisions(tx: &dyn ReadTx, route: &str) -> Result<Option<Vec<Rollout>>, StoreError> {
+    let (releases, all) = releases(tx, route)?;
+    Ok(all.then_some(releases))
+}
+
+/// The rollouts that put their version in charge, oldest first, and whether these are all. What cannot be
+/// read any more is not counted.
+fn releases(tx: &dyn ReadTx, route: &str) -> Result<(Vec<Rollout>, bool), StoreError> {
     let mut rollouts = tx.rollouts(Some(route), LOOK_BACK + 1)?;
     let all = rollouts.len() <= LOOK_BACK as usize;
     rollouts.truncate(LOOK_BACK as usize);
-    let was_put_in_charge = |state| RolloutState::stored(state).is_ok_and(|state| state.was_put_in_charge());
-    let rollouts = rollouts.into_iter().rev();
-    Ok((rollouts.filter_map(|one| was_put_in_charge(one.state).then_some(one.version)).collect(), all))
+    rollouts.reverse();
+    rollouts.retain(|rollout| {
+        RolloutState::stored(rollout.state.clone()).is_ok_and(|state| state.was_put_in_charge())
+    });
+    Ok((rollouts, all))
 }
 
 /// The text of a route's rollout manifest, checked. A stage without one gets versions at once.

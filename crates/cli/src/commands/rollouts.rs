@@ -217,6 +217,7 @@ fn list(client: &Client, model: Option<&str>, json: bool) -> Result<ExitCode, Cl
             vec![
                 cell(&rollout["id"]),
                 format!("{}/{}", cell(&rollout["model"]), rollout["version"]),
+                cell(&rollout["revision"]),
                 cell(&rollout["state"]["phase"]),
                 format!("{} %", rollout["state"]["weight"]),
                 step.map_or_else(|| "–".to_owned(), |step| cell(&step["label"])),
@@ -228,7 +229,7 @@ fn list(client: &Client, model: Option<&str>, json: bool) -> Result<ExitCode, Cl
     if rows.is_empty() {
         say("there was no rollout yet; `mainspring deploy models:/NAME/VERSION` starts one");
     } else {
-        say(&table(&["ROLLOUT", "MODEL", "PHASE", "WEIGHT", "STEP", "MESSAGE", "STARTED"], rows));
+        say(&table(&["ROLLOUT", "MODEL", "REVISION", "PHASE", "WEIGHT", "STEP", "MESSAGE", "STARTED"], rows));
     }
     Ok(ExitCode::Ok)
 }

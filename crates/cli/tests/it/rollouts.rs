@@ -163,6 +163,9 @@ fn a_rollout_is_watched_promoted_aborted_retried_and_undone() {
     until("version 1", || (world.ask("flights", "back")? == 1).then_some(()));
     let listed = world.run(&["rollouts", "list", "flights"]).out;
     assert_eq!(listed.lines().count(), 4, "{listed}");
+    let numbered = world.server.get("/api/v1/rollouts?model=flights");
+    let revisions: Vec<&Value> = (0..3).map(|place| &numbered["rollouts"][place]["revision"]).collect();
+    assert_eq!(revisions, [3, 2, 1]);
 }
 
 #[test]

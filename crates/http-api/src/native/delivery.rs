@@ -4,7 +4,7 @@ use super::{ApiError, Body, MaybeBody, NativeState};
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::{Extension, Json};
-use mainspring_automation::{AutomationError, Comparison};
+use mainspring_automation::{AutomationError, Comparison, revisions};
 use mainspring_domain::delivery::Rollout;
 use mainspring_domain::{Actor, Timestamp};
 use mainspring_metadata_store::traits::search::Search;
@@ -213,11 +213,16 @@ pub(super) async fn rollouts(
     Query(query): Query<RolloutsQuery>,
 ) -> Result<Json<Value>, ApiError> {
     let limit = query.limit.unwrap_or(20).min(200);
-    let mut rollouts =
-        state.store.read(move |tx| views(tx, &tx.rollouts(query.model.as_deref(), limit)?)).await?;
-    if query.short {
-        rollouts.iter_mut().for_each(shorten);
-    }
+    let rollouts = state.store.read(move |tx| {
+        let mut shown = views(tx, &tx.rollouts(query.model.as_deref(), limit)?)?;
+        match query.model {
+            _ if query.short => shown.iter_mut().for_each(shorten),
+            Some(model) => number(&mut shown, revisions(tx, &model)?.as_deref()),
+            None => {}
+        }
+        Ok::<_, StoreError>(shown)
+    });
+    let rollouts = rollouts.await?;
     Ok(Json(json!({ "rollouts": rollouts })))
 }
 
@@ -324,6 +329,16 @@ fn shorten(view: &mut Value) {
     if ended {
         view["steps"] = json!([]);
         view["warnings"] = json!([]);
+    }
+}
+
+/// Adds to the rollouts of one model the number of the revision that each made, null where it made none or
+/// they cannot be counted.
+fn number(views: &mut [Value], revisions: Option<&[Rollout]>) {
+    let revisions = revisions.unwrap_or_default();
+    for view in views {
+        let place = revisions.iter().position(|revision| view["id"] == *revision.id);
+        view["revision"] = place.map_or(Value::Null, |place| json!(place + 1));
     }
 }
 
