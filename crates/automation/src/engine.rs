@@ -278,7 +278,7 @@ impl Work {
 
     async fn begin(&self) -> Result<JoinSet<()>, AutomationError> {
         let mut tasks = JoinSet::new();
-        self.delivery.restore(&mut tasks).await?;
+        self.delivery.restore().await?;
         let store = &self.store;
         let scheduler = Scheduler::new(
             store.clone(),

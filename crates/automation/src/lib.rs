@@ -25,7 +25,7 @@ mod watch;
 pub mod webhooks;
 
 pub use config::{Access, Config, ConfigError};
-pub use delivery::Delivery;
+pub use delivery::{Delivery, revisions};
 pub use engine::{Importer, Loop, LoopSettings};
 pub use repository::Repository;
 pub use serving_rules::{EngineName, LogMode, LogRules, Serving, ServingRules};
@@ -49,9 +49,9 @@ pub enum AutomationError {
     /// The registry.
     #[error(transparent)]
     Registry(#[from] RegistryError),
-    /// A rollout manifest.
-    #[error(transparent)]
-    Rollout(#[from] mainspring_rollouts::SpecError),
+    /// A rollout manifest, or the file of an A/B test.
+    #[error("{0}\n  hint: {hint}", hint = .0.hint)]
+    Spec(#[from] mainspring_expressions::yaml::SourceError),
     /// A stored rollout that cannot be read.
     #[error("the stored rollout {0} cannot be read: {1}")]
     StoredRollout(String, String),
@@ -118,9 +118,6 @@ pub enum AutomationError {
         /// What stands in the way.
         reason: String,
     },
-    /// The file of an A/B test.
-    #[error("{0}\n  hint: {hint}", hint = .0.hint)]
-    AbSpec(#[from] mainspring_expressions::yaml::SourceError),
     /// There is no such A/B test.
     #[error("there is no A/B test `{0}`; `mainspring ab list` shows all")]
     NoAbTest(String),

@@ -18,6 +18,8 @@ const SHADOWS: u32 = 20_000;
 pub(crate) struct Measuring<'a> {
     pub(crate) store: &'a Store,
     pub(crate) rollout: &'a Rollout,
+    /// Since when requests are evidence: this try's beginning.
+    pub(crate) since: Timestamp,
     pub(crate) now: Timestamp,
 }
 
@@ -28,21 +30,22 @@ impl Measuring<'_> {
         match &metric.provider {
             Provider::Mainspring(query) => self.own(query).await.map(Value::Float),
             Provider::Prometheus { address, query, timeout, headers } => {
-                let query = self.fill(query, metric);
-                prometheus::ask(address.clone(), query, *timeout, headers.clone()).await
+                let fill = |text: &str| self.fill(text, metric);
+                let headers = headers.iter().map(|(name, value)| (name.clone(), fill(value))).collect();
+                prometheus::ask(fill(address), fill(query), *timeout, headers).await
             }
         }
     }
 
-    /// A query with the arguments that only the rollout knows.
-    fn fill(&self, query: &str, metric: &AnalysisMetric) -> String {
-        metric.runtime.iter().fold(query.to_owned(), |query, (name, argument)| {
+    /// A text with the arguments that only the rollout knows.
+    fn fill(&self, text: &str, metric: &AnalysisMetric) -> String {
+        metric.runtime.iter().fold(text.to_owned(), |text, (name, argument)| {
             let version = match argument {
                 RuntimeArgument::Latest => Some(self.rollout.version),
                 RuntimeArgument::Stable => self.rollout.previous,
             };
             let version = version.map(|version| version.to_string()).unwrap_or_default();
-            query.replace(&format!("{{{{args.{name}}}}}"), &version)
+            text.replace(&format!("{{{{args.{name}}}}}"), &version)
         })
     }
 
@@ -59,9 +62,9 @@ impl Measuring<'_> {
         }
     }
 
-    /// Requests from before the rollout are not evidence on it.
+    /// Requests from before this try are not evidence on it.
     fn since(&self, query: &Query) -> Timestamp {
-        (self.now - query.window).max(self.rollout.created)
+        (self.now - query.window).max(self.since)
     }
 
     async fn read<T: Send + 'static>(
@@ -93,11 +96,15 @@ impl Measuring<'_> {
         if query.metric == Quantity::RequestCount {
             return Ok(side.requests as f64);
         }
-        if side.requests < query.min_requests {
+        let enough = |side: &ArmStatistics, name: &str| {
             let (found, needed) = (side.requests, query.min_requests);
-            return Err(format!(
-                "only {found} requests reached the {name} in the window, {needed} are needed"
-            ));
+            let message =
+                || format!("only {found} requests reached the {name} in the window, {needed} are needed");
+            if found < needed { Err(message()) } else { Ok(()) }
+        };
+        enough(side, name)?;
+        if query.metric.compares() {
+            enough(&stable, "stable")?;
         }
         let ratio = |share: usize| {
             let base = quantile_ms(&stable, share, "stable")?;
@@ -117,7 +124,7 @@ impl Measuring<'_> {
             Quantity::LatencyP99Ratio => ratio(99),
             Quantity::PredictionPsi => {
                 scores()?;
-                let (stable, canary) = (histogram(&stable.scores), histogram(&canary.scores));
+                let (stable, canary) = (histogram(&stable.scores)?, histogram(&canary.scores)?);
                 counts::psi(&stable, &canary, counts::ZeroFill::Epsilon).ok_or_else(incomparable)
             }
             Quantity::PredictionKs => {
@@ -144,7 +151,6 @@ impl Measuring<'_> {
                 Ok((Labelled::new(&canary), Labelled::new(&stable)))
             })
             .await?;
-        canary.enough("canary", query)?;
         let side = match query.arm {
             Arm::Canary => &canary,
             Arm::Stable => &stable,
@@ -218,14 +224,20 @@ fn quantile_ms(statistics: &ArmStatistics, percent: usize, name: &str) -> Result
         .ok_or_else(|| format!("{name} answered no request in the window"))
 }
 
-fn histogram(scores: &[f64]) -> Vec<u64> {
+/// How many scores lie in each tenth.
+fn histogram(scores: &[f64]) -> Result<Vec<u64>, String> {
     let mut counts = vec![0; BINS];
-    for score in scores.iter().filter(|score| score.is_finite()) {
+    for score in scores {
+        if !(0.0..=1.0).contains(score) {
+            return Err(format!(
+                "the score {score} is no probability, and only these are counted in tenths; `predictionKs` compares others"
+            ));
+        }
         // Truncation is the point: the bin's number.
-        let bin = (score.clamp(0.0, 1.0) * BINS as f64) as usize;
+        let bin = (score * BINS as f64) as usize;
         counts[bin.min(BINS - 1)] += 1;
     }
-    counts
+    Ok(counts)
 }
 
 #[cfg(test)]
@@ -256,6 +268,7 @@ mod tests {
         temp: TempStore,
         clock: Arc<FakeClock>,
         rollout: Rollout,
+        since: Timestamp,
     }
 
     impl World {
@@ -274,8 +287,9 @@ mod tests {
                 spec_text: String::new(),
                 state: json!({}),
             };
+            let since = clock.now();
             clock.advance(Duration::from_secs(10));
-            Self { temp, clock, rollout }
+            Self { temp, clock, rollout, since }
         }
 
         /// Puts answers of both sides on record: score, label, latency in milliseconds; no score is a
@@ -319,7 +333,8 @@ mod tests {
 
         async fn measure(&self, query: &str) -> Result<f64, String> {
             let store = self.temp.store();
-            let measuring = Measuring { store: &store, rollout: &self.rollout, now: self.clock.now() };
+            let measuring =
+                Measuring { store: &store, rollout: &self.rollout, since: self.since, now: self.clock.now() };
             measuring.measure(&metric(query)).await.map(|value| match value {
                 Value::Float(number) => number,
                 other => panic!("{other:?}"),
@@ -392,6 +407,46 @@ mod tests {
         world.clock.advance(Duration::from_secs(31));
         assert!(world.measure("{metric: errorRate}").await.is_err());
         assert!(world.measure("{metric: errorRate, window: 60s}").await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn scores_that_are_no_probabilities_have_no_tenths() {
+        let world = World::new();
+        let shifted = |by: f64| -> Vec<_> { (0..30).map(|n| (Some(by + f64::from(n)), None, 1)).collect() };
+        world.answers(Arm::Stable, &shifted(10.0), world.clock.now()).await;
+        world.answers(Arm::Canary, &shifted(500.0), world.clock.now()).await;
+        let error = world.measure("{metric: predictionPsi}").await.unwrap_err();
+        assert!(error.contains("is no probability"), "{error}");
+        assert_eq!(world.measure("{metric: predictionKs}").await, Ok(1.0));
+    }
+
+    #[tokio::test]
+    async fn only_the_sides_that_are_used_must_have_enough() {
+        let world = World::new();
+        let now = world.clock.now();
+        world.answers(Arm::Stable, &rising(0, 1)[40..60], now).await;
+        assert_eq!(
+            world.measure("{metric: auc, arm: stable}").await,
+            Ok(1.0),
+            "without a label of the canary"
+        );
+        assert!(world.measure("{metric: accuracyDelta}").await.is_err());
+        world.answers(Arm::Canary, &rising(0, 1), now).await;
+        for metric in ["predictionPsi", "predictionKs", "latencyP95Ratio", "accuracyDelta"] {
+            let error = world.measure(&format!("{{metric: {metric}, minRequests: 21}}")).await.unwrap_err();
+            assert!(error.contains("only 20") && error.contains("stable"), "{error}");
+            assert!(world.measure(&format!("{{metric: {metric}}}")).await.is_ok(), "{metric}");
+        }
+        assert!(world.measure("{metric: errorRate, minRequests: 21}").await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_try_is_not_measured_by_the_one_before() {
+        let mut world = World::new();
+        world.answers(Arm::Canary, &rising(0, 1), world.clock.now()).await;
+        world.clock.advance(Duration::from_secs(1));
+        world.since = world.clock.now();
+        assert_eq!(world.measure("{metric: requestCount, window: 1h}").await, Ok(0.0));
     }
 
     #[tokio::test]

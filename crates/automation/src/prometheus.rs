@@ -1,7 +1,7 @@
 //! Instant queries of a Prometheus server
 //! (<https://prometheus.io/docs/prometheus/latest/querying/api/>).
 
-use mainspring_rollouts::Value;
+use mainspring_rollouts::{Value, without_user};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use std::time::Duration;
@@ -58,7 +58,10 @@ fn fetch(
     timeout: Duration,
     headers: &[(String, String)],
 ) -> Result<String, String> {
-    let failed = |error: ureq::Error| format!("Prometheus at {address}: {error}");
+    // Messages are stored and shown: what is secret in an address stays out of them.
+    let shown = without_user(address);
+    let failed =
+        |error: ureq::Error| format!("Prometheus at {shown}: {}", error.to_string().replace(address, &shown));
     let agent = ureq::Agent::config_builder()
         .timeout_global(Some(timeout))
         .http_status_as_error(false)
@@ -75,7 +78,7 @@ fn fetch(
     let status = answer.status();
     // Errors come as JSON too; anything else is not Prometheus.
     if !status.is_success() && serde_json::from_str::<Answer>(&text).is_err() {
-        return Err(format!("Prometheus at {address} answered {status}"));
+        return Err(format!("Prometheus at {shown} answered {status}"));
     }
     Ok(text)
 }
@@ -126,6 +129,19 @@ mod tests {
         assert_eq!(answer(matrix), Ok(list(&[2.0, f64::INFINITY])));
         let nan = answer(r#"{"resultType":"vector","result":[{"metric":{},"value":[1,"NaN"]}]}"#).unwrap();
         assert!(!nan.is_measured());
+    }
+
+    #[tokio::test]
+    async fn a_message_tells_no_password() {
+        for address in [
+            "http://ada:s3cret@127.0.0.1:9",
+            "http://ada:s3cret@[broken",
+            "http://ada:s3cret@127.0.0.1:9/x y",
+        ] {
+            let time = std::time::Duration::from_secs(5);
+            let failed = super::ask(address.into(), "up".into(), time, Vec::new()).await.unwrap_err();
+            assert!(!failed.contains("s3cret"), "{failed}");
+        }
     }
 
     #[test]

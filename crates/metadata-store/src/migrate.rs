@@ -34,6 +34,7 @@ const MIGRATIONS: &[Migration] = migrations! {
     10 "0010_indexes"
     11 "0011_shadows"
     12 "0012_ab_tests"
+    13 "0013_metrics_by_value"
 };
 
 /// Refuses a database whose schema is not the newest that is known.

@@ -5,10 +5,13 @@ use crate::spec::{Analysis, AnalysisMetric};
 use mainspring_domain::Timestamp;
 use mainspring_expressions::condition::{Condition, ConditionError, Value};
 use serde::{Deserialize, Serialize};
+use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 /// How long after an error the next measurement is taken, whatever the interval.
 const RETRY_AFTER_ERROR: Duration = Duration::from_secs(10);
+/// Bytes of a measured value that a message shows.
+const SHOWN: usize = 200;
 /// Measurements of a metric that are kept for people; the counts know all of them.
 const KEPT: usize = 50;
 
@@ -226,6 +229,34 @@ impl Counts {
     }
 }
 
+/// A measured value as people read it: what is beyond some characters is cut.
+struct Shown<'a>(&'a Value);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut cut = Cut { text: String::new() };
+        let whole = write!(cut, "{}", self.0).is_ok();
+        write!(formatter, "{}{}", cut.text, if whole { "" } else { "…" })
+    }
+}
+
+/// Takes so much text, then no more.
+struct Cut {
+    text: String,
+}
+
+impl fmt::Write for Cut {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = SHOWN - self.text.len();
+        if text.len() <= room {
+            self.text.push_str(text);
+            return Ok(());
+        }
+        self.text.push_str(&text[..text.floor_char_boundary(room)]);
+        Err(fmt::Error)
+    }
+}
+
 /// The conditions of a metric in words.
 fn limit(spec: &AnalysisMetric) -> String {
     match (&spec.success_condition, &spec.failure_condition) {
@@ -251,7 +282,7 @@ fn judge(spec: &AnalysisMetric, value: Result<Value, String>, now: Timestamp) ->
         // A condition may let it through; a gate that measured nothing does not.
         return error(match &value {
             Value::Float(_) => "the value is not a finite number".to_owned(),
-            other => format!("{other} is no measurement: a value is missing or not a finite number"),
+            other => format!("{} is no measurement: a value is missing or not a finite number", Shown(other)),
         });
     }
     Measurement {
@@ -268,6 +299,7 @@ fn verdict(spec: &AnalysisMetric, value: &Value) -> Result<(Assessment, String),
     };
     let failed = holds(&spec.failure_condition)?;
     let succeeded = holds(&spec.success_condition)?;
+    let value = Shown(value);
     let success = spec.success_condition.as_deref().unwrap_or_default();
     Ok(match (failed, succeeded) {
         (Some(true), _) => {

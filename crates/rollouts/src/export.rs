@@ -2,9 +2,8 @@
 //! (`argoproj.io/v1alpha1`), KServe (`serving.kserve.io/v1beta1`) and Seldon Core 2
 //! (`mlops.seldon.io/v1alpha1`).
 
-use crate::spec::SpecError;
-use crate::{Provider, RolloutSpec};
-use mainspring_expressions::yaml::{self, Node};
+use crate::spec::{Provider, RolloutSpec, split, without_user};
+use mainspring_expressions::yaml::{self, Fault, Node, SourceError};
 use serde_json::{Map, Value, json};
 use std::path::Path;
 
@@ -75,10 +74,13 @@ impl Manifests {
 ///
 /// # Errors
 /// When the rollout manifest has a mistake.
-pub fn export(deployment: &Exported, target: &Target) -> Result<Manifests, SpecError> {
-    let spec = RolloutSpec::parse(&deployment.manifest, Path::new("rollout"))?;
+pub fn export(deployment: &Exported, target: &Target) -> Result<Manifests, SourceError> {
+    let file = Path::new("rollout");
+    let spec = RolloutSpec::parse(&deployment.manifest, file)?;
     Ok(match target {
-        Target::ArgoRollouts { image } => argo(deployment, &spec, image),
+        Target::ArgoRollouts { image } => {
+            argo(deployment, &spec, image).map_err(|fault| fault.in_file(file))?
+        }
         Target::KServe => kserve(deployment),
         Target::Seldon => seldon(deployment),
     })
@@ -127,7 +129,7 @@ fn newest(deployment: &Exported) -> (u32, &str) {
     }
 }
 
-fn argo(deployment: &Exported, spec: &RolloutSpec, image: &str) -> Manifests {
+fn argo(deployment: &Exported, spec: &RolloutSpec, image: &str) -> Result<Manifests, Fault> {
     let app = name(&deployment.model);
     let (version, files) = newest(deployment);
     let labels = json!({ "app": app });
@@ -142,14 +144,20 @@ fn argo(deployment: &Exported, spec: &RolloutSpec, image: &str) -> Manifests {
     });
     let mut documents = Vec::new();
     let mut services = Vec::new();
+    let mut notes = unreachable_files(files);
     for text in split(&deployment.manifest) {
-        let Ok(node) = yaml::parse(&text) else { continue };
-        let document = json(&node);
-        if matches!(document["kind"].as_str(), Some("AnalysisTemplate" | "ClusterAnalysisTemplate")) {
-            let mut document = document;
-            document["apiVersion"] = json!("argoproj.io/v1alpha1");
-            documents.push(document);
-            continue;
+        let node = yaml::parse(&text)?;
+        let mut document = json(&node);
+        match document["kind"].as_str() {
+            Some("AnalysisTemplate" | "ClusterAnalysisTemplate") => {
+                document["apiVersion"] = json!("argoproj.io/v1alpha1");
+                notes.extend(without_secrets(&mut document));
+                documents.push(document);
+                continue;
+            }
+            Some("Rollout") | None => {}
+            // The cluster has its own of these.
+            Some(_) => continue,
         }
         let Some(strategy) = strategy(&document) else { continue };
         for key in ["activeService", "previewService"] {
@@ -183,7 +191,6 @@ fn argo(deployment: &Exported, spec: &RolloutSpec, image: &str) -> Manifests {
     }
     let analyses = spec.steps.iter().filter_map(|step| step.analysis());
     let background = spec.background.iter().map(|background| &background.analysis);
-    let mut notes = unreachable_files(files);
     for metric in analyses.chain(background).flat_map(|analysis| &analysis.metrics) {
         let note = format!(
             "The metric `{}` is one of Mainspring's own: give it a provider that the cluster has, such as `prometheus`.",
@@ -193,7 +200,36 @@ fn argo(deployment: &Exported, spec: &RolloutSpec, image: &str) -> Manifests {
             notes.push(note);
         }
     }
-    Manifests { documents, notes }
+    Ok(Manifests { documents, notes })
+}
+
+/// Takes out of a template what may be secret: who may read a deployment need not know how Prometheus is
+/// asked. Says what a person has to fill in.
+fn without_secrets(template: &mut Value) -> Vec<String> {
+    let mut notes = Vec::new();
+    let metrics = template.pointer_mut("/spec/metrics").and_then(Value::as_array_mut);
+    for metric in metrics.into_iter().flatten() {
+        let name = metric["name"].as_str().unwrap_or_default().to_owned();
+        let Some(prometheus) = metric.pointer_mut("/provider/prometheus") else { continue };
+        let mut removed = false;
+        for header in prometheus.get_mut("headers").and_then(Value::as_array_mut).into_iter().flatten() {
+            header["value"] = json!("");
+            removed = true;
+        }
+        if let Some(address) = prometheus.get_mut("address")
+            && let Some(text) = address.as_str()
+            && without_user(text) != text
+        {
+            *address = json!(without_user(text));
+            removed = true;
+        }
+        if removed {
+            notes.push(format!(
+                "The metric `{name}` asks Prometheus with header values or a password, which are left out: fill them in."
+            ));
+        }
+    }
+    notes
 }
 
 /// The strategy of a document that may be a whole Rollout or a block of one.
@@ -221,20 +257,6 @@ fn filled(strategy: &Value) -> Value {
         *block = json!({});
     }
     strategy
-}
-
-/// The documents of a text that was read before.
-fn split(text: &str) -> Vec<String> {
-    let mut documents = vec![String::new()];
-    for line in text.lines() {
-        if line.trim_end() == "---" {
-            documents.push(String::new());
-        } else if let Some(last) = documents.last_mut() {
-            last.push_str(line);
-            last.push('\n');
-        }
-    }
-    documents
 }
 
 fn kserve(deployment: &Exported) -> Manifests {

@@ -21,6 +21,6 @@ pub use mainspring_expressions::condition::Value;
 pub use release::entry;
 pub use spec::{
     Analysis, AnalysisMetric, Background, Experiment, Provider, Quantity, Query, RolloutSpec,
-    RuntimeArgument, SpecError, Step, Strategy, Warning, field_path,
+    RuntimeArgument, Step, Strategy, Warning, field_path, without_user,
 };
 pub use state::{Completion, Entry, HistoryEntry, Pause, PauseReason, Phase, RolloutState};

@@ -406,6 +406,9 @@ impl Machine<'_> {
     }
 
     fn promote(&mut self) {
+        if !self.hears_promotion() {
+            return;
+        }
         self.state.note(self.now, "promoted by hand");
         self.moved();
         let by_hand = std::mem::replace(&mut self.state.paused, false);
@@ -423,8 +426,13 @@ impl Machine<'_> {
         } else if !self.state.pauses.is_empty() {
             // Only the pause step that was really waited for is over by that.
             let waited = self.state.pause(self.step_pause()).is_some();
-            self.state.pauses.clear();
-            self.state.controller_pause = waited;
+            if waited && !self.state.ready {
+                // Nothing is worked through before the version answers: the step is over now.
+                self.next_step();
+            } else {
+                self.state.pauses.clear();
+                self.state.controller_pause = waited;
+            }
         } else if !by_hand
             && self.spec.strategy == Strategy::Canary
             && self.state.step < self.spec.steps.len()
@@ -434,10 +442,17 @@ impl Machine<'_> {
         self.progress();
     }
 
+    /// Whether there is something that a promotion ends. An analysis of blue-green is not stepped over.
+    fn hears_promotion(&self) -> bool {
+        self.state.paused
+            || !self.state.pauses.is_empty()
+            || (self.spec.strategy == Strategy::Canary && self.state.step < self.spec.steps.len())
+    }
+
     fn begin_again(&mut self, what: &str) {
         let fresh = RolloutState::new(self.now, self.state.entry, false);
         let history = std::mem::take(&mut self.state.history);
-        self.state = RolloutState { history, ..fresh };
+        self.state = RolloutState { history, noted: self.state.noted, ..fresh };
         self.state.note(self.now, what);
     }
 

@@ -329,8 +329,10 @@ impl Gateway {
             let served =
                 self.ask(model, chosen, (Arm::Stable, 0), request_id, event_time, rows, params).await?;
             if let Some((test, rows)) = copy {
+                // A control that fails is compared as well: left out, it would look as if it never did.
+                let answers = served.outcome.as_deref().unwrap_or_default();
                 for candidate in test.arms.iter().skip(1) {
-                    self.mirror(model, request_id, (&rows, params), &served, candidate);
+                    self.mirror(model, request_id, (&rows, params), (&served, answers), candidate);
                 }
             }
             return Ok(Served { assigned: assigned.map(|(assigned, _)| assigned), ..served });
@@ -350,22 +352,21 @@ impl Gateway {
         let copy = mirrors.then(|| Arc::new(rows.clone()));
         let arm = (Arm::Stable, route.weight);
         let served = self.ask(model, &stable, arm, request_id, event_time, rows, params).await?;
-        if let Some(rows) = copy {
-            self.mirror(model, request_id, (&rows, params), &served, canary);
+        if let (Some(rows), Ok(answers)) = (copy, &served.outcome) {
+            self.mirror(model, request_id, (&rows, params), (&served, answers), canary);
         }
         Ok(served)
     }
 
-    /// Sends a copy of an answered request to be asked of another version.
+    /// Sends a copy of a request to be asked of another version, with what was answered.
     fn mirror(
         &self,
         model: &str,
         request_id: &str,
         (rows, params): (&Arc<Rows>, &Value),
-        served: &Served,
+        (served, answers): (&Served, &[Value]),
         shadow: &ServedVersion,
     ) {
-        let Ok(answers) = &served.outcome else { return };
         self.mirrors.send(Mirrored {
             model: model.to_owned(),
             request_id: request_id.to_owned(),
@@ -373,7 +374,7 @@ impl Gateway {
             params: params.clone(),
             live: Live {
                 version: served.version,
-                answers: answers.clone(),
+                answers: answers.to_vec(),
                 latency_us: served.predictions.first().map_or(0, |prediction| prediction.latency_us),
             },
             shadow: shadow.clone(),

@@ -18,7 +18,7 @@ const WAITING_BYTES: usize = 256 << 20;
 pub struct Live {
     /// The version that answered.
     pub version: u32,
-    /// One answer per row.
+    /// One answer per row; none when the version failed.
     pub answers: Vec<Value>,
     /// How long it took, in microseconds.
     pub latency_us: i64,

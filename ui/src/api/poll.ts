@@ -10,8 +10,11 @@ export interface Polled<T> {
   refused: Refused | null;
 }
 
-/** Asks for JSON again and again while the tab is visible; nothing as long as there is no path. */
-export function usePoll<T>(path: string | null, everyMs: number): Polled<T> {
+/**
+ * Asks for JSON again and again while the tab is visible, or once where no interval is given; nothing as
+ * long as there is no path.
+ */
+export function usePoll<T>(path: string | null, everyMs: number | null): Polled<T> {
   return useRepeated<T>(path ?? '', everyMs, getJson<T>);
 }
 
@@ -39,7 +42,7 @@ export function useKept<T>(data: T | null): T | null {
 
 type Ask<T> = (path: string, signal: AbortSignal) => Promise<T>;
 
-function useRepeated<T>(path: string, everyMs: number, ask: Ask<T>): Polled<T> {
+function useRepeated<T>(path: string, everyMs: number | null, ask: Ask<T>): Polled<T> {
   const [polled, setPolled] = useState<Polled<T> & { path: string }>({ path, data: null, refused: null });
   useEffect(() => {
     if (path === '') return;
@@ -62,9 +65,10 @@ function useRepeated<T>(path: string, everyMs: number, ask: Ask<T>): Polled<T> {
   return polled.path === path ? polled : { data: null, refused: null };
 }
 
-async function repeat(once: () => Promise<void>, everyMs: number, stop: AbortSignal): Promise<void> {
+async function repeat(once: () => Promise<void>, everyMs: number | null, stop: AbortSignal): Promise<void> {
   while (!stop.aborted) {
     await once();
+    if (everyMs === null) return;
     await pause(everyMs, stop);
     await visible(stop);
   }

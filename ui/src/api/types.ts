@@ -81,6 +81,10 @@ export interface Rollout {
   state: RolloutState;
   /** Whether it ended with its version in charge. */
   in_charge?: boolean;
+  /** Whether it put in charge what still is, so that an undo goes back to the release before. */
+  can_undo?: boolean;
+  /** Whether it was aborted and nothing newer came. */
+  can_retry?: boolean;
   strategy?: 'canary' | 'blueGreen' | null;
   warnings?: { line: number; message: string }[];
   header_routes?: string[];
@@ -102,6 +106,7 @@ export interface Shadow {
   comparison: Comparison;
   by: { column: string; segments: { value: string; comparison: Comparison }[] } | null;
   recent: { request_id: string; features: Record<string, unknown> }[];
+  /** Copies of all rollouts since the server started. */
   queue: { sent: number; dropped: number };
 }
 

@@ -145,6 +145,8 @@ export function rollout(now: number, story: RolloutStory): Rollout {
     created: started,
     ended: story.ended === null ? null : now - story.ended * 1000,
     in_charge: story.ended !== null && story.phase === 'Healthy',
+    can_undo: story.ended !== null && story.phase === 'Healthy' && story.previous !== null,
+    can_retry: story.phase === 'Degraded',
     strategy: 'canary' as const,
     warnings: [],
     header_routes: [],

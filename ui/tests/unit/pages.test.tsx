@@ -4,6 +4,7 @@ import { Analysis } from '../../src/features/loop/Analysis';
 import { Delivery } from '../../src/features/loop/Delivery';
 import { Pipeline } from '../../src/features/loop/Pipeline';
 import { Ring } from '../../src/features/loop/Ring';
+import { Actions } from '../../src/features/rollouts/Actions';
 import { loopAt, type Moment, MOMENTS } from '../story/moments';
 
 const NOW = Date.UTC(2026, 1, 1);
@@ -69,6 +70,14 @@ describe('the pipeline', () => {
     const gate = { gate: 'data', subject: 's', verdict: 'fail' as const, time: NOW, summary: 'no contract', report: {} };
     expect(renderToStaticMarkup(<Pipeline run={loopAt('canary', NOW).runs[0] ?? null} gate={gate} />)).toContain('no contract');
   });
+});
+
+it('offers to undo and to try again only what still can be', () => {
+  const { last_rollout: rollout } = loopAt('rolledBack', NOW).models[0]!;
+  const buttons = (can_undo: boolean, can_retry: boolean) => renderToStaticMarkup(<Actions rollout={{ ...rollout!, in_charge: true, can_undo, can_retry }} />);
+  expect(buttons(false, false)).not.toMatch(/Undo|Retry/);
+  expect(buttons(true, false)).toContain('Undo');
+  expect(buttons(false, true)).toContain('Retry');
 });
 
 it('an analysis marks what could not be measured', () => {

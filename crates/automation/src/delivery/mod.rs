@@ -1,9 +1,11 @@
 //! Carries rollouts out: starts the new version's workers, moves the state machine, shifts traffic.
 
 mod request;
+mod stable;
 mod step;
 mod warm;
 
+pub use request::revisions;
 pub(crate) use request::{Releases, manifest};
 pub(crate) use warm::Warm;
 
@@ -13,19 +15,18 @@ use crate::models::ModelFiles;
 use mainspring_domain::delivery::{Deployment, Rollout};
 use mainspring_domain::{Actor, Clock};
 use mainspring_metadata_store::{ReadTx, Store, StoreError, WriteTx};
-use mainspring_rollouts::{Command, Event, Exported, Phase, RolloutState, Run, Step};
+use mainspring_rollouts::{Command, Event, Exported, Phase, RolloutState, Run, Step, advance};
 use mainspring_serving::{Gateway, ModelServer, ServedVersion};
+use stable::Stables;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
-use step::{hears, read, step};
+use step::{hears, read, save, step};
 use tokio::sync::{Mutex, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
 /// How often rollouts are looked at.
 const TICK: Duration = Duration::from_millis(200);
-/// How often the loading of a deployed version is tried again.
-const RETRY: Duration = Duration::from_secs(5);
 
 /// Drives deployments and rollouts. Cheap to clone.
 #[derive(Clone)]
@@ -84,50 +85,23 @@ impl Measurements {
 }
 
 impl Delivery {
-    /// Brings the deployed versions back to life after a start.
-    pub(crate) async fn restore(&self, tasks: &mut JoinSet<()>) -> Result<(), AutomationError> {
-        let deployments = self.store.read(|tx| tx.deployments()).await?;
-        for deployment in deployments {
-            let Some(version) = deployment.stable else { continue };
-            self.gateway.set_loading(&deployment.model);
-            let this = self.clone();
-            tasks.spawn(async move { this.resume(&deployment.model, version).await });
+    /// Announces the deployed versions after a start; [`Delivery::run`] brings them back to life.
+    pub(crate) async fn restore(&self) -> Result<(), AutomationError> {
+        for deployment in self.store.read(|tx| tx.deployments()).await? {
+            if deployment.stable.is_some() {
+                self.gateway.set_loading(&deployment.model);
+            }
         }
         Ok(())
-    }
-
-    /// Loads what was in charge of a route at the start, until it answers or somebody else has decided.
-    async fn resume(&self, route: &str, version: u32) {
-        loop {
-            let served = self.models.serve(route, version).await;
-            // A rollout may have put another version in charge meanwhile, and somebody may have loaded or
-            // unloaded the route.
-            let name = route.to_owned();
-            let deployment: Result<_, StoreError> = self.store.read(move |tx| tx.deployment(&name)).await;
-            let stays = |found: &Deployment| found.stable == Some(version);
-            let outcome = match (served, deployment) {
-                (_, Ok(found)) if !found.as_ref().is_some_and(stays) => return,
-                _ if !self.gateway.is_loading(route) => return,
-                (Ok(server), Ok(found)) => {
-                    let rollout = found.and_then(|found| found.stable_rollout);
-                    let served = ServedVersion { version, rollout, server: Arc::new(server) };
-                    self.gateway.restore_stable(route, served);
-                    return;
-                }
-                (Err(error), _) => error,
-                (_, Err(error)) => error.to_string(),
-            };
-            tracing::error!(model = route, version, error = outcome, "cannot serve");
-            tokio::time::sleep(RETRY).await;
-        }
     }
 
     /// Works until dropped.
     pub(crate) async fn run(self) {
         let mut loading: HashMap<String, Loading> = HashMap::new();
+        let mut stables = Stables::default();
         let mut measuring = Measurements::default();
         loop {
-            match self.tick(&mut loading).await {
+            match self.tick(&mut loading, &mut stables).await {
                 Ok(asked) => measuring.take(&self, asked),
                 Err(error) => tracing::error!(%error, "rollouts"),
             }
@@ -136,12 +110,18 @@ impl Delivery {
     }
 
     /// Looks at everything once; gives the measurements that are due.
-    async fn tick(&self, loading: &mut HashMap<String, Loading>) -> Result<Vec<Asked>, AutomationError> {
+    async fn tick(
+        &self,
+        loading: &mut HashMap<String, Loading>,
+        stables: &mut Stables,
+    ) -> Result<Vec<Asked>, AutomationError> {
         let (open, deployments) =
             self.store.read(|tx| Ok::<_, StoreError>((tx.open_rollouts()?, tx.deployments()?))).await?;
         self.reconcile(&open, &deployments).await;
-        let on_trial = |route: &str| open.iter().any(|rollout| rollout.model == route);
-        self.releases.warm.release(self.clock.now(), on_trial);
+        stables.look_after(self, &deployments);
+        let on_trial: Vec<(&str, u32)> =
+            open.iter().map(|rollout| (rollout.model.as_str(), rollout.version)).collect();
+        self.releases.warm.release(self.clock.now(), &on_trial);
         loading.retain(|id, handle| {
             let keep = open.iter().any(|rollout| rollout.id == *id);
             if !keep {
@@ -207,10 +187,13 @@ impl Delivery {
             };
             return self.feed(rollout, event).await;
         }
-        // After a restart the version in charge comes first: without it there is nothing to
-        // compare with and nothing to fall back to.
+        // The version in charge comes first: without it there is nothing to compare with and nothing
+        // to fall back to. What skips its steps needs neither.
         if rollout.previous.is_some() && self.gateway.stable(&rollout.model).is_none() {
-            return Ok(Vec::new());
+            let (_, state) = read(rollout)?;
+            if !state.is_fast() {
+                return self.time_passes(rollout, &state).await;
+            }
         }
         if let Some(server) = self.releases.warm.take(&rollout.model, rollout.version) {
             return self.answers(rollout, server).await;
@@ -229,16 +212,22 @@ impl Delivery {
                     Err(reason) => self.feed(rollout, Event::Unavailable(reason)).await,
                 };
             }
-            // Time passes also for what does not come up. What was ready before a restart stands still
-            // until it is again: its steps must not go on without it.
             Some(_) => {
                 let (_, state) = read(rollout)?;
-                if !state.ready {
-                    return self.feed(rollout, Event::Tick).await;
-                }
+                return self.time_passes(rollout, &state).await;
             }
         }
         Ok(Vec::new())
+    }
+
+    /// Time passes also for what does not come up. What was ready before a restart stands still until it
+    /// is again: its steps must not go on without it.
+    async fn time_passes(
+        &self,
+        rollout: &Rollout,
+        state: &RolloutState,
+    ) -> Result<Vec<Due>, AutomationError> {
+        if state.ready { Ok(Vec::new()) } else { self.feed(rollout, Event::Tick).await }
     }
 
     /// A version on trial answers from now on.
@@ -247,15 +236,16 @@ impl Delivery {
         rollout: &Rollout,
         server: Arc<ModelServer>,
     ) -> Result<Vec<Due>, AutomationError> {
-        let id = rollout.id.clone();
-        let fresh = self.store.read(move |tx| tx.rollout(&id)).await?;
+        // What is read here is what the gateway is told: nobody may come between.
+        let _turn = self.turn.lock().await;
+        let fresh = self.fresh(&rollout.id).await?;
         let Some(fresh) = fresh.filter(|fresh| fresh.ended.is_none()) else { return Ok(Vec::new()) };
         let (spec, state) = read(&fresh)?;
         let served = ServedVersion { version: rollout.version, rollout: Some(rollout.id.clone()), server };
         self.gateway.set_canary(&rollout.model, served);
         self.gateway.set_weight(&rollout.model, state.weight);
         self.set_routing(rollout, &state.routing(&spec));
-        self.feed(rollout, Event::Ready).await
+        self.feed_in_turn(rollout, Event::Ready).await
     }
 
     fn set_routing(&self, rollout: &Rollout, routing: &mainspring_domain::delivery::Routing) {
@@ -268,9 +258,33 @@ impl Delivery {
     /// Moves a rollout and does what follows; gives the measurements that it asks for.
     async fn feed(&self, rollout: &Rollout, event: Event) -> Result<Vec<Due>, AutomationError> {
         let _turn = self.turn.lock().await;
-        let id = rollout.id.clone();
-        let actor = Actor::rollout(&rollout.id);
-        let commands = self.store.write(actor, move |tx| step(tx, &id, event)).await?;
+        self.feed_in_turn(rollout, event).await
+    }
+
+    /// [`Delivery::feed`] for one who has the turn. Measurements are judged outside of the transaction,
+    /// which only stores what came of them; where nothing did there is none.
+    async fn feed_in_turn(&self, rollout: &Rollout, event: Event) -> Result<Vec<Due>, AutomationError> {
+        let commands = loop {
+            let Some(fresh) = self.fresh(&rollout.id).await? else { return Ok(Vec::new()) };
+            let (spec, before) = read(&fresh)?;
+            let (state, commands) = advance(&spec, &before, event.clone(), self.clock.now());
+            if state == before {
+                break commands;
+            }
+            let follows = commands.clone();
+            let stored = self.store.write(Actor::rollout(&rollout.id), move |tx| {
+                tx.bookkeeping();
+                // A new request may have ended it meanwhile.
+                let unchanged = tx.rollout(&fresh.id)?.is_some_and(|now| now == fresh);
+                if unchanged {
+                    save(tx, fresh, &before, &state, &follows)?;
+                }
+                Ok::<_, AutomationError>(unchanged)
+            });
+            if stored.await? {
+                break commands;
+            }
+        };
         self.carry_out(rollout, &commands);
         let due = commands.into_iter().filter_map(|command| match command {
             Command::Measure { run, metric } => Some((run, metric)),
@@ -326,7 +340,8 @@ impl Delivery {
             Run::Background => spec.background.as_ref().map(|background| &background.analysis),
         };
         let Some(found) = analysis.and_then(|analysis| analysis.metrics.get(metric)) else { return Ok(()) };
-        let measuring = Measuring { store: &self.store, rollout: &rollout, now: self.clock.now() };
+        let since = rollout.created.max(state.started);
+        let measuring = Measuring { store: &self.store, rollout: &rollout, since, now: self.clock.now() };
         let value = measuring.measure(found).await;
         let at = |state: &RolloutState| match run {
             Run::Step => (Some(state.step), state.analysis.as_ref().map(|run| run.started)),
@@ -416,21 +431,35 @@ impl Delivery {
         event: Event,
     ) -> Result<Option<Phase>, AutomationError> {
         let _turn = self.turn.lock().await;
+        let answers = |rollout: &Rollout| {
+            let canary = self.gateway.canary(&rollout.model);
+            canary.is_some_and(|canary| {
+                canary.rollout.as_deref() == Some(rollout.id.as_str()) && canary.server.is_ready()
+            })
+        };
+        let answering = self.fresh(&id).await?.is_some_and(|rollout| answers(&rollout));
         let told = self.store.write(actor, move |tx| {
             tx.bookkeeping();
-            let Some(rollout) = tx.rollout(&id)? else { return Ok::<_, AutomationError>(None) };
-            if !hears(tx, &rollout, &event)? {
+            let Some(mut before) = tx.rollout(&id)? else { return Ok::<_, AutomationError>(None) };
+            if !hears(tx, &before, &event)? {
                 return Ok(None);
             }
-            let commands = step(tx, &id, event)?;
-            let Some(fresh) = tx.rollout(&id)? else { return Ok(None) };
-            Ok(Some((fresh, commands)))
+            let mut commands = Vec::new();
+            // A restart may have come between: nothing is put in charge that is not loaded.
+            if !answering && matches!(event, Event::Promote | Event::PromoteFull) {
+                commands = step(tx, &id, Event::Unready)?;
+                before = tx.rollout(&id)?.unwrap_or(before);
+            }
+            let has_to_change = matches!(event, Event::Promote);
+            commands.extend(step(tx, &id, event)?);
+            let fresh = tx.rollout(&id)?.filter(|fresh| !has_to_change || *fresh != before);
+            Ok(fresh.map(|fresh| (fresh, commands)))
         });
         let Some((rollout, commands)) = told.await? else { return Ok(None) };
         // Measurements are taken by the next tick.
         self.carry_out(&rollout, &commands);
-        let state: RolloutState = read(&rollout)?.1;
-        Ok(Some(state.phase))
+        let stored = |error: serde_json::Error| AutomationError::StoredRollout(rollout.id, error.to_string());
+        Ok(Some(RolloutState::stored(rollout.state).map_err(stored)?.phase))
     }
 
     /// Ends what is loaded without traffic: this server does not lead any more.

@@ -14,7 +14,7 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Releases that an undo looks back over.
+/// Rollouts that an undo looks back over.
 const LOOK_BACK: u32 = 200;
 
 /// What decides about releases. Cheap to clone.
@@ -146,17 +146,25 @@ impl Releases {
         revision: Option<u32>,
         requested_by: &str,
     ) -> Result<(u32, Option<String>), AutomationError> {
-        let releases = releases(tx, route)?;
+        // As for kubectl, 0 is the release before.
+        let revision = revision.filter(|number| *number > 0);
+        let (releases, all) = releases(tx, route)?;
+        if revision.is_some() && !all {
+            return Err(AutomationError::Blocked {
+                message: format!(
+                    "`{route}` has had more than {LOOK_BACK} rollouts: its revisions are not counted"
+                ),
+                hint: "release the version that is meant with `mainspring deploy`".to_owned(),
+            });
+        }
         let under_way = tx.deployment(route)?.is_some_and(|deployment| deployment.active_rollout.is_some());
         let wanted = match revision {
-            Some(number) if number > 0 => {
-                usize::try_from(number).ok().and_then(|number| number.checked_sub(1))
-            }
+            Some(number) => usize::try_from(number).ok().and_then(|number| number.checked_sub(1)),
             // What is under way is undone by going back to what is in charge.
-            _ if under_way => releases.len().checked_sub(1),
-            _ => releases.len().checked_sub(2),
+            None if under_way => releases.len().checked_sub(1),
+            None => releases.len().checked_sub(2),
         };
-        let version = wanted.and_then(|wanted| releases.get(wanted)).copied();
+        let version = wanted.and_then(|wanted| releases.get(wanted)).map(|release| release.version);
         let version =
             version.ok_or_else(|| AutomationError::NoRevision { model: route.to_owned(), revision })?;
         let reason = format!("undone to version {version}");
@@ -199,16 +207,27 @@ impl Releases {
     }
 }
 
-/// The versions that were put in charge, oldest first: revision 1, 2, ...
-fn releases(tx: &dyn WriteTx, route: &str) -> Result<Vec<u32>, AutomationError> {
-    let mut versions = Vec::new();
-    for rollout in tx.rollouts(Some(route), LOOK_BACK)?.into_iter().rev() {
-        let state: RolloutState = serde_json::from_value(rollout.state).map_err(StoreError::from)?;
-        if state.was_put_in_charge() {
-            versions.push(rollout.version);
-        }
-    }
-    Ok(versions)
+/// The rollouts of a route that put their version in charge, oldest first: the revisions 1, 2, ... that an
+/// undo takes. None when there were too many rollouts to count them.
+///
+/// # Errors
+/// From the store.
+pub fn revisions(tx: &dyn ReadTx, route: &str) -> Result<Option<Vec<Rollout>>, StoreError> {
+    let (releases, all) = releases(tx, route)?;
+    Ok(all.then_some(releases))
+}
+
+/// The rollouts that put their version in charge, oldest first, and whether these are all. What cannot be
+/// read any more is not counted.
+fn releases(tx: &dyn ReadTx, route: &str) -> Result<(Vec<Rollout>, bool), StoreError> {
+    let mut rollouts = tx.rollouts(Some(route), LOOK_BACK + 1)?;
+    let all = rollouts.len() <= LOOK_BACK as usize;
+    rollouts.truncate(LOOK_BACK as usize);
+    rollouts.reverse();
+    rollouts.retain(|rollout| {
+        RolloutState::stored(rollout.state.clone()).is_ok_and(|state| state.was_put_in_charge())
+    });
+    Ok((rollouts, all))
 }
 
 /// The text of a route's rollout manifest, checked. A stage without one gets versions at once.

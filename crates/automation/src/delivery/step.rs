@@ -10,38 +10,78 @@ use mainspring_rollouts::{Command, Completion, Event, RolloutSpec, RolloutState,
 use serde_json::json;
 use std::path::Path;
 
-/// Moves a stored rollout by one event, with all that follows in the registry and the deployment.
+/// Moves a stored rollout by one event, with all that follows in the registry and the deployment. One that
+/// cannot be read any more can still be ended.
 pub(super) fn step(tx: &mut dyn WriteTx, id: &str, event: Event) -> Result<Vec<Command>, AutomationError> {
-    let Some(mut rollout) = tx.rollout(id)? else { return Ok(Vec::new()) };
-    let (spec, before) = read(&rollout)?;
-    let (state, commands) = advance(&spec, &before, event, tx.now());
-    if state == before {
-        tx.bookkeeping();
-        return Ok(commands);
+    let Some(rollout) = tx.rollout(id)? else { return Ok(Vec::new()) };
+    match read(&rollout) {
+        Ok((spec, before)) => {
+            let (state, commands) = advance(&spec, &before, event, tx.now());
+            save(tx, rollout, &before, &state, &commands)?;
+            Ok(commands)
+        }
+        Err(error) => end_unreadable(tx, rollout, event, error),
     }
-    rollout.state = serde_json::to_value(&state).map_err(StoreError::from)?;
+}
+
+/// Stores what an event made of a rollout, with all that follows.
+pub(super) fn save(
+    tx: &mut dyn WriteTx,
+    mut rollout: Rollout,
+    before: &RolloutState,
+    state: &RolloutState,
+    commands: &[Command],
+) -> Result<(), AutomationError> {
+    tx.bookkeeping();
+    if state == before {
+        return Ok(());
+    }
+    rollout.state = serde_json::to_value(state).map_err(StoreError::from)?;
     if state.is_final() != before.is_final() {
         rollout.ended = state.is_final().then(|| tx.now());
     }
     tx.put_rollout(&rollout)?;
-    for entry in &state.history[before.history.len()..] {
-        tx.record(Record::new("rollout.progressed", format!("rollout:{id}")).with(json!({
+    for entry in state.noted_since(before) {
+        tx.record(Record::new("rollout.progressed", format!("rollout:{}", rollout.id)).with(json!({
             "model": rollout.model, "version": rollout.version, "step": entry.step,
             "weight": state.weight, "what": entry.what,
         })))?;
     }
-    tx.bookkeeping();
     if before.is_final() && !state.is_final() {
         taken_up(tx, &rollout)?;
     }
-    for command in &commands {
+    for command in commands {
         match command {
             Command::Complete => completed(tx, &rollout)?,
             Command::RollBack { reason } => rolled_back(tx, &rollout, reason)?,
             Command::SetWeight(_) | Command::SetRouting(_) | Command::Measure { .. } => {}
         }
     }
-    Ok(commands)
+    Ok(())
+}
+
+/// Ends a rollout whose manifest or state this program cannot read: it must not stand in the way of others.
+fn end_unreadable(
+    tx: &mut dyn WriteTx,
+    mut rollout: Rollout,
+    event: Event,
+    error: AutomationError,
+) -> Result<Vec<Command>, AutomationError> {
+    let (completion, reason) = match event {
+        Event::Abort(reason) => (Completion::Aborted, reason),
+        Event::Supersede(reason) => (Completion::Superseded, reason),
+        Event::GoBack => (Completion::Superseded, "the version in charge was asked for again".to_owned()),
+        _ => return Err(error),
+    };
+    if rollout.ended.is_some() {
+        return Ok(Vec::new());
+    }
+    let state = RolloutState::given_up(rollout.created, tx.now(), completion, &reason);
+    rollout.state = serde_json::to_value(state).map_err(StoreError::from)?;
+    rollout.ended = Some(tx.now());
+    tx.put_rollout(&rollout)?;
+    rolled_back(tx, &rollout, &reason)?;
+    Ok(vec![Command::RollBack { reason }])
 }
 
 /// A rollout's manifest and state.
@@ -49,7 +89,7 @@ pub(super) fn read(rollout: &Rollout) -> Result<(RolloutSpec, RolloutState), Aut
     let bad = |reason: String| AutomationError::StoredRollout(rollout.id.clone(), reason);
     let spec =
         RolloutSpec::parse(&rollout.spec_text, Path::new("(stored)")).map_err(|e| bad(e.to_string()))?;
-    let state = serde_json::from_value(rollout.state.clone()).map_err(|e| bad(e.to_string()))?;
+    let state = RolloutState::stored(rollout.state.clone()).map_err(|e| bad(e.to_string()))?;
     Ok((spec, state))
 }
 
@@ -57,14 +97,15 @@ pub(super) fn read(rollout: &Rollout) -> Result<(RolloutSpec, RolloutState), Aut
 /// route and was given up.
 pub(super) fn hears(tx: &dyn WriteTx, rollout: &Rollout, event: &Event) -> Result<bool, AutomationError> {
     if rollout.ended.is_none() {
-        return Ok(true);
+        return Ok(!matches!(event, Event::Retry));
     }
     if !matches!(event, Event::Retry | Event::PromoteFull) {
         return Ok(false);
     }
     let newest = tx.rollouts(Some(&rollout.model), 1)?.into_iter().next();
     let is_newest = newest.is_some_and(|newest| newest.id == rollout.id);
-    Ok(is_newest && read(rollout)?.1.completion == Some(Completion::Aborted))
+    let was_aborted = |(_, state): (_, RolloutState)| state.completion == Some(Completion::Aborted);
+    Ok(is_newest && read(rollout).is_ok_and(was_aborted))
 }
 
 /// What was given up is on its way again.

@@ -46,12 +46,17 @@ impl Warm {
     }
 
     /// Lets those go whose time is over, and those without one whose route has another version on trial.
-    pub(crate) fn release(&self, now: Timestamp, on_trial: impl Fn(&str) -> bool) {
+    /// What is on trial, by route and version, is about to be taken.
+    pub(crate) fn release(&self, now: Timestamp, on_trial: &[(&str, u32)]) {
+        let over = |route: &str, version: u32, until: Option<Timestamp>| {
+            let has_other = || on_trial.iter().any(|(other, _)| *other == route);
+            !on_trial.contains(&(route, version)) && until.map_or_else(has_other, |until| now >= until)
+        };
         // Ended outside the lock: the last reference ends processes.
         let gone: Vec<Held> = self.with(|held| {
             let keys: Vec<(String, u32)> = held
                 .iter()
-                .filter(|((route, _), held)| held.until.map_or_else(|| on_trial(route), |until| now >= until))
+                .filter(|((route, version), held)| over(route, *version, held.until))
                 .map(|(key, _)| key.clone())
                 .collect();
             keys.iter().filter_map(|key| held.remove(key)).collect()

@@ -5,6 +5,7 @@ mod ab;
 mod arrivals;
 mod collecting;
 mod configs;
+mod interrupted;
 mod project;
 mod reacting;
 mod releases;

@@ -70,12 +70,12 @@ spec:
       interval: 10s
       count: 2
       successCondition: result <= 0.02
-      provider: {plugin: {mainspring: {metric: errorRate, window: 60s, minRequests: 20}}}
+      provider: {plugin: {mainspring: {metric: errorRate, window: 1h, minRequests: 20}}}
     - name: latency
       interval: 10s
       count: 2
       successCondition: result <= 1000.0
-      provider: {plugin: {mainspring: {metric: latencyP95Ms, window: 60s, minRequests: 20}}}
+      provider: {plugin: {mainspring: {metric: latencyP95Ms, window: 1h, minRequests: 20}}}
 ";
 
 pub(crate) struct Project {

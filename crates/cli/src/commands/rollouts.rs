@@ -11,6 +11,8 @@ use std::time::Duration;
 
 /// How often a watched rollout is looked at.
 const LOOK: Duration = Duration::from_secs(1);
+/// Rollouts in a list.
+const LISTED: u32 = 50;
 
 /// Look at rollouts; promote, pause, abort, retry or undo them.
 #[derive(Args)]
@@ -117,9 +119,9 @@ impl Rollouts {
     }
 }
 
-fn fetch(client: &Client, model: Option<&str>) -> Result<Vec<Value>, CliError> {
+fn fetch(client: &Client, model: Option<&str>, limit: u32) -> Result<Vec<Value>, CliError> {
     let model = model.map(|model| format!("&model={}", encode(model))).unwrap_or_default();
-    let answer = client.get(&format!("/api/v1/rollouts?limit=50{model}"))?;
+    let answer = client.get(&format!("/api/v1/rollouts?limit={limit}{model}"))?;
     Ok(answer["rollouts"].as_array().cloned().unwrap_or_default())
 }
 
@@ -127,12 +129,12 @@ fn fetch(client: &Client, model: Option<&str>) -> Result<Vec<Value>, CliError> {
 fn find(client: &Client, which: &Which) -> Result<String, CliError> {
     let Some(name) = &which.rollout else { return under_way(client) };
     // A name of a model has its rollouts; anything else is an id.
-    let newest = fetch(client, Some(name))?.first().map(|rollout| cell(&rollout["id"]));
+    let newest = fetch(client, Some(name), 1)?.first().map(|rollout| cell(&rollout["id"]));
     Ok(newest.unwrap_or_else(|| name.clone()))
 }
 
 fn under_way(client: &Client) -> Result<String, CliError> {
-    let rollouts = fetch(client, None)?;
+    let rollouts = fetch(client, None, LISTED)?;
     let open: Vec<&Value> = rollouts.iter().filter(|rollout| rollout["ended"].is_null()).collect();
     match open.as_slice() {
         [only] => Ok(cell(&only["id"])),
@@ -202,7 +204,7 @@ fn undo(client: &Client, model: &str, revision: Option<u32>, json: bool) -> Resu
 }
 
 fn list(client: &Client, model: Option<&str>, json: bool) -> Result<ExitCode, CliError> {
-    let rollouts = fetch(client, model)?;
+    let rollouts = fetch(client, model, LISTED)?;
     if json {
         say_json(&json!({ "rollouts": rollouts }));
         return Ok(ExitCode::Ok);
@@ -215,6 +217,7 @@ fn list(client: &Client, model: Option<&str>, json: bool) -> Result<ExitCode, Cl
             vec![
                 cell(&rollout["id"]),
                 format!("{}/{}", cell(&rollout["model"]), rollout["version"]),
+                cell(&rollout["revision"]),
                 cell(&rollout["state"]["phase"]),
                 format!("{} %", rollout["state"]["weight"]),
                 step.map_or_else(|| "–".to_owned(), |step| cell(&step["label"])),
@@ -226,7 +229,7 @@ fn list(client: &Client, model: Option<&str>, json: bool) -> Result<ExitCode, Cl
     if rows.is_empty() {
         say("there was no rollout yet; `mainspring deploy models:/NAME/VERSION` starts one");
     } else {
-        say(&table(&["ROLLOUT", "MODEL", "PHASE", "WEIGHT", "STEP", "MESSAGE", "STARTED"], rows));
+        say(&table(&["ROLLOUT", "MODEL", "REVISION", "PHASE", "WEIGHT", "STEP", "MESSAGE", "STARTED"], rows));
     }
     Ok(ExitCode::Ok)
 }

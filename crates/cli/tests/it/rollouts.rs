@@ -84,6 +84,13 @@ impl World {
         answer["model_version"].as_str()?.parse().ok()
     }
 
+    /// Forty requests, of which some reach a version on trial.
+    fn traffic(&self, name: &str) {
+        for n in 0..40 {
+            assert!(self.ask("flights", &format!("{name}-{n}")).is_some());
+        }
+    }
+
     fn newest(&self) -> Value {
         self.server.get("/api/v1/rollouts?limit=1")["rollouts"][0].clone()
     }
@@ -99,9 +106,7 @@ fn a_rollout_is_watched_promoted_aborted_retried_and_undone() {
     assert_eq!(world.run(&["deploy", "flights/2"]).code, 0);
     world.until_phase("Paused");
     assert_eq!(world.ask("flights@preview", "p"), Some(2));
-    for n in 0..40 {
-        assert!(world.ask("flights", &format!("live-{n}")).is_some());
-    }
+    world.traffic("first");
     let shown = world.run(&["rollouts", "get"]).out;
     for part in [
         "Model:          flights/2",
@@ -134,20 +139,33 @@ fn a_rollout_is_watched_promoted_aborted_retried_and_undone() {
     let status = world.run(&["rollouts", "status", "flights"]);
     assert_eq!((status.code, status.out.as_str()), (1, "Degraded - aborted by user:anonymous\n"));
     assert_eq!(world.run(&["rollouts", "promote"]).code, 1, "nothing is under way");
+    assert_eq!((&world.newest()["can_retry"], &world.newest()["can_undo"]), (&json!(true), &json!(false)));
     assert_eq!(world.run(&["rollouts", "retry", "flights"]).code, 0);
     world.until_phase("Paused");
+    // What reached the try before is no evidence on this one.
+    world.traffic("again");
+    assert_eq!(world.post(&format!("/api/v1/rollouts/{id}/retry"), &json!({})).unwrap_err().0, 409);
     assert_eq!(world.run(&["rollouts", "pause"]).code, 0);
     assert_eq!(world.newest()["state"]["message"], "manually paused");
     assert_eq!(world.run(&["rollouts", "promote", &id]).code, 0);
     let watched = world.run(&["rollouts", "status", "--watch", &id]);
     assert_eq!((watched.code, watched.out.lines().last()), (0, Some("Healthy - the new version is stable")));
     assert_eq!(world.ask("flights", "after"), Some(2));
+    let short = world.server.get("/api/v1/rollouts?short=true");
+    for (place, can_undo) in [true, false].into_iter().enumerate() {
+        let rollout = &short["rollouts"][place];
+        assert_eq!((&rollout["can_undo"], &rollout["can_retry"]), (&json!(can_undo), &json!(false)));
+        assert_eq!((&rollout["state"]["history"], &rollout["steps"]), (&json!([]), &json!([])));
+    }
     let undone = world.run(&["rollouts", "undo", "flights"]);
     assert!(undone.out.contains("puts flights/1 back in charge"), "{}", undone.out);
     assert_eq!(world.run(&["rollouts", "promote", "--full"]).code, 0);
     until("version 1", || (world.ask("flights", "back")? == 1).then_some(()));
     let listed = world.run(&["rollouts", "list", "flights"]).out;
     assert_eq!(listed.lines().count(), 4, "{listed}");
+    let numbered = world.server.get("/api/v1/rollouts?model=flights");
+    let revisions: Vec<&Value> = (0..3).map(|place| &numbered["rollouts"][place]["revision"]).collect();
+    assert_eq!(revisions, [3, 2, 1]);
 }
 
 #[test]
@@ -171,6 +189,7 @@ fn bad_requests_are_answered_with_a_reason() {
     for (path, body, status, part) in [
         (format!("/api/v1/rollouts/{id}/explode"), json!({}), 404, "cannot be told to `explode`"),
         (format!("/api/v1/rollouts/{id}/promote"), json!({}), 409, "is under way"),
+        (format!("/api/v1/rollouts/{id}/retry"), json!({}), 409, "is under way"),
         ("/api/v1/rollouts/nobody/abort".to_owned(), json!({}), 409, "is under way"),
         ("/api/v1/deployments/flights".to_owned(), json!({ "version": 9 }), 404, "no version 9"),
         (

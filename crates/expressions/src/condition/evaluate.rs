@@ -2,12 +2,15 @@
 
 use super::ConditionError;
 use super::functions::Function;
-use super::parser::{Expression, Operator, Sign};
+use super::parser::{Expression, Operator, Pattern, Sign};
 use super::value::Value;
 use std::cmp::Ordering;
+use std::sync::Arc;
 
-/// Nodes that one evaluation looks at: predicates within predicates multiply.
-const BUDGET: u32 = 200_000;
+/// Nodes and items that one evaluation looks at: predicates within predicates multiply.
+const BUDGET: usize = 200_000;
+/// What it costs to read a regular expression that is not written out.
+const PATTERN: usize = 10_000;
 /// Numbers in a range.
 const MAX_RANGE: i64 = 10_000;
 
@@ -19,28 +22,55 @@ struct Evaluation<'a> {
     result: &'a Value,
     /// What a predicate looks at, with its place.
     element: Option<(Value, usize)>,
-    budget: u32,
+    budget: usize,
 }
 
 impl Evaluation<'_> {
-    fn value(&mut self, expression: &Expression) -> Result<Value, ConditionError> {
+    fn charge(&mut self, work: usize) -> Result<(), ConditionError> {
         self.budget = self
             .budget
-            .checked_sub(1)
+            .checked_sub(work)
             .ok_or_else(|| ConditionError::new("the condition takes too much work"))?;
+        Ok(())
+    }
+
+    /// Charges for looking at all of a value.
+    fn charge_for(&mut self, value: &Value) -> Result<(), ConditionError> {
+        self.charge(value.weight(self.budget + 1))
+    }
+
+    /// A copy: lists and maps are shared, texts are not.
+    fn copy(&mut self, value: &Value) -> Result<Value, ConditionError> {
+        if let Value::Text(_) = value {
+            self.charge_for(value)?;
+        }
+        Ok(value.clone())
+    }
+
+    fn value(&mut self, expression: &Expression) -> Result<Value, ConditionError> {
+        self.charge(1)?;
         Ok(match expression {
             Expression::Nil => Value::Nil,
             Expression::Bool(flag) => Value::Bool(*flag),
             Expression::Int(number) => Value::Int(*number),
             Expression::Float(number) => Value::Float(*number),
-            Expression::Text(text) => Value::Text(text.clone()),
-            Expression::List(items) => Value::List(self.values(items)?),
+            Expression::Text(text) => {
+                self.charge(text.len() / 16)?;
+                Value::Text(text.clone())
+            }
+            Expression::List(items) => Value::List(self.values(items)?.into()),
             Expression::Map(fields) => {
                 let fields = fields.iter().map(|(name, value)| Ok((name.clone(), self.value(value)?)));
-                Value::Map(fields.collect::<Result<_, ConditionError>>()?)
+                Value::Map(Arc::new(fields.collect::<Result<_, ConditionError>>()?))
             }
-            Expression::Result => self.result.clone(),
-            Expression::Element => self.element.as_ref().map_or(Value::Nil, |(value, _)| value.clone()),
+            Expression::Result => self.copy(self.result)?,
+            Expression::Element => match &self.element {
+                Some((value, _)) => {
+                    let value = value.clone();
+                    self.copy(&value)?
+                }
+                None => Value::Nil,
+            },
             Expression::Index => {
                 let place = self.element.as_ref().map_or(0, |(_, place)| *place);
                 Value::Int(i64::try_from(place).unwrap_or(i64::MAX))
@@ -65,7 +95,13 @@ impl Evaluation<'_> {
                 let base = self.value(base)?;
                 let from = from.as_ref().map(|end| self.value(end)).transpose()?;
                 let to = to.as_ref().map(|end| self.value(end)).transpose()?;
+                self.charge(length(&base))?;
                 slice(&base, from.as_ref(), to.as_ref())?
+            }
+            Expression::Matches(text, pattern) => {
+                let text = self.value(text)?;
+                self.charge_for(&text)?;
+                matches(&text, pattern)?
             }
             Expression::Call(function, arguments) => self.call(*function, arguments)?,
         })
@@ -98,21 +134,49 @@ impl Evaluation<'_> {
             _ => {}
         }
         let (left, right) = (self.value(left)?, self.value(right)?);
+        match operator {
+            Operator::Range => {}
+            Operator::Matches => self.charge(PATTERN)?,
+            // A list may be compared with each item of the other.
+            Operator::In | Operator::NotIn => {
+                self.charge_for(&right)?;
+                self.charge(left.weight(self.budget + 1).saturating_mul(length(&right).max(1)))?;
+            }
+            _ => {
+                self.charge_for(&left)?;
+                self.charge_for(&right)?;
+            }
+        }
+        if let (Operator::Range, Value::Int(from), Value::Int(to)) = (operator, &left, &right) {
+            self.charge(usize::try_from(to.saturating_sub(*from)).unwrap_or(0))?;
+        }
         combine(operator, &left, &right)
     }
 
     fn call(&mut self, function: Function, arguments: &[Expression]) -> Result<Value, ConditionError> {
         let (Some(first), true) = (arguments.first(), function.takes_predicate()) else {
             let arguments = self.values(arguments)?;
+            for argument in &arguments {
+                self.charge(match (function, argument) {
+                    (Function::Text, _) => argument.weight(self.budget + 1),
+                    // They do not look at the items.
+                    (Function::Len | Function::First | Function::Last, Value::List(_) | Value::Map(_)) => 0,
+                    (Function::IsNil | Function::Default, _) => self.result.weight(1),
+                    _ => length(argument),
+                })?;
+            }
             return function.call(&arguments, self.result);
         };
         let list = self.value(first)?;
-        let Some(predicate) = arguments.get(1) else { return function.call(&[list], self.result) };
+        let Some(predicate) = arguments.get(1) else {
+            self.charge(length(&list))?;
+            return function.call(&[list], self.result);
+        };
         let items = function.items(&list)?;
         let outer = self.element.take();
         let mut answers = Vec::new();
         for (place, item) in items.iter().enumerate() {
-            self.element = Some((item.clone(), place));
+            self.element = Some((self.copy(item)?, place));
             let answer = self.value(predicate)?;
             let decides = matches!(
                 (function, &answer),
@@ -126,7 +190,7 @@ impl Evaluation<'_> {
         }
         self.element = outer;
         if function == Function::Map {
-            return Ok(Value::List(answers));
+            return Ok(Value::List(answers.into()));
         }
         if function == Function::Sum {
             return function.sum(&answers);
@@ -150,8 +214,25 @@ impl Evaluation<'_> {
             Function::One => Value::Bool(held.len() == 1),
             Function::Count => Value::Int(i64::try_from(held.len()).unwrap_or(i64::MAX)),
             Function::Find => held.into_iter().next().unwrap_or(Value::Nil),
-            _ => Value::List(held),
+            _ => Value::List(held.into()),
         })
+    }
+}
+
+/// Items of a list or map; a text by its length.
+fn length(value: &Value) -> usize {
+    match value {
+        Value::List(items) => items.len(),
+        Value::Map(fields) => fields.len(),
+        Value::Text(text) => text.len() / 16,
+        _ => 0,
+    }
+}
+
+fn matches(text: &Value, pattern: &Pattern) -> Result<Value, ConditionError> {
+    match text {
+        Value::Text(text) => Ok(Value::Bool(pattern.0.is_match(text))),
+        other => Err(mismatch("matches", other, &Value::Text(String::new()))),
     }
 }
 
@@ -200,11 +281,7 @@ fn combine(operator: Operator, left: &Value, right: &Value) -> Result<Value, Con
             let (text, part) = texts("endsWith", left, right)?;
             Value::Bool(text.ends_with(part))
         }
-        Operator::Matches => {
-            let (text, pattern) = texts("matches", left, right)?;
-            let pattern = regex::RegexBuilder::new(pattern).size_limit(1 << 20).build();
-            Value::Bool(pattern.map_err(|error| ConditionError::new(error.to_string()))?.is_match(text))
-        }
+        Operator::Matches => matches(left, &Pattern::new(texts("matches", left, right)?.1)?)?,
         Operator::Range => {
             let (Value::Int(from), Value::Int(to)) = (left, right) else {
                 return Err(mismatch("..", left, right));
@@ -280,7 +357,7 @@ fn equal(operator: &str, left: &Value, right: &Value) -> Result<bool, ConditionE
         (Value::Bool(left), Value::Bool(right)) => Ok(left == right),
         (Value::List(left), Value::List(right)) => {
             let mut same = left.len() == right.len();
-            for (left, right) in left.iter().zip(right) {
+            for (left, right) in left.iter().zip(right.iter()) {
                 same = same && equal(operator, left, right)?;
             }
             Ok(same)
@@ -321,7 +398,13 @@ fn member(base: &Value, key: &Value) -> Result<Value, ConditionError> {
             })
         }
         (Value::Map(fields), Value::Text(name)) => Ok(fields.get(name).cloned().unwrap_or(Value::Nil)),
-        _ => Err(ConditionError::new(format!("cannot fetch {key} from {}", base.kind()))),
+        _ => {
+            let key = match key {
+                Value::Int(_) | Value::Text(_) => key.to_string(),
+                other => other.kind().to_owned(),
+            };
+            Err(ConditionError::new(format!("cannot fetch {key} from {}", base.kind())))
+        }
     }
 }
 
@@ -335,5 +418,5 @@ fn slice(base: &Value, from: Option<&Value>, to: Option<&Value>) -> Result<Value
         Some(other) => Err(ConditionError::new(format!("cannot slice with {}", other.kind()))),
     };
     let (from, to) = (end(from, 0)?, end(to, items.len())?);
-    Ok(Value::List(items.get(from..to.max(from)).unwrap_or_default().to_vec()))
+    Ok(Value::List(items.get(from..to.max(from)).unwrap_or_default().into()))
 }

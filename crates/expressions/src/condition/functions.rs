@@ -178,7 +178,7 @@ impl Function {
 
     fn extreme(self, arguments: &[Value], wanted: Ordering) -> Result<Value, ConditionError> {
         let items = match arguments {
-            [Value::List(items)] => items.as_slice(),
+            [Value::List(items)] => items,
             several => several,
         };
         let mut best: Option<&Value> = None;

@@ -7,6 +7,8 @@ use super::lexer::Token;
 
 /// How deep expressions may nest.
 const MAX_DEPTH: usize = 50;
+/// Operators, members and pipes that follow each other, each around the one before.
+const MAX_LINKS: usize = 200;
 
 /// A node of the syntax tree.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,7 +32,26 @@ pub(super) enum Expression {
     /// Element of a list or field of a map; whether a missing base gives nil.
     Member(Box<Self>, Box<Self>, bool),
     Slice(Box<Self>, Option<Box<Self>>, Option<Box<Self>>),
+    /// A text against an expression that is written out.
+    Matches(Box<Self>, Pattern),
     Call(Function, Vec<Self>),
+}
+
+/// A regular expression.
+#[derive(Clone, Debug)]
+pub(super) struct Pattern(pub(super) regex::Regex);
+
+impl Pattern {
+    pub(super) fn new(text: &str) -> Result<Self, ConditionError> {
+        let pattern = regex::RegexBuilder::new(text).size_limit(1 << 20).build();
+        pattern.map(Self).map_err(|error| ConditionError::new(error.to_string()))
+    }
+}
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_str() == other.0.as_str()
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +88,7 @@ pub(super) enum Operator {
 }
 
 pub(super) fn parse(tokens: &[(usize, Token)]) -> Result<Expression, ConditionError> {
-    let mut parser = Parser { tokens, position: 0, depth: 0, in_predicate: 0 };
+    let mut parser = Parser { tokens, position: 0, depth: 0, links: 0, in_predicate: 0 };
     if tokens.is_empty() {
         return Err(ConditionError::new("the condition is empty"));
     }
@@ -82,6 +103,7 @@ struct Parser<'a> {
     tokens: &'a [(usize, Token)],
     position: usize,
     depth: usize,
+    links: usize,
     /// How many predicates are around: `#` means something only there.
     in_predicate: usize,
 }
@@ -123,6 +145,15 @@ impl Parser<'_> {
         if self.takes(mark) { Ok(()) } else { Err(self.unexpected()) }
     }
 
+    /// One more node around what was read so far.
+    fn link(&mut self) -> Result<(), ConditionError> {
+        self.links += 1;
+        if self.links > MAX_LINKS {
+            return Err(ConditionError::new(format!("the condition has more than {MAX_LINKS} operators")));
+        }
+        Ok(())
+    }
+
     fn expression(&mut self) -> Result<Expression, ConditionError> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
@@ -136,6 +167,7 @@ impl Parser<'_> {
             left = Expression::Conditional(Box::new(left), Box::new(yes), Box::new(no));
         }
         while self.takes("|") {
+            self.link()?;
             let Some(Token::Name(name)) = self.peek().cloned() else { return Err(self.unexpected()) };
             let function = self.function(&name)?;
             left = self.call(function, Some(left))?;
@@ -193,6 +225,7 @@ impl Parser<'_> {
                 break;
             }
             self.position += length;
+            self.link()?;
             self.depth += 1;
             if self.depth > MAX_DEPTH {
                 return Err(ConditionError::new(format!("the condition nests deeper than {MAX_DEPTH}")));
@@ -201,7 +234,12 @@ impl Parser<'_> {
             let next = if operator == Operator::Power { strength } else { strength + 1 };
             let right = self.binary(next)?;
             self.depth -= 1;
-            left = Expression::Binary(operator, Box::new(left), Box::new(right));
+            left = match (operator, right) {
+                (Operator::Matches, Expression::Text(pattern)) => {
+                    Expression::Matches(Box::new(left), Pattern::new(&pattern)?)
+                }
+                (operator, right) => Expression::Binary(operator, Box::new(left), Box::new(right)),
+            };
         }
         Ok(left)
     }
@@ -282,6 +320,7 @@ impl Parser<'_> {
         loop {
             let optional = self.takes("?.");
             if optional || self.takes(".") {
+                self.link()?;
                 if optional && self.takes("[") {
                     let key = self.expression()?;
                     self.expect("]")?;
@@ -292,6 +331,7 @@ impl Parser<'_> {
                 self.position += 1;
                 base = Expression::Member(Box::new(base), Box::new(Expression::Text(name)), optional);
             } else if self.takes("[") {
+                self.link()?;
                 base = self.subscript(base)?;
             } else {
                 return Ok(base);

@@ -101,7 +101,42 @@ fn a_bad_condition_is_refused_when_it_is_read() {
 #[test]
 fn work_is_bounded() {
     let nested = "all(1..9999, all(1..9999, all(1..9999, # > 0)))";
-    assert!(ask(nested, &json!(0)).is_err_and(|error| error.contains("too much work")));
+    let too_much = |condition: &str, result: &serde_json::Value| {
+        ask(condition, result).is_err_and(|error| error.contains("too much work"))
+    };
+    assert!(too_much(nested, &json!(0)));
+    let samples = json!(vec![1.0; 10_000]);
+    // Items count, not only the nodes of the condition.
+    for condition in [
+        "len(map(0..9999, {{a: 0..9999}})) == 10000",
+        "len(map(0..9999, 0..9999)) == 10000",
+        "all(result, result == result)",
+        "all(result, sum(result) > 0)",
+        "all(result, # in result[1:])",
+        "len(map(0..9999, string(result))) == 10000",
+        "all(result, 'b' matches string('b'))",
+    ] {
+        assert!(too_much(condition, &samples), "{condition}");
+    }
+    let doubled = format!("len((['{}']{})[0]) > 0", "x".repeat(1000), " | map(# + #)".repeat(40));
+    assert!(too_much(&doubled, &json!(0)));
+    let nested = format!("string([result]{}) == ''", " | map([#, #])".repeat(40));
+    assert!(too_much(&nested, &samples), "shared lists are counted where they are looked at");
+    // What looks at the measured list once per sample is no work by itself.
+    let once = "all(result, # <= result[0]) and all(result, {len(result) == 10000 and 'ab' matches '^a'})";
+    assert_eq!(ask(once, &samples), Ok(true));
+}
+
+#[test]
+fn chains_are_bounded_and_patterns_are_read_with_the_condition() {
+    for chain in [" + 1", " or true", " | abs()"] {
+        assert!(Condition::compile(&format!("1{}", chain.repeat(400))).is_err(), "{chain}");
+        assert!(Condition::compile(&format!("1{}", chain.repeat(100))).is_ok(), "{chain}");
+    }
+    for chain in [".a", "[0]", "?.a", "[1:]"] {
+        assert!(Condition::compile(&format!("result{}", chain.repeat(400))).is_err(), "{chain}");
+    }
+    assert!(Condition::compile("result matches '('").is_err());
 }
 
 proptest! {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 /// A value of the expression language.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,10 +17,10 @@ pub enum Value {
     Float(f64),
     /// Text.
     Text(String),
-    /// A list.
-    List(Vec<Self>),
-    /// Values by name.
-    Map(BTreeMap<String, Self>),
+    /// A list, shared by its copies.
+    List(Arc<[Self]>),
+    /// Values by name, shared by their copies.
+    Map(Arc<BTreeMap<String, Self>>),
 }
 
 impl Value {
@@ -56,6 +57,17 @@ impl Value {
         }
     }
 
+    /// How many values it consists of, texts by their length; counting ends at `limit`. Shared parts count
+    /// as often as they occur.
+    pub(super) fn weight(&self, limit: usize) -> usize {
+        match self {
+            Self::Text(text) => 1 + text.len() / 16,
+            Self::List(items) => weight(items.iter(), limit),
+            Self::Map(fields) => weight(fields.values(), limit),
+            _ => 1,
+        }
+    }
+
     /// Whether something was measured and every number in it is finite.
     #[must_use]
     pub fn is_measured(&self) -> bool {
@@ -67,6 +79,17 @@ impl Value {
             Self::Bool(_) | Self::Int(_) | Self::Text(_) => true,
         }
     }
+}
+
+fn weight<'a>(items: impl Iterator<Item = &'a Value>, limit: usize) -> usize {
+    let mut sum = 1;
+    for item in items {
+        if sum >= limit {
+            break;
+        }
+        sum += item.weight(limit - sum);
+    }
+    sum
 }
 
 impl From<f64> for Value {
@@ -86,7 +109,8 @@ impl From<&serde_json::Value> for Value {
             serde_json::Value::String(text) => Self::Text(text.clone()),
             serde_json::Value::Array(items) => Self::List(items.iter().map(Self::from).collect()),
             serde_json::Value::Object(fields) => {
-                Self::Map(fields.iter().map(|(name, value)| (name.clone(), Self::from(value))).collect())
+                let fields = fields.iter().map(|(name, value)| (name.clone(), Self::from(value)));
+                Self::Map(Arc::new(fields.collect()))
             }
         }
     }

@@ -1,6 +1,6 @@
 //! A/B tests: their life, assignments for programs elsewhere, events, decisions, and the planner.
 
-use super::{ApiError, Body, NativeState, ab_insight};
+use super::{ApiError, Body, MaybeBody, NativeState, ab_insight};
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::{Extension, Json};
@@ -155,9 +155,9 @@ pub(super) async fn command(
     State(state): State<NativeState>,
     Extension(actor): Extension<Actor>,
     Path((test, verb)): Path<(String, String)>,
-    body: Option<Json<Reason>>,
+    MaybeBody(body): MaybeBody<Reason>,
 ) -> Result<Json<Value>, ApiError> {
-    let reason = body.and_then(|Json(body)| body.reason);
+    let reason = body.and_then(|body| body.reason);
     match verb.as_str() {
         "start" => {
             let test = state.store.write(actor, move |tx| AbTests::start(tx, &test)).await?;

@@ -1,17 +1,19 @@
 //! Models, deployments, rollouts and monitors.
 
-use super::{ApiError, Body, NativeState};
+use super::{ApiError, Body, MaybeBody, NativeState};
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::{Extension, Json};
-use mainspring_automation::{AutomationError, Comparison};
+use mainspring_automation::{AutomationError, Comparison, revisions};
 use mainspring_domain::delivery::Rollout;
 use mainspring_domain::{Actor, Timestamp};
-use mainspring_metadata_store::StoreError;
 use mainspring_metadata_store::traits::search::Search;
-use mainspring_rollouts::{Event, RolloutSpec, RolloutState, Strategy, Target, export};
+use mainspring_metadata_store::{ReadTx, StoreError};
+use mainspring_rollouts::{Completion, Event, RolloutSpec, RolloutState, Strategy, Target, export};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::path::Path as FilePath;
 
 #[derive(Deserialize)]
@@ -48,6 +50,9 @@ const MAX_SEGMENTS: usize = 100;
 pub(super) struct RolloutsQuery {
     model: Option<String>,
     limit: Option<u32>,
+    /// Leaves out what a list of rollouts does not show.
+    #[serde(default)]
+    short: bool,
 }
 
 /// `GET /api/v1/models`: registered models with their versions and what serves them.
@@ -119,10 +124,10 @@ pub(super) async fn undo(
     State(state): State<NativeState>,
     Extension(actor): Extension<Actor>,
     Path(model): Path<String>,
-    undo: Option<Json<Undo>>,
+    MaybeBody(undo): MaybeBody<Undo>,
 ) -> Result<Json<Value>, ApiError> {
     let requested_by = actor.to_string();
-    let revision = undo.and_then(|Json(undo)| undo.to_revision);
+    let revision = undo.and_then(|undo| undo.to_revision);
     let (version, rollout) = state
         .store
         .write(actor, move |tx| {
@@ -189,6 +194,7 @@ pub(super) async fn shadow(
         "comparison": comparison_view(&Comparison::of(shadows.iter())),
         "by": segments,
         "recent": recent,
+        // Of this server since its start, whatever the rollout.
         "queue": { "sent": state.gateway.mirrors().sent(), "dropped": state.gateway.mirrors().dropped() },
     })))
 }
@@ -207,8 +213,16 @@ pub(super) async fn rollouts(
     Query(query): Query<RolloutsQuery>,
 ) -> Result<Json<Value>, ApiError> {
     let limit = query.limit.unwrap_or(20).min(200);
-    let rollouts = state.store.read(move |tx| tx.rollouts(query.model.as_deref(), limit)).await?;
-    let rollouts: Vec<Value> = rollouts.iter().map(view).collect();
+    let rollouts = state.store.read(move |tx| {
+        let mut shown = views(tx, &tx.rollouts(query.model.as_deref(), limit)?)?;
+        match query.model {
+            _ if query.short => shown.iter_mut().for_each(shorten),
+            Some(model) => number(&mut shown, revisions(tx, &model)?.as_deref()),
+            None => {}
+        }
+        Ok::<_, StoreError>(shown)
+    });
+    let rollouts = rollouts.await?;
     Ok(Json(json!({ "rollouts": rollouts })))
 }
 
@@ -218,9 +232,9 @@ pub(super) async fn rollout(
     Path(id): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
     let wanted = id.clone();
-    let found = state.store.read(move |tx| tx.rollout(&wanted)).await?;
-    let rollout = found.ok_or_else(|| ApiError::not_found(format!("there is no rollout `{id}`")))?;
-    Ok(Json(view(&rollout)))
+    let found = state.store.read(move |tx| views(tx, tx.rollout(&wanted)?.as_slice())).await?;
+    let rollout = found.into_iter().next();
+    Ok(Json(rollout.ok_or_else(|| ApiError::not_found(format!("there is no rollout `{id}`")))?))
 }
 
 /// `POST /api/v1/rollouts/{id}/{promote|promote-full|pause|abort|retry}`
@@ -242,8 +256,8 @@ pub(super) async fn command(
     };
     let phase = state.delivery.command(&id, actor, event).await?;
     let phase = phase.ok_or_else(|| {
-        ApiError::new(StatusCode::CONFLICT, format!("no rollout `{id}` is under way"))
-            .hint("`mainspring rollouts list` lists rollouts and how they ended; the last one of a model can be retried when it was aborted")
+        ApiError::new(StatusCode::CONFLICT, format!("no rollout `{id}` is under way that listens to `{verb}`"))
+            .hint("`mainspring rollouts list` lists rollouts and how they stand or ended; the last one of a model can be retried when it was aborted")
     })?;
     Ok(Json(json!({ "phase": phase })))
 }
@@ -272,13 +286,66 @@ pub(super) async fn monitor(
 
 /// Whether a rollout ended with its version in charge.
 pub(super) fn was_put_in_charge(rollout: &Rollout) -> bool {
-    serde_json::from_value::<RolloutState>(rollout.state.clone()).is_ok_and(|state| state.was_put_in_charge())
+    RolloutState::stored(rollout.state.clone()).is_ok_and(|state| state.was_put_in_charge())
 }
 
-/// A rollout as the API shows it: with its steps and where it stands among them.
-pub(super) fn view(rollout: &Rollout) -> Value {
+/// What of a route decides what a person may say to its rollouts.
+struct Standing {
+    newest: Option<String>,
+    /// What put the version in charge there, as long as nothing else is under way.
+    undoable: Option<String>,
+}
+
+/// Rollouts as the API shows them.
+pub(super) fn views(tx: &dyn ReadTx, rollouts: &[Rollout]) -> Result<Vec<Value>, StoreError> {
+    let mut standings: HashMap<&str, Standing> = HashMap::new();
+    let mut views = Vec::new();
+    for rollout in rollouts {
+        let standing = match standings.entry(&rollout.model) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => unknown.insert(Standing {
+                newest: tx.rollouts(Some(&rollout.model), 1)?.pop().map(|newest| newest.id),
+                undoable: tx
+                    .deployment(&rollout.model)?
+                    .filter(|deployment| deployment.active_rollout.is_none())
+                    .and_then(|deployment| deployment.stable_rollout),
+            }),
+        };
+        views.push(view(rollout, standing));
+    }
+    Ok(views)
+}
+
+/// Leaves out of an ended rollout what a list does not show.
+fn shorten(view: &mut Value) {
+    let ended = !view["ended"].is_null();
+    if let Some(state) = view["state"].as_object_mut() {
+        state.insert("history".to_owned(), json!([]));
+        if ended {
+            state.insert("analysis".to_owned(), Value::Null);
+            state.insert("background".to_owned(), Value::Null);
+        }
+    }
+    if ended {
+        view["steps"] = json!([]);
+        view["warnings"] = json!([]);
+    }
+}
+
+/// Adds to the rollouts of one model the number of the revision that each made, null where it made none or
+/// they cannot be counted.
+fn number(views: &mut [Value], revisions: Option<&[Rollout]>) {
+    let revisions = revisions.unwrap_or_default();
+    for view in views {
+        let place = revisions.iter().position(|revision| view["id"] == *revision.id);
+        view["revision"] = place.map_or(Value::Null, |place| json!(place + 1));
+    }
+}
+
+/// A rollout with its steps and where it stands among them.
+fn view(rollout: &Rollout, standing: &Standing) -> Value {
     let spec = RolloutSpec::parse(&rollout.spec_text, FilePath::new("rollout")).ok();
-    let state: Option<RolloutState> = serde_json::from_value(rollout.state.clone()).ok();
+    let state = RolloutState::stored(rollout.state.clone()).ok();
     let active = rollout.ended.is_none();
     // What was given up is back at its first step; its story says how far it came.
     let at = match &state {
@@ -316,10 +383,14 @@ pub(super) fn view(rollout: &Rollout) -> Value {
         .iter()
         .map(|route| json!({ "name": route.name, "percentage": route.percentage }))
         .collect();
+    let is = |id: &Option<String>| id.as_ref() == Some(&rollout.id);
+    let was_aborted = state.as_ref().is_some_and(|state| state.completion == Some(Completion::Aborted));
     json!({
         "id": rollout.id, "model": rollout.model, "version": rollout.version, "previous": rollout.previous,
         "requested_by": rollout.requested_by, "reason": rollout.reason, "created": rollout.created,
-        "ended": rollout.ended, "in_charge": was_put_in_charge(rollout), "strategy": strategy, "steps": steps, "warnings": warnings,
+        "ended": rollout.ended, "in_charge": was_put_in_charge(rollout),
+        "can_undo": is(&standing.undoable) && rollout.previous.is_some(),
+        "can_retry": is(&standing.newest) && was_aborted, "strategy": strategy, "steps": steps, "warnings": warnings,
         "header_routes": headers, "mirrors": mirrors, "state": rollout.state,
     })
 }

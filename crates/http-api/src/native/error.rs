@@ -1,6 +1,7 @@
 //! Errors of the native API: `{"error", "hint"}` with a fitting status.
 
 use axum::Json;
+use axum::body::Bytes;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
@@ -54,6 +55,26 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
             Err(error) => Err(ApiError::bad(error.body_text())
                 .hint("send a JSON object, with the header `Content-Type: application/json`")),
         }
+    }
+}
+
+/// The same where a body may be left out. One without any bytes is none; any other must be readable.
+pub(super) struct MaybeBody<T>(pub(super) Option<T>);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for MaybeBody<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let (parts, body) = request.into_parts();
+        let limited = Request::from_parts(parts.clone(), body);
+        let bytes = Bytes::from_request(limited, state)
+            .await
+            .map_err(|error| ApiError::new(error.status(), error.body_text()))?;
+        if bytes.is_empty() {
+            return Ok(Self(None));
+        }
+        let Body(body) = Body::from_request(Request::from_parts(parts, bytes.into()), state).await?;
+        Ok(Self(Some(body)))
     }
 }
 
@@ -117,10 +138,13 @@ impl From<AutomationError> for ApiError {
             AutomationError::Store(error) => error.into(),
             AutomationError::NotLeading => Self::new(StatusCode::CONFLICT, error.to_string())
                 .hint("ask the server that runs them: GET /api/v1/loop of each says whether it does"),
-            AutomationError::UnknownVersion(..) | AutomationError::NoRevision { .. } => {
-                Self::not_found(error.to_string())
-            }
-            AutomationError::NoAbTest(_) => Self::not_found(error.to_string()),
+            AutomationError::UnknownVersion(..)
+            | AutomationError::NoRevision { .. }
+            | AutomationError::NotDeployed(_)
+            | AutomationError::NoAbTest(_) => Self::not_found(error.to_string()),
+            AutomationError::RolloutUnderWay(_) => Self::new(StatusCode::CONFLICT, error.to_string()),
+            AutomationError::StoredRollout(..) => Self::new(StatusCode::CONFLICT, error.to_string())
+                .hint("it can only be ended: `mainspring rollouts abort`, or the release of another version"),
             AutomationError::AbState { test, message, hint } => {
                 Self::new(StatusCode::CONFLICT, format!("the A/B test `{test}` {message}")).hint(hint)
             }
@@ -129,15 +153,56 @@ impl From<AutomationError> for ApiError {
                 let message = message.split("\n  hint:").next().unwrap_or(&message).to_owned();
                 Self::new(StatusCode::CONFLICT, message).hint(hint)
             }
-            AutomationError::AbSpec(error) => {
+            AutomationError::Spec(error) => {
                 let hint = error.hint.clone();
                 Self::bad(error.to_string()).hint(hint)
             }
-            AutomationError::NoRules(_)
-            | AutomationError::NoStage(..)
-            | AutomationError::Rollout(_)
-            | AutomationError::File { .. } => Self::bad(error.to_string()),
+            AutomationError::NoRules(_) | AutomationError::NoStage(..) | AutomationError::File { .. } => {
+                Self::bad(error.to_string())
+            }
             other => Self::new(StatusCode::INTERNAL_SERVER_ERROR, other.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ApiError, Body, MaybeBody};
+    use axum::body::Body as Bytes;
+    use axum::extract::{FromRequest as _, Request};
+    use mainspring_automation::AutomationError;
+    use serde_json::{Value, json};
+
+    async fn read(body: &'static str, content_type: Option<&str>) -> Result<Option<Value>, u16> {
+        let mut request = Request::builder();
+        if let Some(content_type) = content_type {
+            request = request.header("content-type", content_type);
+        }
+        let read = MaybeBody::from_request(request.body(Bytes::from(body)).unwrap(), &()).await;
+        read.map(|MaybeBody(body)| body).map_err(|error| error.status.as_u16())
+    }
+
+    #[tokio::test]
+    async fn a_body_may_be_left_out_but_is_not_passed_over() {
+        let json = Some("application/json");
+        assert_eq!(read("", None).await, Ok(None));
+        assert_eq!(read("", json).await, Ok(None));
+        assert_eq!(read("{\"a\": 1}", json).await, Ok(Some(json!({ "a": 1 }))));
+        assert_eq!(read("{\"a\": 1}", None).await, Err(400));
+        assert_eq!(read("{\"a\": 1}", Some("text/plain")).await, Err(400));
+        assert_eq!(read("{", json).await, Err(400));
+        let request = Request::builder().body(Bytes::empty()).unwrap();
+        assert!(Body::<Value>::from_request(request, &()).await.is_err(), "where it is needed it is missing");
+    }
+
+    #[test]
+    fn what_a_client_can_mend_is_no_error_of_the_server() {
+        for (error, status) in [
+            (AutomationError::NotDeployed("m".into()), 404),
+            (AutomationError::RolloutUnderWay("m".into()), 409),
+            (AutomationError::StoredRollout("r".into(), "gone".into()), 409),
+        ] {
+            assert_eq!(ApiError::from(error).status.as_u16(), status);
         }
     }
 }

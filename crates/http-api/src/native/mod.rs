@@ -27,7 +27,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub(crate) use error::ApiError;
-use error::Body;
+use error::{Body, MaybeBody};
 pub use tracking::tracking_router;
 
 /// What the native API works with.

@@ -5,6 +5,7 @@ use super::stages::{Sources, stages};
 use super::{ApiError, NativeState, delivery, pipelines};
 use axum::Json;
 use axum::extract::{Query, State};
+use mainspring_domain::delivery::Rollout;
 use mainspring_domain::events::Event;
 use mainspring_domain::monitoring::MonitorWindow;
 use mainspring_domain::{Clock as _, SystemClock, Timestamp};
@@ -136,6 +137,9 @@ fn model(
         }
         None => Value::Null,
     };
+    let shown = |rollout: Option<&Rollout>| -> Result<Option<Value>, StoreError> {
+        Ok(delivery::views(tx, rollout.map_or(&[], std::slice::from_ref))?.pop())
+    };
     let (requests, errors) = tx.traffic_since(name, now - TRAFFIC_WINDOW)?;
     let (predictions, labelled) = tx.prediction_counts(name)?;
     let mut windows = tx.monitor_windows(name, 200)?;
@@ -144,8 +148,8 @@ fn model(
         "name": name,
         "champion": champion,
         "candidate": candidate,
-        "rollout": active.map(delivery::view),
-        "last_rollout": last.map(delivery::view),
+        "rollout": shown(active)?,
+        "last_rollout": shown(last)?,
         "traffic": {
             "weight": route.map_or(0, |route| route.weight),
             "requests_per_second": requests as f64 / TRAFFIC_WINDOW.as_secs_f64(),

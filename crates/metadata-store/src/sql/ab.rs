@@ -84,7 +84,7 @@ impl AbRead for SqlTx<'_> {
     fn ab_mirrored(&self, test: &str, phase: u32) -> Result<Vec<AbMirrored>> {
         let found = self.rows(
             "SELECT r.unit, s.version, p.time, s.live_latency_us, s.live_score, s.latency_us, s.error IS NOT NULL,
-                    s.score, p.label, p.label_time, s.live_version, r.request
+                    s.score, p.label, p.label_time, s.live_version, r.request, p.error IS NOT NULL
              FROM ab_requests r JOIN predictions p ON p.id = r.request
              JOIN shadows s ON s.rollout = ?3 AND s.request_id = r.request
              WHERE r.test = ?1 AND r.phase = ?2 ORDER BY r.unit, r.request, s.version, s.num",
@@ -97,7 +97,7 @@ impl AbRead for SqlTx<'_> {
                     version: row.get(10)?,
                     time: Timestamp::from_millis(time),
                     latency_us: row.get(3)?,
-                    failed: false,
+                    failed: row.get(12)?,
                     failures: 0,
                     score: row.get(4)?,
                     label: label.zip(label_time.map(Timestamp::from_millis)),

@@ -29,6 +29,9 @@ pub(super) struct Entity {
 /// Tables that a search joins; SQLite takes 64 in one statement.
 const MAX_JOINS: usize = 24;
 
+/// What makes a join keep rows that have no partner.
+const LEFT: &str = "LEFT ";
+
 /// The column of an attribute, by what it holds.
 #[derive(Clone, Copy)]
 pub(super) enum Property {
@@ -49,6 +52,11 @@ pub(super) struct Statement {
     joins_end: usize,
     /// What is joined: the alias is `j` and the position.
     joined: Vec<Field>,
+    /// The placeholder of the one experiment that is searched.
+    experiment: Option<String>,
+    /// The metric that gives the order first, with the alias of its row once a condition has made sure
+    /// that it is a number.
+    leading: Option<(Field, Option<String>)>,
 }
 
 impl SqlTx<'_> {
@@ -61,6 +69,8 @@ impl SqlTx<'_> {
             metric_scope: String::new(),
             joins_end: select.len(),
             joined: Vec::new(),
+            experiment: None,
+            leading: None,
         }
     }
 }
@@ -84,6 +94,15 @@ impl Statement {
             View::Deleted => self.and("e.lifecycle <> 'active'"),
             View::All => {}
         }
+    }
+
+    /// Restricts to one experiment. A search that orders by a metric and asks for a number of it goes
+    /// through the metric's index then, and stops when the page is full.
+    pub(super) fn of_experiment(&mut self, experiment: i64) {
+        let place = self.bind(experiment);
+        // A plain equality lets the index give the default order by itself.
+        self.and(&format!("e.experiment = {place}"));
+        self.experiment = Some(place);
     }
 
     /// Restricts metrics to those that were measured on one of the data sets, and the entities to
@@ -110,6 +129,9 @@ impl Statement {
     pub(super) fn search(mut self, entity: &Entity, search: &Search) -> Result<Self> {
         if !search.measured_on.is_empty() {
             self.measured_on(entity, &search.measured_on)?;
+        }
+        if let Some(SortKey { field: field @ Field::Metric(_), .. }) = search.order.first() {
+            self.leading = Some((field.clone(), None));
         }
         for condition in &search.conditions {
             let text = self.condition(entity, condition)?;
@@ -204,7 +226,7 @@ impl Statement {
         };
         let key = self.bind(name.clone());
         let (matches, key) = (matches.replace("t.", &format!("j{number}.")), lookup.replace("{}", &key));
-        let join = format!(" LEFT JOIN {table} j{number} ON {matches} AND j{number}.key = {key}");
+        let join = format!(" {LEFT}JOIN {table} j{number} ON {matches} AND j{number}.key = {key}");
         self.sql.insert_str(self.joins_end, &join);
         self.joins_end += join.len();
         self.joined.push(field.clone());
@@ -221,9 +243,27 @@ impl Statement {
             // NaN differs from every number and is neither less nor greater.
             Operator::NotEqual if metric => format!("({alias}.is_nan OR {comparison})"),
             Operator::NotEqual if condition.absent_differs => format!("({value} IS NULL OR {comparison})"),
-            _ if metric => format!("NOT {alias}.is_nan AND {comparison}"),
+            _ if metric => {
+                let leads = self.leads(alias, &condition.field);
+                format!("NOT {alias}.is_nan AND {comparison}{leads}")
+            }
             _ => comparison,
         })
+    }
+
+    /// A condition on a number of the metric that gives the order: its rows are looked up by value.
+    fn leads(&mut self, alias: &str, field: &Field) -> String {
+        let Some(experiment) = self.experiment.clone() else { return String::new() };
+        match &mut self.leading {
+            Some((leading, known)) if leading == field => *known = Some(alias.to_owned()),
+            _ => return String::new(),
+        }
+        let outer = format!(" {alias} ON ");
+        if let Some(at) = self.sql.find(&outer).and_then(|end| self.sql[..end].rfind(LEFT)) {
+            self.sql.replace_range(at..at + LEFT.len(), "");
+            self.joins_end -= LEFT.len();
+        }
+        format!(" AND {alias}.experiment = {experiment}")
     }
 
     /// A condition on rows that may not exist.
@@ -330,6 +370,10 @@ impl Statement {
             Field::Tag(_) | Field::Param(_) | Field::Metric(_)
                 if let Some(alias) = self.joined(entity, &key.field)? =>
             {
+                if self.leading.as_ref().is_some_and(|(_, known)| known.as_ref() == Some(&alias)) {
+                    // All are numbers; the index gives this order.
+                    return Ok(format!("{alias}.value {direction}"));
+                }
                 if let Field::Metric(_) = key.field {
                     return Ok(format!(
                         "CASE {alias}.is_nan WHEN false THEN 0 WHEN true THEN 1 ELSE 2 END, \

@@ -361,8 +361,9 @@ impl TrackingWrite for SqlTx<'_> {
     fn raise_latest_metrics(&mut self, run: &str, points: &[&Metric]) -> Result<()> {
         let num = self.run_num(run)?;
         self.execute_many(
-            "INSERT INTO latest_metrics (run, key, step, ts, is_nan, value)
-             VALUES (?1, (SELECT id FROM metric_keys WHERE key = ?2), ?3, ?4, ?5, ?6)
+            "INSERT INTO latest_metrics (run, key, step, ts, is_nan, value, experiment)
+             VALUES (?1, (SELECT id FROM metric_keys WHERE key = ?2), ?3, ?4, ?5, ?6,
+                     (SELECT experiment FROM runs WHERE num = ?1))
              ON CONFLICT (run, key) DO UPDATE
              SET step = excluded.step, ts = excluded.ts, is_nan = excluded.is_nan, value = excluded.value
              WHERE (excluded.step, excluded.ts, excluded.value)

@@ -150,15 +150,12 @@ impl SqlTx<'_> {
         search: &Search,
     ) -> Result<Vec<(i64, RunInfo)>> {
         let mut statement = self.select(&format!("SELECT {COLUMNS} FROM runs e"));
-        // One experiment as a plain equality lets the index give the default order by itself.
-        let condition = match experiments {
-            [one] => format!("e.experiment = {}", statement.bind(*one)),
-            many => {
-                let list = statement.bind(to_text(&many)?);
-                format!("e.experiment IN (SELECT value FROM json_each({list}))")
-            }
-        };
-        statement.and(&condition);
+        if let [one] = experiments {
+            statement.of_experiment(*one);
+        } else {
+            let list = statement.bind(to_text(&experiments)?);
+            statement.and(&format!("e.experiment IN (SELECT value FROM json_each({list}))"));
+        }
         statement.view(view);
         let statement = statement.search(&RUN, search)?;
         self.rows(&statement.sql, statement.values, info)

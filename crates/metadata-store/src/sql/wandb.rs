@@ -183,7 +183,8 @@ impl WandbWrite for SqlTx<'_> {
         let num = self.run_num(run)?;
         let keys = self.metric_keys(points)?;
         self.execute_many(
-            "INSERT INTO latest_metrics (run, key, step, ts, is_nan, value) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+            "INSERT INTO latest_metrics (run, key, step, ts, is_nan, value, experiment)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, (SELECT experiment FROM runs WHERE num = ?1))
              ON CONFLICT (run, key) DO UPDATE
              SET step = excluded.step, ts = excluded.ts, is_nan = excluded.is_nan, value = excluded.value",
             points.iter().map(|point| {

@@ -224,7 +224,8 @@ async fn a_mirrored_request_is_one_pair(world: TempStore) {
         latency_us: 200,
     };
     change(&store, move |tx| {
-        tx.add_predictions(&["r1", "r2"].map(prediction))?;
+        let failed = Prediction { error: Some("it failed".into()), ..prediction("r1") };
+        tx.add_predictions(&[failed, prediction("r2")])?;
         for request in ["r1", "r2"] {
             let (request, unit) = (request.into(), "u".into());
             tx.add_ab_request(&AbRequest { request, test: "a".into(), phase: 1, unit, arm: 0, time: at(5) })?;
@@ -239,5 +240,7 @@ async fn a_mirrored_request_is_one_pair(world: TempStore) {
         .map(|pair| (pair.version, pair.candidate.score, pair.candidate.failed, pair.control.version))
         .collect();
     assert_eq!(pairs, [(2, Some(0.75), false, 1), (3, None, true, 1)]);
-    assert!(found.iter().all(|pair| pair.control.score == Some(0.25) && pair.unit == "u"));
+    assert!(
+        found.iter().all(|pair| pair.control.failed && pair.control.score == Some(0.25) && pair.unit == "u")
+    );
 }

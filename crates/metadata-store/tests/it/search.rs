@@ -2,7 +2,7 @@
 
 use crate::{actor, on_both};
 use mainspring_domain::events::Record;
-use mainspring_domain::tracking::{KeyValue, Lifecycle, Metric, RunInfo, RunStatus};
+use mainspring_domain::tracking::{Experiment, KeyValue, Lifecycle, Metric, RunInfo, RunStatus};
 use mainspring_domain::{Actor, Timestamp};
 use mainspring_metadata_store::traits::search::{
     Attribute, Condition, Field, Operand, Operator, Search, SortKey, View,
@@ -13,6 +13,7 @@ use mainspring_test_support::TempStore;
 on_both! {
     conditions_select
     what_has_no_value_comes_last_in_both_directions
+    a_metric_that_is_asked_for_gives_the_order
     pages_follow_each_other
     runs_are_found_by_the_task_attempt_that_made_them
 }
@@ -135,6 +136,57 @@ async fn what_has_no_value_comes_last_in_both_directions(world: TempStore) {
     assert_eq!(found(&store, vec![], by(true)).await, "21034");
     let by_tag = vec![SortKey { field: Field::Tag("kind".into()), descending: true }];
     assert_eq!(found(&store, vec![], by_tag).await, "23014");
+}
+
+async fn a_metric_that_is_asked_for_gives_the_order(world: TempStore) {
+    let store = filled(&world).await;
+    store
+        .write(actor(), |tx| {
+            let elsewhere = tx.next_experiment_id()?;
+            let time = Timestamp::from_millis(0);
+            tx.insert_experiment(&Experiment {
+                id: elsewhere,
+                name: "elsewhere".into(),
+                artifact_location: String::new(),
+                lifecycle: Lifecycle::Active,
+                created: time,
+                updated: time,
+                tags: Vec::new(),
+            })?;
+            let run = tx.run_info("r0")?.unwrap();
+            tx.insert_run(&RunInfo { id: "far".into(), experiment: elsewhere, ..run })?;
+            let auc = Metric { key: "auc".into(), value: 9.0, timestamp: time, step: 0 };
+            tx.insert_metric_points("far", std::slice::from_ref(&auc))?;
+            tx.raise_latest_metrics("far", &[&auc])?;
+            tx.bookkeeping();
+            Result::Ok(())
+        })
+        .await
+        .unwrap();
+    let auc = || Field::Metric("auc".into());
+    let kind = || Field::Tag("kind".into());
+    let asked = |operator, number: f64| condition(auc(), operator, Operand::Number(number));
+    let is_a = || condition(kind(), Operator::Equal, Operand::Text("a".into()));
+    let by = |field, descending| SortKey { field, descending };
+    for (conditions, order, expected) in [
+        (vec![asked(Operator::GreaterOrEqual, 0.0)], vec![by(auc(), true)], "210"),
+        (vec![asked(Operator::GreaterOrEqual, 0.0)], vec![by(auc(), false)], "012"),
+        (vec![asked(Operator::Less, 2.0), asked(Operator::Greater, 0.0)], vec![by(auc(), true)], "1"),
+        (vec![is_a(), asked(Operator::Less, 5.0)], vec![by(auc(), true)], "0"),
+        (vec![asked(Operator::Less, 5.0), is_a()], vec![by(auc(), true), by(kind(), true)], "0"),
+        // NaN differs from every number, and what differs is not sure to be a number.
+        (vec![asked(Operator::NotEqual, 1.0)], vec![by(auc(), true)], "203"),
+        // The order is that of something else first.
+        (vec![asked(Operator::Less, 5.0)], vec![by(kind(), false), by(auc(), true)], "102"),
+        (
+            vec![asked(Operator::Less, 5.0)],
+            vec![by(Field::Metric("loss".into()), true), by(auc(), true)],
+            "210",
+        ),
+    ] {
+        let case = format!("{conditions:?} {order:?}");
+        assert_eq!(found(&store, conditions, order).await, expected, "{case}");
+    }
 }
 
 async fn pages_follow_each_other(world: TempStore) {

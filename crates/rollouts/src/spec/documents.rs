@@ -115,11 +115,12 @@ pub(super) fn read(text: &str) -> Result<RolloutSpec, Fault> {
 }
 
 /// The YAML documents of a text, each padded with empty lines so that positions stay those of the file.
-fn split(text: &str) -> Vec<String> {
+pub(crate) fn split(text: &str) -> Vec<String> {
     let mut documents = vec![String::new()];
     for (number, line) in text.lines().enumerate() {
         if line.trim_end() == "---" || line.starts_with("--- ") {
-            documents.push("\n".repeat(number + 1));
+            // What stands behind the dashes belongs to the document.
+            documents.push(format!("{}{}\n", "\n".repeat(number), line.replacen("---", "   ", 1)));
         } else if let Some(last) = documents.last_mut() {
             last.push_str(line);
             last.push('\n');

@@ -55,6 +55,17 @@ pub struct AnalysisMetric {
     pub runtime: Vec<(String, RuntimeArgument)>,
 }
 
+/// An address without `user:password@`.
+#[must_use]
+pub fn without_user(address: &str) -> String {
+    let Some((scheme, rest)) = address.split_once("://") else { return address.to_owned() };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    match rest[..end].rfind('@') {
+        Some(at) => format!("{scheme}://{}", &rest[at + 1..]),
+        None => address.to_owned(),
+    }
+}
+
 /// Where a measurement comes from.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Provider {
@@ -218,7 +229,7 @@ pub(super) fn read(
             "set one of them",
         );
     }
-    if count > 0 && failures >= 0 && count < failures + successes {
+    if count > 0 && failures >= 0 && count < failures.saturating_add(successes) {
         return fault(
             format!(
                 "count ({count}) must be >= failureLimit + consecutiveSuccessLimit ({failures} + {successes}) if both >= 0"

@@ -7,30 +7,16 @@ mod documents;
 mod metric;
 mod strategy;
 
+pub(crate) use documents::split;
+
 pub use arguments::{RuntimeArgument, field_path};
-pub use metric::{AnalysisMetric, Provider, Quantity, Query};
+pub use metric::{AnalysisMetric, Provider, Quantity, Query, without_user};
 
 use mainspring_domain::delivery::{HeaderRoute, MirrorRoute, Routing};
 use mainspring_expressions::duration;
+use mainspring_expressions::yaml::SourceError;
 use std::path::Path;
 use std::time::Duration;
-use thiserror::Error;
-
-/// A manifest that is refused: where, what, and what to do.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{file}:{line}:{column}: {message}\n  hint: {hint}")]
-pub struct SpecError {
-    /// The file as it was named.
-    pub file: String,
-    /// Line, from 1.
-    pub line: u64,
-    /// Column, from 1.
-    pub column: u64,
-    /// What is wrong.
-    pub message: String,
-    /// What to do.
-    pub hint: String,
-}
 
 /// A part of a manifest that is read but has no effect here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -171,14 +157,8 @@ impl RolloutSpec {
     ///
     /// # Errors
     /// The first mistake, with its place.
-    pub fn parse(text: &str, file: &Path) -> Result<Self, SpecError> {
-        documents::read(text).map_err(|fault| SpecError {
-            file: file.display().to_string(),
-            line: fault.at.line.max(1),
-            column: fault.at.column.max(1),
-            message: fault.message,
-            hint: fault.hint,
-        })
+    pub fn parse(text: &str, file: &Path) -> Result<Self, SourceError> {
+        documents::read(text).map_err(|fault| fault.in_file(file))
     }
 
     /// The weight in force at a step: the nearest `setWeight` at or before it, and what an

@@ -445,7 +445,7 @@ fn experiment(
         }
         let count = share.count("weight")?;
         if is_canary {
-            weight += count;
+            weight = u64::saturating_add(weight, count);
         } else {
             notes.warn(share.at, "the stable version is its own baseline: it gets what the canary does not");
         }

@@ -137,8 +137,10 @@ fn what_is_written_for_argo_is_read_back_as_the_same_rollout() {
         let found = export(&deployment(manifest), &argo()).unwrap();
         let text = found.to_yaml().unwrap();
         let read = |text: &str| mainspring_rollouts::RolloutSpec::parse(text, std::path::Path::new("r"));
+        // What may be secret is not written.
+        let manifest = manifest.replace("value: team", "value: ''");
         let (before, after) =
-            (read(manifest).unwrap(), read(&text).unwrap_or_else(|error| panic!("{error}\n{text}")));
+            (read(&manifest).unwrap(), read(&text).unwrap_or_else(|error| panic!("{error}\n{text}")));
         assert_eq!(
             (before.steps, before.background, before.paused),
             (after.steps, after.background, after.paused),
@@ -164,4 +166,30 @@ fn metrics_that_the_cluster_does_not_have_are_named() {
     let found = export(&deployment(MANIFESTS[1]), &argo()).unwrap();
     assert_eq!(found.notes.len(), 1);
     assert!(found.notes[0].contains("The metric `e` is one of Mainspring's own"), "{:?}", found.notes);
+}
+
+#[test]
+fn what_may_be_secret_is_left_out_with_a_note() {
+    let manifest = "steps: [{analysis: {templates: [{templateName: p}]}}]\n---\nkind: AnalysisTemplate\nmetadata: {name: p}\n\
+                    spec: {metrics: [{name: m, successCondition: 'result < 1', provider: {prometheus: {address: 'https://ada:pass@p.example/x', \
+                    query: up, headers: [{key: Authorization, value: Bearer token}]}}}]}\n";
+    let found = export(&deployment(manifest), &argo()).unwrap();
+    fits(&found);
+    let text = found.to_yaml().unwrap();
+    assert!(
+        !text.contains("Bearer") && !text.contains("pass@") && text.contains("https://p.example/x"),
+        "{text}"
+    );
+    assert!(text.contains("# The metric `m` asks Prometheus with header values or a password"), "{text}");
+}
+
+#[test]
+fn documents_are_taken_apart_as_they_are_read() {
+    let manifest = "--- # the rollout\nkind: Rollout\nspec: {strategy: {canary: {}}}\n--- {kind: Deployment, spec: {strategy: {canary: {}}}}\n";
+    let found = export(&deployment(manifest), &argo()).unwrap();
+    let kinds: Vec<_> = found.documents.iter().map(|document| document["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["Rollout"], "a Deployment is none");
+    assert_eq!(found.documents.len(), 1);
+    let error = export(&deployment("steps: [\n"), &argo()).unwrap_err();
+    assert!(error.message.contains("not valid YAML"), "{error}");
 }

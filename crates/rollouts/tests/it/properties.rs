@@ -26,7 +26,7 @@ fn bad_value() -> impl Strategy<Value = Result<Value, String>> {
         Just(Ok(Value::Float(f64::INFINITY))),
         Just(Ok(Value::Float(f64::NEG_INFINITY))),
         Just(Ok(Value::Nil)),
-        Just(Ok(Value::List(vec![]))),
+        Just(Ok(Value::List(vec![].into()))),
         Just(Err("nobody came".to_owned())),
     ]
 }

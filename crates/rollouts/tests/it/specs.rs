@@ -9,7 +9,8 @@ const METRIC: &str = "      successCondition: result <= 0.02";
 
 /// What a person reads when this manifest is refused.
 fn refused(text: &str) -> String {
-    RolloutSpec::parse(text, Path::new("rollout.yaml")).unwrap_err().to_string()
+    let error = RolloutSpec::parse(text, Path::new("rollout.yaml")).unwrap_err();
+    format!("{error}\n  hint: {}", error.hint)
 }
 
 fn refused_step(step: &str) -> String {
@@ -276,8 +277,8 @@ fn a_canary_without_steps_is_one_that_takes_all() {
 /// The message and the place of what is refused.
 fn refused_with(text: &str, line: &str) -> String {
     let error = RolloutSpec::parse(text, Path::new("r")).unwrap_err();
-    assert!(error.line > 1 || line == "1", "{error}");
-    format!("{}: {}", error.line, error.message)
+    assert!(error.at.line > 1 || line == "1", "{error}");
+    format!("{}: {}", error.at.line, error.message)
 }
 
 #[test]
@@ -430,4 +431,17 @@ proptest::proptest! {
         let end = good.char_indices().nth(cut).map_or(good.len(), |(at, _)| at);
         let _ = RolloutSpec::parse(&good[..end], Path::new("rollout.yaml"));
     }
+}
+
+#[test]
+fn numbers_beyond_all_bounds_are_refused() {
+    let most = i64::MAX;
+    let limits = format!(
+        "{METRIC}\n      interval: 1s\n      count: 1\n      failureLimit: {most}\n      consecutiveSuccessLimit: {most}"
+    );
+    assert!(refused_metric(&limits).contains("must be >="));
+    let share = |name: &str| format!("{{name: {name}, specRef: canary, weight: {most}}}");
+    let templates: Vec<String> = ["a", "b", "c"].into_iter().map(share).collect();
+    let experiment = format!("experiment: {{duration: 1s, templates: [{}]}}", templates.join(", "));
+    assert!(refused_step(&experiment).contains("eight"), "{}", refused_step(&experiment));
 }

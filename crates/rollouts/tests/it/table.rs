@@ -1,6 +1,6 @@
 //! The table of states, row by row.
 
-use crate::driver::{Driver, is_roll_back, manifest_with, measure, measured, spec};
+use crate::driver::{Driver, is_roll_back, manifest_with, measure, measured, spec, spec_with};
 use mainspring_rollouts::{
     Command, Completion, Entry, Event, PauseReason, Phase, RolloutSpec, RolloutState, Run, Value,
 };
@@ -569,4 +569,38 @@ fn promote_of_blue_green_in_the_middle_of_an_analysis_skips_nothing() {
     driver.send(Event::Promote);
     assert_eq!((driver.state.step, driver.state.weight), (0, 0));
     assert_eq!(driver.send(Event::PromoteFull), [Command::Complete]);
+}
+
+#[test]
+fn a_promotion_that_ends_nothing_changes_nothing() {
+    let text = "blueGreen: {activeService: a, prePromotionAnalysis: {templates: [{templateName: t}]}}\n---\n\
+                kind: AnalysisTemplate\nmetadata: {name: t}\nspec: {metrics: [{name: m, successCondition: result < 1, \
+                provider: {plugin: {mainspring: {metric: errorRate}}}}]}\n";
+    let mut driver = Driver::new(RolloutSpec::parse(text, Path::new("r")).unwrap());
+    assert_eq!(driver.send(Event::Ready), [measure(0)]);
+    let before = driver.state.clone();
+    assert!(driver.send(Event::Promote).is_empty());
+    assert_eq!(driver.state, before);
+}
+
+#[test]
+fn a_promotion_ends_the_pause_of_a_version_that_does_not_answer() {
+    let mut driver = Driver::ready("20 p 60 p");
+    driver.send(Event::Unready);
+    driver.send(Event::Promote);
+    assert_eq!((driver.state.step, driver.state.weight), (2, 0));
+    driver.send(Event::Ready);
+    assert_eq!((driver.state.step, driver.state.weight, driver.state.phase), (3, 60, Phase::Paused));
+}
+
+#[test]
+fn a_message_shows_the_beginning_of_a_long_value() {
+    let mut driver =
+        Driver::new(spec_with("a", "interval: 10s\ncount: 3\nsuccessCondition: 'all(result, # > 0)'"));
+    driver.send(Event::Ready);
+    let long = Value::List((0..10_000).map(|_| Value::Float(1.0)).collect());
+    driver.send(Event::Measured { run: Run::Step, metric: 0, value: Ok(long) });
+    let state = serde_json::to_string(&driver.state).unwrap();
+    assert!(state.contains("[1") && state.contains('…'), "{state}");
+    assert!(state.len() < 5_000, "{}", state.len());
 }

@@ -412,6 +412,25 @@ async fn the_arms_of_a_test_are_versions_of_the_model_and_tell_who_answered() {
 }
 
 #[tokio::test]
+async fn in_the_shadow_of_a_test_a_failure_of_the_control_is_compared_as_well() {
+    let gateway = gateway();
+    let (_one, control) = version(1).await;
+    let (_two, other) = version(2).await;
+    gateway.set_stable(MODEL, control.clone());
+    gateway.set_test(
+        MODEL,
+        Some(TestRoute { shadow: true, split: Arc::new(|_, _| Some(0)), ..test(control, other) }),
+    );
+    let told = json!({ "raise": "no such airport" });
+    for (id, params) in [("1", &Value::Null), ("2", &told)] {
+        gateway.predict(MODEL, id, &Caller::default(), None, rows(1), params).await.unwrap();
+    }
+    let copies = gateway.mirrors().take(10).await;
+    let live: Vec<_> = copies.iter().map(|copy| copy.live.answers.as_slice()).collect();
+    assert_eq!(live, [&[json!(1.0)][..], &[][..]]);
+}
+
+#[tokio::test]
 async fn rows_without_names_have_those_of_the_inputs_when_a_test_looks_at_them() {
     let gateway = gateway();
     let ((_one, control), (_two, other)) = (version(1).await, version(2).await);

@@ -17,7 +17,7 @@ export default function ModelPage({ params }: { params: Record<string, string> }
   const model = usePoll<MlflowModel>(ask.model(name), ASK_MS);
   const models = usePoll<{ models: RegisteredModel[] }>('/api/v1/models', ASK_MS);
   const versions = usePoll<MlflowVersions>(ask.versions(`name=${quoted(name)}`), ASK_MS);
-  const rollouts = usePoll<{ rollouts: Rollout[] }>(`/api/v1/rollouts?limit=50&model=${encodeURIComponent(name)}`, ASK_MS);
+  const rollouts = usePoll<{ rollouts: Rollout[] }>(`/api/v1/rollouts?limit=50&short=true&model=${encodeURIComponent(name)}`, ASK_MS);
   const own = models.data?.models.find((one) => one.name === name);
   const tags = model.data?.registered_model.tags ?? [];
   return (

@@ -42,12 +42,12 @@ export function Actions({ rollout }: { rollout: Rollout }) {
             </ConfirmButton>
           </>
         )}
-        {rollout.state.completion === 'Aborted' && (
+        {rollout.can_retry === true && (
           <button type="button" className="button plain" disabled={busy} title="Begin again at the first step" onClick={() => say('retry')}>
             Retry
           </button>
         )}
-        {rollout.in_charge === true && rollout.previous !== null && (
+        {rollout.can_undo === true && (
           <ConfirmButton label="Undo" kind="danger" disabled={busy} question={`Go back to the release before v${rollout.version}?`} onConfirm={() => void tell(`/api/v1/deployments/${encodeURIComponent(rollout.model)}/undo`)}>
             The release before the one in charge is rolled out again: at once while it is still loaded or within the rollback window, by its steps otherwise.
           </ConfirmButton>

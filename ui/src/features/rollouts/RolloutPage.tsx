@@ -84,9 +84,10 @@ function Content({ rollout }: { rollout: Rollout }) {
   );
 }
 
-/** Nothing where nothing was mirrored. */
+/** Nothing where nothing was mirrored. What is over does not change any more. */
 function Mirrored({ rollout }: { rollout: Rollout }) {
-  const shadow = usePoll<ShadowAnswer>(`/api/v1/rollouts/${encodeURIComponent(rollout.id)}/shadow?limit=1`, 3000);
+  const everyMs = (rollout.mirrors ?? []).length > 0 ? 3000 : null;
+  const shadow = usePoll<ShadowAnswer>(`/api/v1/rollouts/${encodeURIComponent(rollout.id)}/shadow?limit=1`, everyMs);
   if (shadow.data === null || shadow.data.comparison.requests === 0) return null;
-  return <Shadow id={rollout.id} answer={shadow.data} versions={[rollout.previous, rollout.version]} />;
+  return <Shadow id={rollout.id} answer={shadow.data} everyMs={everyMs} versions={[rollout.previous, rollout.version]} />;
 }

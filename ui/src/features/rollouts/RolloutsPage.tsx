@@ -8,7 +8,7 @@ import './rollouts.css';
 
 /** What is under way, and what was. */
 export default function RolloutsPage() {
-  const rollouts = usePoll<{ rollouts: Rollout[] }>('/api/v1/rollouts?limit=50', 1000);
+  const rollouts = usePoll<{ rollouts: Rollout[] }>('/api/v1/rollouts?limit=50&short=true', 1000);
   return (
     <Page title="Rollouts" lead="New versions on their way to the traffic, and how those before fared.">
       <Loaded from={rollouts}>{({ rollouts }) => <All rollouts={rollouts} />}</Loaded>

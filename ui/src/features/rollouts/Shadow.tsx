@@ -7,21 +7,24 @@ import { compact, plural } from '../../components/format';
 interface ShadowProps {
   id: string;
   answer: Answer;
+  /** How often the copies by a column are asked for; null is once. */
+  everyMs: number | null;
   /** The version that answered the clients, and the one that was asked beside. */
   versions: [number | null, number];
 }
 
 /** How both versions answered the same requests, in all and by a column. */
-export function Shadow({ id, answer, versions }: ShadowProps) {
+export function Shadow({ id, answer, everyMs, versions }: ShadowProps) {
   const [column, setColumn] = useState('');
-  const by = usePoll<Answer>(column === '' ? null : `/api/v1/rollouts/${encodeURIComponent(id)}/shadow?limit=1&segment=${encodeURIComponent(column)}`, 3000);
+  const by = usePoll<Answer>(column === '' ? null : `/api/v1/rollouts/${encodeURIComponent(id)}/shadow?limit=1&segment=${encodeURIComponent(column)}`, everyMs);
   const columns = Object.keys(answer.recent[0]?.features ?? {});
   const { sent, dropped } = answer.queue;
   const segments = column === '' ? [] : (by.data?.by?.segments ?? []);
   return (
-    <Card title="Mirrored requests" className="rollout-card" aside={dropped > 0 ? `${dropped} of ${sent + dropped} copies dropped` : plural(answer.comparison.requests, 'request')}>
+    <Card title="Mirrored requests" className="rollout-card" aside={plural(answer.comparison.requests, 'request')}>
       <p className="faint">
         v{versions[0]} answered the clients; v{versions[1]} was asked beside, and nobody waited for it.
+        {dropped > 0 && ` Of all rollouts since the server started, ${dropped} of ${sent + dropped} copies dropped.`}
       </p>
       <div className="table-scroll">
         <table className="list">
