@@ -73,7 +73,7 @@ async fn refused(project: &Project) -> String {
 async fn a_winner_is_found_by_what_a_database_knows() {
     let (project, path) = project("").await;
     begin(&project, file(PAID, "dwh")).await;
-    let arms = assign(&project, 1000).await;
+    let arms = assign(&project, 2400).await;
     let now = f64::from(u32::try_from(project.clock.now().as_millis() / 1000).unwrap());
     let mut rows = Vec::new();
     for (n, arm) in (0_u64..).zip(arms) {
@@ -85,7 +85,7 @@ async fn a_winner_is_found_by_what_a_database_knows() {
     }
     let insert = "INSERT INTO orders VALUES (?1, ?2, ?3)";
     fill(&path, insert, &rows[..600]);
-    assert!(matches!(look(&project).await, Outcome::Continue { .. }), "half of it is missing");
+    assert!(matches!(look(&project).await, Outcome::Continue { .. }), "most of it is missing");
     fill(&path, insert, &rows[600..]);
     assert_eq!(look(&project).await, Outcome::Winner { arm: 1 });
     assert_eq!(test(&project).await.status, AbStatus::Ended);
