@@ -66,8 +66,10 @@ impl AbTests {
         // Somebody else may write a decision between the reading and the writing of this one, and may
         // have read less than is there by now.
         for _ in 0..MAX_TRIES {
-            let (id, now) = (test.id.clone(), self.clock.now());
+            let id = test.id.clone();
             let asked = self.store.read(move |tx| Asked::read(tx, &id)).await?;
+            // Not before: this is later than the newest decision.
+            let now = self.clock.now();
             let answers = self.ask(&test.name, &asked.phase, &asked.spec, now).await?;
             let look = self.store.read(move |tx| gather(tx, &asked, answers, now)).await?;
             let Some(look) = look else { continue };
