@@ -134,6 +134,8 @@ impl Project {
             webhooks: self.webhooks(),
         };
         self.running = Some(Loop::start(settings).await.unwrap());
+        // A server before it may have to lay the lead down first.
+        until("the lead", async || self.running().delivery.leads()).await;
         let known = async || self.read(|tx| Ok(tx.dag("train")?.is_some())).await;
         until("the DAG file to be read", known).await;
     }

@@ -69,8 +69,23 @@ async fn say(project: &Project, event: Event) {
     project.running().delivery.command(&id, Actor::user("ada"), event).await.unwrap();
 }
 
-async fn until_weight(project: &Project, weight: u8) {
-    until(&format!("weight {weight}"), async || project.running().gateway.views()[0].weight == weight).await;
+async fn until_weight(project: &Project, seen: &Seen, weight: u8) {
+    let gateway = &project.running().gateway;
+    let reached = async {
+        while gateway.views()[0].weight != weight {
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+    };
+    if tokio::time::timeout(Duration::from_secs(40), reached).await.is_err() {
+        let state = project.newest_state().await;
+        let asked = seen.asked.load(Ordering::Relaxed);
+        let failures = seen.failures.lock().unwrap();
+        let (count, some) = (failures.len(), &failures[..failures.len().min(3)]);
+        panic!(
+            "waited in vain for weight {weight}: {asked} asked, {count} failed {some:?}, {:?}, {state:?}",
+            gateway.views()
+        );
+    }
 }
 
 /// Looks whether the canary's share over a while is the weight, within five standard deviations of the
@@ -125,12 +140,12 @@ async fn soak(manifest: &str, mut cycle: impl AsyncFnMut(&Project, &Seen, u32, u
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn canaries_fail_no_request() {
     soak(CANARY, async |project, seen, version, round| {
-        until_weight(project, 20).await;
+        until_weight(project, seen, 20).await;
         share_is(seen, version, 20.0).await;
         match round % 4 {
             0 => {
                 say(project, Event::Promote).await;
-                until_weight(project, 60).await;
+                until_weight(project, seen, 60).await;
                 share_is(seen, version, 60.0).await;
                 say(project, Event::Promote).await;
                 project.until_all_from(version).await;
@@ -142,7 +157,7 @@ async fn canaries_fail_no_request() {
             2 => {
                 say(project, Event::Abort("soak".into())).await;
                 say(project, Event::Retry).await;
-                until_weight(project, 20).await;
+                until_weight(project, seen, 20).await;
                 say(project, Event::PromoteFull).await;
                 project.until_all_from(version).await;
             }
