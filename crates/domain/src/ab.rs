@@ -57,7 +57,7 @@ pub struct AbTest {
 }
 
 /// A stretch of a test in which neither its weights nor its metrics change.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AbPhase {
     /// The test.
     pub test: String,
@@ -71,6 +71,9 @@ pub struct AbPhase {
     pub started: Timestamp,
     /// Why it began.
     pub reason: String,
+    /// The weights of the arms that a bandit chose; those of the description when there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights: Option<Vec<f64>>,
 }
 
 /// A request of a unit, answered by an arm.

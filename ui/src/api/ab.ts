@@ -38,6 +38,8 @@ export interface TestDetail extends Test {
   decision: Decision | null;
   /** How far the goals have come by that decision. */
   progress: Reached[];
+  /** Why the newest look failed, when it did: a database had no answer, say. */
+  look_failed: { message: string; hint: string | null; time: Millis } | null;
 }
 
 /** How far one goal has come; gains are positive when better. */
@@ -87,7 +89,7 @@ export interface Segments {
   comparisons: Grouped[];
 }
 
-export type Waiting = 'time' | 'units' | 'outcomes' | 'undecided' | 'look' | 'guardrail' | 'evidence';
+export type Waiting = 'time' | 'units' | 'outcomes' | 'undecided' | 'look' | 'guardrail' | 'evidence' | 'earning';
 export type Because = 'sample_ratio_mismatch' | 'outcome_ratio_mismatch' | 'harm' | 'maximum_reached';
 
 export type Outcome =

@@ -76,6 +76,7 @@ describe.skipIf(process.env.MAINSPRING_URL)('A/B tests', () => {
     await page.getByText('there is no split that could be wrong').waitFor();
     await page.getByText('wins 57.9 %').waitFor();
     await page.getByText('only candidate right').waitFor();
+    await page.getByRole('alert').getByText('it took longer than 30 s').waitFor();
     expect(await page.getByRole('columnheader', { name: 'Weight' }).count()).toBe(0);
     expect(complaints).toEqual([]);
     await page.context().close();

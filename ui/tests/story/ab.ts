@@ -77,6 +77,7 @@ function detail(tale: Tale, now: number): TestDetail {
     arms: [{ name: 'control', version: 1, weight: 0.5 }, { name: 'candidate', version: 2, weight: 0.5 }],
     decision: looks > 0 ? decision(tale, looks, now) : null,
     progress: looks > 0 ? [reached(tale)] : [],
+    look_failed: name === 'same-requests' ? { message: 'the metric `revenue` of the warehouse `sales`: its query failed: it took longer than 30 s', hint: 'bound the time by `:from` and `:until`', time: now - 60_000 } : null,
   };
 }
 

@@ -80,6 +80,7 @@ describe('words', () => {
     expect(waitingSaid('time', known)).toBe('There is no winner before 7 days; 1 day 16 h are over.');
     expect(waitingSaid('units', known)).toBe('Each arm needs at least 100 units; the smallest has 8,712.');
     expect(waitingSaid('outcomes', known)).toContain('95 %');
+    expect(waitingSaid('earning', known)).toContain('Weights follow the results');
     expect(waitingSaid('look', { ...known, snapshot: { ...known.snapshot, looks: [4000, 8000] } })).toContain('8,000 of');
     expect(waitingSaid('guardrail', { ...known, comparisons: known.comparisons.map((one) => ({ ...one, verdict: 'open' as const })) })).toContain('latency');
     const undecided = known.comparisons.map((one) => ({ ...one, verdict: { undecided: 'no_variance' } }));

@@ -1,7 +1,9 @@
 //! One look at a test: what is known, what the rule says, and what follows.
 
+use super::bandit::{self, Next};
 use super::{AbTests, current, end, find, subject};
 use crate::AutomationError;
+use crate::delivery::Releases;
 use mainspring_domain::ab::{AbDecision, AbPhase, AbStatus, AbTest};
 use mainspring_domain::events::Record;
 use mainspring_domain::{Actor, Timestamp};
@@ -18,6 +20,8 @@ struct Look {
     test: AbTest,
     phase: AbPhase,
     decision: Decision,
+    /// What follows for a bandit.
+    next: Next,
     /// The newest decision, when it is of the same phase and says the same.
     same: Option<AbDecision>,
     /// The number of the newest decision, of whatever phase.
@@ -117,7 +121,19 @@ impl AbTests {
                 end(tx, test.clone(), outcome, rollout).map(|_| ())
             };
             match decision.outcome {
-                Outcome::Continue { .. } => {}
+                Outcome::Continue { .. } => match &look.next {
+                    Next::Stay => {}
+                    Next::Weigh(weights) => weigh(tx, test.clone(), (&look.phase, &spec), weights, now)?,
+                    Next::End(Some(arm)) => {
+                        let (outcome, rollout) = win(tx, &releases, &test, &spec, *arm)?;
+                        ends(tx, &outcome, rollout)?;
+                    }
+                    Next::End(None) => {
+                        let sure = 100.0 * (1.0 - spec.plan.alpha);
+                        let outcome = format!("the control stays: no arm is the best with {sure:.0} %");
+                        ends(tx, &outcome, None)?;
+                    }
+                },
                 Outcome::KeepChampion { because } => {
                     ends(tx, &format!("the control stays: {}", why(because)), None)?;
                 }
@@ -125,21 +141,7 @@ impl AbTests {
                     ends(tx, &format!("stopped without a result: {}", why(because)), None)?;
                 }
                 Outcome::Winner { arm } => {
-                    let won = spec.arms.get(arm);
-                    let name = won.map_or("?", |arm| arm.name.as_str()).to_owned();
-                    let target = test.model.clone().zip(won.and_then(|arm| arm.version));
-                    let (mut outcome, mut rollout) = (format!("`{name}` wins"), None);
-                    if let (Winner::RollOut, Some((model, version))) = (spec.winner, target) {
-                        let by = format!("ab_test:{}", test.name);
-                        let reason = format!("won the A/B test `{}`", test.name);
-                        match releases.request(tx, (&model, version), (&by, &reason)) {
-                            Ok(asked) => rollout = asked,
-                            Err(AutomationError::Store(error)) => return Err(error.into()),
-                            // A policy that refuses, or a manifest that is not there, does not undo the
-                            // result; looking again would not help.
-                            Err(error) => outcome = format!("{outcome}, and is not rolled out: {error}"),
-                        }
-                    }
+                    let (outcome, rollout) = win(tx, &releases, &test, &spec, arm)?;
                     ends(tx, &outcome, rollout)?;
                 }
             }
@@ -147,6 +149,49 @@ impl AbTests {
         });
         written.await
     }
+}
+
+/// What becomes of a winner: how the test ended, and the rollout.
+fn win(
+    tx: &mut dyn WriteTx,
+    releases: &Releases,
+    test: &AbTest,
+    spec: &AbSpec,
+    arm: usize,
+) -> Result<(String, Option<String>), AutomationError> {
+    let won = spec.arms.get(arm);
+    let outcome = format!("`{}` wins", won.map_or("?", |arm| arm.name.as_str()));
+    let target = test.model.clone().zip(won.and_then(|arm| arm.version));
+    let (Winner::RollOut, Some((model, version))) = (spec.winner, target) else {
+        return Ok((outcome, None));
+    };
+    let by = format!("ab_test:{}", test.name);
+    let reason = format!("won the A/B test `{}`", test.name);
+    match releases.request(tx, (&model, version), (&by, &reason)) {
+        Ok(rollout) => Ok((outcome, rollout)),
+        Err(AutomationError::Store(error)) => Err(error.into()),
+        // A policy that refuses, or a manifest that is not there, does not undo the result; looking again
+        // would not help.
+        Err(error) => Ok((format!("{outcome}, and is not rolled out: {error}"), None)),
+    }
+}
+
+/// Begins the next phase of a bandit.
+fn weigh(
+    tx: &mut dyn WriteTx,
+    mut test: AbTest,
+    (phase, spec): (&AbPhase, &AbSpec),
+    weights: &[f64],
+    now: Timestamp,
+) -> Result<(), AutomationError> {
+    test.phase += 1;
+    tx.put_ab_test(&test)?;
+    let reason = format!("the weights follow the results: {}", bandit::shown(spec, weights));
+    let next = super::phase(&test, phase.spec_text.clone(), now, &reason);
+    tx.put_ab_phase(&AbPhase { weights: Some(weights.to_vec()), ..next })?;
+    let details = json!({ "phase": test.phase, "weights": weights });
+    tx.record(Record::new("ab_test.weighted", subject(&test)).because(&reason).with(details))?;
+    Ok(())
 }
 
 /// Whether nothing but time has passed between two decisions.
@@ -209,8 +254,9 @@ fn gather(
     let decision = decide(&spec.plan, &snapshot);
     let decision = decision
         .map_err(|error| super::state(&test, &format!("cannot be decided: {error}"), "revise the test"))?;
-    let same = before.filter(|_| known.is_some_and(|known| same(&known, &decision)));
-    Ok(Some(Look { test, phase, decision, same, newest }))
+    let next = bandit::next(tx, &phase, &spec, &decision, now)?;
+    let same = before.filter(|_| next == Next::Stay && known.is_some_and(|known| same(&known, &decision)));
+    Ok(Some(Look { test, phase, decision, next, same, newest }))
 }
 
 /// What is known at `now` of a phase of a test, with the answers to its queries.

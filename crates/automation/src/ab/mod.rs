@@ -1,5 +1,6 @@
 //! A/B tests at work: their life in the store, the split of live traffic, the looks that end them.
 
+mod bandit;
 mod driver;
 mod failures;
 mod insight;
@@ -63,10 +64,17 @@ pub(crate) fn find(tx: &dyn ReadTx, test: &str) -> Result<AbTest, AutomationErro
 
 /// The phase at work, with what its file says.
 pub(crate) fn current(tx: &dyn ReadTx, test: &AbTest) -> Result<(AbPhase, AbSpec), AutomationError> {
-    let phase = tx.ab_phases(&test.id)?.pop();
-    let phase = phase.ok_or_else(|| AutomationError::NoAbTest(test.name.clone()))?;
-    let spec = AbSpec::parse(&phase.spec_text, Path::new("test"))?;
+    let phase = tx.ab_phase(&test.id)?.ok_or_else(|| AutomationError::NoAbTest(test.name.clone()))?;
+    let spec = spec_of(&phase)?;
     Ok((phase, spec))
+}
+
+/// What the file of a phase says, with the weights that a bandit chose for it.
+///
+/// # Errors
+/// When a later version of the format does not read it any more.
+pub fn spec_of(phase: &AbPhase) -> Result<AbSpec, AutomationError> {
+    Ok(AbSpec::parse(&phase.spec_text, Path::new("test"))?.weighted(phase.weights.as_deref()))
 }
 
 fn phase(test: &AbTest, spec_text: String, started: Timestamp, reason: &str) -> AbPhase {
@@ -77,6 +85,7 @@ fn phase(test: &AbTest, spec_text: String, started: Timestamp, reason: &str) -> 
         spec_text,
         started,
         reason: reason.to_owned(),
+        weights: None,
     }
 }
 
@@ -170,7 +179,9 @@ impl AbTests {
         if spec.name != test.name || spec.model != test.model {
             return Err(state(&test, "has another name or model", "describe another test"));
         }
-        let (held, before) = current(tx, &test)?;
+        let (held, _) = current(tx, &test)?;
+        // Weights that a bandit chose are no change of the file.
+        let before = AbSpec::parse(&held.spec_text, Path::new("test"))?;
         let change = if test.status == AbStatus::Draft { None } else { spec.needs_new_phase(&before) };
         if change.is_some() {
             check_route(tx, &test, &spec)?;

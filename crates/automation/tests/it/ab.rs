@@ -271,6 +271,47 @@ async fn events_count_once_in_any_order_and_units_of_two_arms_not_at_all() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_bandit_sends_more_to_what_is_better_and_ends_with_it() {
+    let text = file(
+        "plan: {planned_units: 2000, maximum_units: 4000, minimum_runtime: 30d, look_every: 1h}\n\
+         bandit: {every: 1d, floor: 0.1}\nassignment: {seed: s}\n",
+    );
+    let project = testing(text).await;
+    let fate: Fate = |arm, n| Some((false, coin(if arm == 1 { 0.7 } else { 0.5 }, n)));
+    traffic(&project, 0..1000, fate).await;
+    assert_eq!(look(&project).await, Outcome::Continue { waiting: Waiting::Earning });
+    assert_eq!(test(&project).await.phase, 1, "a phase lasts a day");
+    project.clock.advance(Duration::from_secs(86_400));
+    look(&project).await;
+    let found = test(&project).await;
+    assert_eq!(found.phase, 2);
+    let id = found.id.clone();
+    let phases = project.read(move |tx| tx.ab_phases(&id)).await;
+    let weights = phases[1].weights.clone().unwrap();
+    assert!((weights[1] - 0.9).abs() < 1e-3 && phases[0].weights.is_none(), "{weights:?}");
+    assert_eq!(phases[1].reason, "the weights follow the results: control 10.0 %, candidate 90.0 %");
+    until("the route to follow", async || {
+        project.running().gateway.test(MODEL).is_some_and(|route| route.phase == 2)
+    })
+    .await;
+    traffic(&project, 1000..3900, fate).await;
+    let id = found.id.clone();
+    let seen = project.read(move |tx| tx.ab_exposures(&id, 2)).await;
+    let candidate = seen.iter().filter(|one| one.arm == 1).count();
+    assert!((2500..2720).contains(&candidate), "{candidate} of {}", seen.len());
+    assert_eq!(look(&project).await, Outcome::Continue { waiting: Waiting::Earning });
+    assert_eq!(test(&project).await.status, AbStatus::Running);
+    traffic(&project, 3900..4100, fate).await;
+    look(&project).await;
+    let ended = test(&project).await;
+    assert_eq!(ended.status, AbStatus::Ended);
+    assert_eq!(ended.outcome.as_deref(), Some("`candidate` wins"));
+    assert!(ended.rollout.is_some(), "it is rolled out");
+    let decisions = project.read(move |tx| tx.ab_decisions(&ended.id, 9)).await;
+    assert!(decisions.iter().all(|one| decided(one).unwrap().replays()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn segments_and_novelty_show_where_and_how_long_an_effect_holds() {
     let goals = "goals: [{metric: reward, better: higher, effect: 0.1}]\n";
     let text =

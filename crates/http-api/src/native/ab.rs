@@ -5,16 +5,14 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::{Extension, Json};
 use mainspring_automation::AutomationError;
-use mainspring_automation::ab::{AbTests, decided, progress};
+use mainspring_automation::ab::{AbTests, decided, progress, spec_of};
 use mainspring_domain::ab::{AbDecision, AbTest, MetricEvent};
 use mainspring_domain::{Actor, Timestamp};
 use mainspring_metadata_store::StoreError;
-use mainspring_rollouts::ab::AbSpec;
 use mainspring_stats::error::Undecided;
 use mainspring_stats::fixed::power::{plan, sample_size_paired, sample_size_proportions};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use std::path::Path as FilePath;
 
 /// Events of one request.
 const MAX_EVENTS: usize = 10_000;
@@ -108,8 +106,7 @@ pub(super) async fn one_test(
             let found = tx.ab_test(&test)?.ok_or_else(|| AutomationError::NoAbTest(test.clone()))?;
             let phases = tx.ab_phases(&found.id)?;
             let last = phases.last();
-            let spec =
-                last.map(|phase| AbSpec::parse(&phase.spec_text, FilePath::new("test"))).transpose()?;
+            let spec = last.map(spec_of).transpose()?;
             let decision = tx.ab_decisions(&found.id, 1)?.pop();
             let phases = phases.iter().map(
                 |phase| json!({ "number": phase.number, "started": phase.started, "reason": phase.reason }),

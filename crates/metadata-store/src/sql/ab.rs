@@ -49,6 +49,10 @@ impl AbRead for SqlTx<'_> {
         self.documents("SELECT doc FROM ab_phases WHERE test = ?1 ORDER BY number", [test])
     }
 
+    fn ab_phase(&self, test: &str) -> Result<Option<AbPhase>> {
+        self.document("SELECT doc FROM ab_phases WHERE test = ?1 ORDER BY number DESC LIMIT 1", [test])
+    }
+
     fn ab_exposures(&self, test: &str, phase: u32) -> Result<Vec<AbExposure>> {
         self.rows(&format!("{EXPOSURE} ORDER BY unit"), params![test, phase], exposure)
     }

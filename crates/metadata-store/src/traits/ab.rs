@@ -18,6 +18,8 @@ pub trait AbRead {
     fn ab_test(&self, id_or_name: &str) -> Result<Option<AbTest>>;
     /// The phases of a test, in their order.
     fn ab_phases(&self, test: &str) -> Result<Vec<AbPhase>>;
+    /// The phase at work.
+    fn ab_phase(&self, test: &str) -> Result<Option<AbPhase>>;
     /// The units of a phase, in the order of their names.
     fn ab_exposures(&self, test: &str, phase: u32) -> Result<Vec<AbExposure>>;
     /// One unit of a phase.

@@ -45,6 +45,7 @@ async fn tests_and_phases_are_found(world: TempStore) {
                 spec_text: String::new(),
                 started: at(2),
                 reason: String::new(),
+                weights: None,
             })?;
         }
         tx.put_ab_test(&test("a", AbStatus::Ended))
@@ -58,6 +59,8 @@ async fn tests_and_phases_are_found(world: TempStore) {
         assert!(tx.ab_test("c")?.is_none());
         let numbers: Vec<u32> = tx.ab_phases("a")?.iter().map(|phase| phase.number).collect();
         assert_eq!(numbers, [1, 2]);
+        assert_eq!(tx.ab_phase("a")?.unwrap().number, 2);
+        assert!(tx.ab_phase("b")?.is_none());
         Ok(())
     })
     .await;

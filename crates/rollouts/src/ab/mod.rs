@@ -1,6 +1,7 @@
 //! A/B tests: what a test's file says, who sees which arm, and what the collected rows say about the
 //! arms. The rule that ends a test is `mainspring_stats::decide`.
 
+mod bandit;
 mod evidence;
 mod metric;
 mod paired;
@@ -9,6 +10,7 @@ mod segments;
 mod spec;
 mod targeting;
 
+pub use bandit::Bandit;
 pub use evidence::{Collected, snapshot};
 pub use metric::{Measure, Metric, Origin, Outcome, Quantity, Query};
 pub use queries::{Answers, QueryRow, WantedQuery};

@@ -1,5 +1,6 @@
 //! What a test's file says, read and checked.
 
+use super::bandit::Bandit;
 use super::metric::{self, Measure, Metric, Quantity};
 use super::queries::WantedQuery;
 use super::targeting::Targeting;
@@ -99,9 +100,11 @@ pub struct AbSpec {
     pub looks: u32,
     /// What becomes of a winner.
     pub winner: Winner,
+    /// How weights follow results, if they do.
+    pub bandit: Option<Bandit>,
 }
 
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 12] = [
     "name",
     "hypothesis",
     "model",
@@ -113,6 +116,7 @@ const KEYS: [&str; 11] = [
     "guardrails",
     "plan",
     "on_winner",
+    "bandit",
 ];
 const MAX_NAME: usize = 100;
 
@@ -137,6 +141,19 @@ impl AbSpec {
             Ok(spec)
         });
         checked.map_err(|fault| fault.in_file(file))
+    }
+
+    /// The same with other weights of its arms, as a phase of a bandit has them. Weights for another number
+    /// of arms change nothing.
+    #[must_use]
+    pub fn weighted(mut self, weights: Option<&[f64]>) -> Self {
+        if let Some(weights) = weights.filter(|weights| weights.len() == self.arms.len()) {
+            for (arm, weight) in self.arms.iter_mut().zip(weights) {
+                arm.weight = *weight;
+            }
+            self.plan.weights = weights.to_vec();
+        }
+        self
     }
 
     /// The split at a time since the phase's start, with the phase's seed.
@@ -251,7 +268,9 @@ fn read(node: &Node) -> Result<AbSpec, Fault> {
             Err(yaml::unknown(node.at, "metric", name, &names))
         }
     };
-    let plan = plan(map, &arms, &named)?;
+    let mut plan = plan(map, &arms, &named)?;
+    let bandit = map.get("bandit").map(|node| bandit(node, &arms, mode, &plan)).transpose()?;
+    plan.earning = bandit.is_some();
     plan.check().map_err(|error| {
         let at = map.get("plan").or_else(|| map.get("goals")).map_or(node.at, |node| node.at);
         Fault::new(at, error.to_string(), "mend the plan; nothing was started")
@@ -294,6 +313,7 @@ fn read(node: &Node) -> Result<AbSpec, Fault> {
             }
             None => Winner::RollOut,
         },
+        bandit,
     };
     if spec.look_every < Duration::from_secs(1) {
         return Err(Fault::new(node.at, "`look_every` is below a second", "write at least `1s`"));
@@ -317,6 +337,17 @@ fn read(node: &Node) -> Result<AbSpec, Fault> {
         measured_by_pairs(&spec, metrics_node, map)?;
     }
     Ok(spec)
+}
+
+/// Weights follow results only where there are weights, and something to earn.
+fn bandit(node: &Node, arms: &[Arm], mode: Mode, plan: &Plan) -> Result<Bandit, Fault> {
+    let refused = match (mode, plan.same_arms, plan.method) {
+        (Mode::Shadow, ..) => "in the mode `shadow` the control answers everybody",
+        (_, true, _) => "arms that are the same earn the same",
+        (_, _, Method::Looks(_)) => "counted looks belong to one phase, and a bandit has many",
+        _ => return Bandit::parse(node, arms),
+    };
+    Err(Fault::new(node.at, format!("there is no bandit here: {refused}"), "remove `bandit`"))
 }
 
 /// How much the rounding of shares may say against the planned split by the end of the test, in nats.

@@ -507,6 +507,38 @@ fn units_are_grouped_by_when_they_came() {
 }
 
 #[test]
+fn weights_may_follow_results() {
+    let file = |bandit: &str, more: &str| {
+        refused_or(&format!(
+            "name: t\nmodel: m\narms: [{{name: a, version: 1}}, {{name: b, version: 2}}]\n\
+             metrics: {{it: {{from: label}}}}\ngoals: [{{metric: it, better: higher}}]\n\
+             bandit: {bandit}\nplan: {{planned_units: 900{more}}}\n"
+        ))
+    };
+    let spec = file("{by: top_two, every: 2h, floor: 0.1}", "").unwrap();
+    let bandit = spec.bandit.unwrap();
+    assert_eq!((bandit.every.as_secs(), bandit.floor, spec.plan.earning), (7200, 0.1, true));
+    let weighted = spec.clone().weighted(Some(&[0.25, 0.75]));
+    assert_eq!((weighted.arms[1].weight, weighted.plan.weights.as_slice()), (0.75, &[0.25, 0.75][..]));
+    assert_eq!(spec.clone().weighted(Some(&[1.0])), spec, "weights for other arms");
+    assert_eq!(spec.clone().weighted(None), spec);
+    let plain = file("{}", "").unwrap();
+    assert_eq!(plain.needs_new_phase(&spec), None, "how weights follow is no new test");
+    for (bandit, more, part) in [
+        ("{by: greedy}", "", "t.yaml:6:15"),
+        ("{every: 5m}", "", "below an hour"),
+        ("{floor: 0.5}", "", "above 0 and below 0.50"),
+        ("{floor: 0}", "", "above 0"),
+        ("{often: 1d}", "", "often"),
+        ("{}", ", same_arms: true", "earn the same"),
+        ("{}", ", method: looks", "counted looks"),
+    ] {
+        let error = file(bandit, more).unwrap_err();
+        assert!(error.contains(part), "{bandit}{more}: {error}");
+    }
+}
+
+#[test]
 fn what_matters_is_told_with_a_goal() {
     let file = |goal: &str| {
         refused_or(&format!(

@@ -54,6 +54,8 @@ pub enum Waiting {
     Look,
     /// A difference in a goal.
     Evidence,
+    /// The maximum of units over all phases: weights follow results, and this rule names no winner.
+    Earning,
 }
 
 /// Why an experiment ends.

@@ -102,6 +102,10 @@ pub struct Plan {
     pub srm_threshold: f64,
     /// Whether the arms are the same on purpose: there is no winner then.
     pub same_arms: bool,
+    /// Whether weights follow results, phase by phase ([`allocate`](super::allocate)): this rule ends such
+    /// an experiment for harm or a broken split alone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub earning: bool,
 }
 
 /// Why a plan cannot be followed.
@@ -154,6 +158,7 @@ impl Plan {
             maturity: 0.95,
             srm_threshold: srm::FLAG,
             same_arms: false,
+            earning: false,
         }
     }
 

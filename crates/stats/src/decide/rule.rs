@@ -14,6 +14,9 @@ pub(super) fn rule(plan: &Plan, snapshot: &Snapshot, comparisons: &[Comparison])
     if alive.is_empty() && !plan.same_arms {
         return Outcome::KeepChampion { because: Because::Harm };
     }
+    if plan.earning {
+        return Outcome::Continue { waiting: Waiting::Earning };
+    }
     let waiting = waiting(plan, snapshot);
     if waiting.is_none() && !plan.same_arms {
         let holds =

@@ -338,20 +338,60 @@ fn of_three_arms_the_best_that_holds_wins() {
 #[test]
 fn a_bandit_moves_weights_to_the_better_arm() {
     let good = snapshot(2_000, [0.90, 0.92], [100.0, 100.0]);
-    let weights = allocate(&plan(), &good, Allocation::Thompson, 0.05).unwrap();
+    let weights = allocate(&plan(), &[good.clone()], Allocation::Thompson, 0.05).unwrap();
     assert!(weights[1] > 0.9 && (weights[0] + weights[1] - 1.0).abs() < 1e-12, "{weights:?}");
     let lower = Plan { goals: vec![Goal { direction: Direction::Lower, ..goal("accuracy") }], ..plan() };
-    let mirrored = allocate(&lower, &good, Allocation::Thompson, 0.05).unwrap();
+    let mirrored = allocate(&lower, &[good.clone()], Allocation::Thompson, 0.05).unwrap();
     assert!((mirrored[0] - weights[1]).abs() < 1e-9);
     // Of two arms both are among the two best.
-    let even = allocate(&plan(), &good, Allocation::TopTwo, 0.0).unwrap();
+    let even = allocate(&plan(), &[good.clone()], Allocation::TopTwo, 0.0).unwrap();
     assert!((even[0] - 0.5).abs() < 1e-9);
-    assert!(allocate(&plan(), &good, Allocation::Thompson, 1.5).is_err());
+    assert!(allocate(&plan(), &[good.clone()], Allocation::Thompson, 1.5).is_err());
     let few = snapshot(99, [0.90, 0.92], [100.0, 100.0]);
-    assert_eq!(allocate(&plan(), &few, Allocation::Thompson, 0.0), Err(Undecided::TooFew));
+    assert_eq!(allocate(&plan(), &[few], Allocation::Thompson, 0.0), Err(Undecided::TooFew));
+    assert_eq!(allocate(&plan(), &[], Allocation::Thompson, 0.0), Err(Undecided::TooFew));
     let mut constant = good;
     metric(&mut constant, "accuracy")[1].sample.variance = 0.0;
-    assert_eq!(allocate(&plan(), &constant, Allocation::Thompson, 0.0), Err(Undecided::NoVariance));
+    assert_eq!(allocate(&plan(), &[constant], Allocation::Thompson, 0.0), Err(Undecided::NoVariance));
+}
+
+#[test]
+fn phases_of_a_bandit_are_put_together_without_the_times_that_they_fell_in() {
+    let phase = |units: [u64; 2], accuracy: [f64; 2]| {
+        let mut snapshot = snapshot(1, accuracy, [100.0, 100.0]);
+        snapshot.units = units.to_vec();
+        for (arm, (units, accuracy)) in units.into_iter().zip(accuracy).enumerate() {
+            metric(&mut snapshot, "accuracy")[arm] = share(units, accuracy);
+            metric(&mut snapshot, "latency")[arm] = value(units, 100.0, 20.0);
+        }
+        snapshot
+    };
+    // The candidate is better in each phase. It had most units when times were bad, so that all its units
+    // together are worse.
+    let phases = [phase([4_000, 400], [0.90, 0.93]), phase([400, 4_000], [0.50, 0.55])];
+    let weights = allocate(&plan(), &phases, Allocation::Thompson, 0.0).unwrap();
+    assert!(weights[1] > 0.95, "{weights:?}");
+    // A phase with too few units in an arm says nothing.
+    let scarce = [phases[0].clone(), phase([40, 4_000], [0.99, 0.5])];
+    let alone = allocate(&plan(), &phases[..1], Allocation::Thompson, 0.0).unwrap();
+    assert_eq!(allocate(&plan(), &scarce, Allocation::Thompson, 0.0).unwrap(), alone);
+    // Who does harm gets nothing, however good it is.
+    let mut slow = phase([4_000, 4_000], [0.90, 0.95]);
+    metric(&mut slow, "latency")[1] = value(4_000, 150.0, 20.0);
+    assert_eq!(allocate(&plan(), &[slow], Allocation::Thompson, 0.1).unwrap(), [1.0, 0.0]);
+}
+
+#[test]
+fn a_bandit_is_ended_for_harm_and_a_broken_split_alone() {
+    let plan = Plan { earning: true, ..plan() };
+    let earning = Outcome::Continue { waiting: Waiting::Earning };
+    assert_eq!(outcome(&plan, &snapshot(10_000, [0.9, 0.95], [100.0, 100.0])), earning);
+    assert_eq!(outcome(&plan, &snapshot(900_000, [0.9, 0.9], [100.0, 100.0])), earning);
+    let slow = snapshot(10_000, [0.9, 0.95], [100.0, 150.0]);
+    assert_eq!(outcome(&plan, &slow), Outcome::KeepChampion { because: Because::Harm });
+    let mut lost = snapshot(10_000, [0.9, 0.95], [100.0, 100.0]);
+    lost.units = vec![10_000, 8_000];
+    assert_eq!(outcome(&plan, &lost), Outcome::Stop { because: Because::SampleRatioMismatch });
 }
 
 #[test]

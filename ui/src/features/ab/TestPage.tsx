@@ -39,6 +39,7 @@ function Content({ test }: { test: TestDetail }) {
   return (
     <>
       <Standing test={test} decision={decision} shadow={shadow} />
+      {test.look_failed && <LookFailed failed={test.look_failed} />}
       {decision && <Split test={test} decision={decision.decision} />}
       <Arms test={test} units={decision?.decision.snapshot.units ?? []} shadow={shadow} />
       {decision && <Effects decision={decision.decision} looks={looks.data?.looks ?? []} arms={test.arms} shadow={shadow} reached={test.progress} />}
@@ -86,6 +87,20 @@ function Standing({ test, decision, shadow }: StandingProps) {
       {decision && <Progress test={test} decision={decision.decision} shadow={shadow} />}
       {test.phases.length > 1 && <Phases phases={test.phases} />}
     </Card>
+  );
+}
+
+/** The test goes on; only what it knows is as old as its newest decision. */
+function LookFailed({ failed: { message, hint, time } }: { failed: NonNullable<TestDetail['look_failed']> }) {
+  return (
+    <div className="note tone-bad" role="alert">
+      <strong>The newest look failed</strong> <Ago time={time} />: <Prose text={message} />
+      {hint !== null && (
+        <p>
+          <Prose text={hint} />
+        </p>
+      )}
+    </div>
   );
 }
 
@@ -150,10 +165,15 @@ function Fact({ name, value }: { name: string; value: string }) {
   );
 }
 
+/** The newest phases; a bandit has many. */
+const PHASES_SHOWN = 8;
+
 function Phases({ phases }: { phases: TestDetail['phases'] }) {
+  const before = phases.length - PHASES_SHOWN;
   return (
     <ol className="ab-phases" aria-label="Phases">
-      {phases.map((phase) => (
+      {before > 0 && <li className="faint">{plural(before, 'phase')} before</li>}
+      {phases.slice(-PHASES_SHOWN).map((phase) => (
         <li key={phase.number}>
           Phase {phase.number}, <Ago time={phase.started} />: {phase.reason}
         </li>

@@ -35,6 +35,7 @@ const WAITING: Record<Waiting, string> = {
   look: 'the next look that the plan counts',
   guardrail: 'a guardrail',
   evidence: 'evidence',
+  earning: 'its maximum of units',
 };
 
 /** What is waited for, with its figures. */
@@ -58,6 +59,8 @@ export function waitingSaid(waiting: Waiting, { plan, snapshot, comparisons }: F
       return `A goal is better; ${names(comparisons, 'guardrail') || 'a guardrail'} must still be shown to hold.`;
     case 'evidence':
       return 'No goal is shown to be better yet.';
+    case 'earning':
+      return 'Weights follow the results, phase by phase; only harm or a broken split ends it before.';
   }
 }
 

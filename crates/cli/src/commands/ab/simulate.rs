@@ -55,6 +55,10 @@ impl Simulate {
             return Err(CliError::usage("a test with `mode: shadow` cannot be played")
                 .hint("`mainspring ab plan` tells how many requests it needs"));
         }
+        if spec.bandit.is_some() {
+            return Err(CliError::usage("a bandit cannot be played: its weights follow results, day by day")
+                .hint("remove `bandit` to see what the plan's size finds"));
+        }
         let mut chance = Chance(self.seed);
         let mut tally = Tally::default();
         for _ in 0..self.runs {

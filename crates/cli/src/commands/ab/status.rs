@@ -126,6 +126,9 @@ fn reached(one: &Value) -> String {
 fn outcome(value: &Value) -> String {
     match (value["outcome"].as_str(), value["waiting"].as_str(), value["because"].as_str()) {
         (Some("continue"), Some("look"), _) => "go on; waiting for the next look of the plan".to_owned(),
+        (Some("continue"), Some("earning"), _) => {
+            "go on; weights follow results until the maximum of units".to_owned()
+        }
         (Some("continue"), Some(waiting), _) => format!("go on; waiting for {}", waiting.replace('_', " ")),
         (Some(outcome), _, Some(because)) => {
             format!("{}: {}", outcome.replace('_', " "), because.replace('_', " "))
