@@ -525,7 +525,7 @@ fn weights_may_follow_results() {
     let plain = file("{}", "").unwrap();
     assert_eq!(plain.needs_new_phase(&spec), None, "how weights follow is no new test");
     for (bandit, more, part) in [
-        ("{by: greedy}", "", "t.yaml:6:15"),
+        ("{by: greedy}", "", "t.yaml:6:14: unknown by `greedy`"),
         ("{every: 5m}", "", "below an hour"),
         ("{floor: 0.5}", "", "above 0 and below 0.50"),
         ("{floor: 0}", "", "above 0"),

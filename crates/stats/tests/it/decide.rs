@@ -338,15 +338,15 @@ fn of_three_arms_the_best_that_holds_wins() {
 #[test]
 fn a_bandit_moves_weights_to_the_better_arm() {
     let good = snapshot(2_000, [0.90, 0.92], [100.0, 100.0]);
-    let weights = allocate(&plan(), &[good.clone()], Allocation::Thompson, 0.05).unwrap();
+    let weights = allocate(&plan(), std::slice::from_ref(&good), Allocation::Thompson, 0.05).unwrap();
     assert!(weights[1] > 0.9 && (weights[0] + weights[1] - 1.0).abs() < 1e-12, "{weights:?}");
     let lower = Plan { goals: vec![Goal { direction: Direction::Lower, ..goal("accuracy") }], ..plan() };
-    let mirrored = allocate(&lower, &[good.clone()], Allocation::Thompson, 0.05).unwrap();
+    let mirrored = allocate(&lower, std::slice::from_ref(&good), Allocation::Thompson, 0.05).unwrap();
     assert!((mirrored[0] - weights[1]).abs() < 1e-9);
     // Of two arms both are among the two best.
-    let even = allocate(&plan(), &[good.clone()], Allocation::TopTwo, 0.0).unwrap();
+    let even = allocate(&plan(), std::slice::from_ref(&good), Allocation::TopTwo, 0.0).unwrap();
     assert!((even[0] - 0.5).abs() < 1e-9);
-    assert!(allocate(&plan(), &[good.clone()], Allocation::Thompson, 1.5).is_err());
+    assert!(allocate(&plan(), std::slice::from_ref(&good), Allocation::Thompson, 1.5).is_err());
     let few = snapshot(99, [0.90, 0.92], [100.0, 100.0]);
     assert_eq!(allocate(&plan(), &[few], Allocation::Thompson, 0.0), Err(Undecided::TooFew));
     assert_eq!(allocate(&plan(), &[], Allocation::Thompson, 0.0), Err(Undecided::TooFew));
