@@ -22,6 +22,8 @@ const BATCH: u32 = 500;
 const GATHER: Duration = Duration::from_millis(20);
 /// After this much silence the bookmark is moved past what needed no answer.
 const SILENCE: Duration = Duration::from_millis(200);
+/// After this much silence events are looked for all the same.
+const LOOK: Duration = Duration::from_secs(5);
 /// Events without an answer that the bookmark may lag behind. After a restart they are read again,
 /// which does no harm.
 const LAG: i64 = 2_000;
@@ -61,7 +63,8 @@ impl Reactions {
                     if let Err(error) = this.mark(&mut seen).await {
                         tracing::error!(%error, "reactions");
                     }
-                    changes.changed().await
+                    // Quiet is not proof: a commit of another server may have gone unheard.
+                    tokio::time::timeout(LOOK, changes.changed()).await.unwrap_or(Ok(()))
                 }
             };
             if changed.is_err() {

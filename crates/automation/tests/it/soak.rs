@@ -82,7 +82,8 @@ async fn until_weight(project: &Project, seen: &Seen, weight: u8) {
         let failures = seen.failures.lock().unwrap();
         let (count, some) = (failures.len(), &failures[..failures.len().min(3)]);
         panic!(
-            "waited in vain for weight {weight}: {asked} asked, {count} failed {some:?}, {:?}, {state:?}",
+            "waited in vain for weight {weight}: {asked} asked, {count} failed {some:?}, leads {}, {:?}, {state:?}",
+            project.running().delivery.leads(),
             gateway.views()
         );
     }
