@@ -71,9 +71,18 @@ pub struct AbPhase {
     pub started: Timestamp,
     /// Why it began.
     pub reason: String,
-    /// The weights of the arms that a bandit chose; those of the description when there are none.
+    /// What a bandit chose for it; none for a phase with the weights of its description.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub weights: Option<Vec<f64>>,
+    pub chosen: Option<ChosenWeights>,
+}
+
+/// Weights that follow from what was known at the end of the phase before.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ChosenWeights {
+    /// The weight of each arm.
+    pub weights: Vec<f64>,
+    /// The number of the decision with which the phase before ended.
+    pub after: u32,
 }
 
 /// A request of a unit, answered by an arm.

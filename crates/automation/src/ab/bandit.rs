@@ -7,12 +7,9 @@ use mainspring_domain::ab::AbPhase;
 use mainspring_metadata_store::ReadTx;
 use mainspring_rollouts::ab::AbSpec;
 use mainspring_stats::decide::{Allocation, Decision, Outcome, Snapshot, allocate};
-use std::collections::BTreeMap;
 
 /// Phases that are looked back at.
 const LOOK_BACK: usize = 100;
-/// Decisions that are looked through for the last one of each phase.
-const DECISIONS: u32 = 1_000;
 /// A smaller change of all weights is none.
 const STEP: f64 = 0.005;
 
@@ -62,18 +59,14 @@ pub(super) fn next(
 fn earlier(tx: &dyn ReadTx, phase: &AbPhase) -> Result<Vec<Snapshot>, AutomationError> {
     let phases = tx.ab_phases(&phase.test)?;
     // The first phase of a description has its weights; those that a bandit chose follow it.
-    let first = phases.iter().rev().find(|one| one.weights.is_none()).map_or(1, |one| one.number);
-    let mut last: BTreeMap<u32, Snapshot> = BTreeMap::new();
-    for stored in tx.ab_decisions(&phase.test, DECISIONS)? {
-        if (first..phase.number).contains(&stored.phase)
-            && !last.contains_key(&stored.phase)
-            && let Some(decision) = decided(&stored)
-        {
-            last.insert(stored.phase, decision.snapshot);
-        }
+    let chosen = phases.iter().rev().map_while(|one| one.chosen.as_ref());
+    let mut snapshots = Vec::new();
+    for chosen in chosen.take(LOOK_BACK) {
+        let last = tx.ab_decision(&phase.test, chosen.after)?;
+        snapshots.extend(last.as_ref().and_then(decided).map(|decision| decision.snapshot));
     }
-    let skipped = last.len().saturating_sub(LOOK_BACK);
-    Ok(last.into_values().skip(skipped).collect())
+    snapshots.reverse();
+    Ok(snapshots)
 }
 
 /// Weights for people: `control 12 %, candidate 88 %`.

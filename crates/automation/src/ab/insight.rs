@@ -15,7 +15,7 @@ use mainspring_stats::estimate::heterogeneity::{Trend, segments, trend};
 use serde_json::Value;
 use std::collections::{BTreeSet, HashMap};
 
-/// The newest requests of which the names of attributes are read.
+/// The requests of which the names of attributes are read.
 const ASKED_FOR_NAMES: u32 = 1_000;
 /// The level at which an effect counts as gone.
 const NOVELTY_ALPHA: f64 = 0.05;

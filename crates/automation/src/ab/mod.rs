@@ -74,7 +74,8 @@ pub(crate) fn current(tx: &dyn ReadTx, test: &AbTest) -> Result<(AbPhase, AbSpec
 /// # Errors
 /// When a later version of the format does not read it any more.
 pub fn spec_of(phase: &AbPhase) -> Result<AbSpec, AutomationError> {
-    Ok(AbSpec::parse(&phase.spec_text, Path::new("test"))?.weighted(phase.weights.as_deref()))
+    Ok(AbSpec::parse(&phase.spec_text, Path::new("test"))?
+        .weighted(phase.chosen.as_ref().map(|chosen| chosen.weights.as_slice())))
 }
 
 fn phase(test: &AbTest, spec_text: String, started: Timestamp, reason: &str) -> AbPhase {
@@ -85,7 +86,7 @@ fn phase(test: &AbTest, spec_text: String, started: Timestamp, reason: &str) -> 
         spec_text,
         started,
         reason: reason.to_owned(),
-        weights: None,
+        chosen: None,
     }
 }
 

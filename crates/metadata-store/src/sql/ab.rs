@@ -140,7 +140,7 @@ impl AbRead for SqlTx<'_> {
     fn ab_attribute_names(&self, test: &str, phase: u32, limit: u32) -> Result<BTreeSet<String>> {
         let found = self.rows(
             "SELECT p.features FROM ab_requests r JOIN predictions p ON p.id = r.request
-             WHERE r.test = ?1 AND r.phase = ?2 ORDER BY p.time DESC, r.request DESC LIMIT ?3",
+             WHERE r.test = ?1 AND r.phase = ?2 ORDER BY r.unit, r.request LIMIT ?3",
             params![test, phase, limit],
             |row| Ok(features(row.text(0)?)),
         )?;

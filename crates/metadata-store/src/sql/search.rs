@@ -29,9 +29,6 @@ pub(super) struct Entity {
 /// Tables that a search joins; SQLite takes 64 in one statement.
 const MAX_JOINS: usize = 24;
 
-/// What makes a join keep rows that have no partner.
-const LEFT: &str = "LEFT ";
-
 /// The column of an attribute, by what it holds.
 #[derive(Clone, Copy)]
 pub(super) enum Property {
@@ -226,7 +223,7 @@ impl Statement {
         };
         let key = self.bind(name.clone());
         let (matches, key) = (matches.replace("t.", &format!("j{number}.")), lookup.replace("{}", &key));
-        let join = format!(" {LEFT}JOIN {table} j{number} ON {matches} AND j{number}.key = {key}");
+        let join = format!(" LEFT JOIN {table} j{number} ON {matches} AND j{number}.key = {key}");
         self.sql.insert_str(self.joins_end, &join);
         self.joins_end += join.len();
         self.joined.push(field.clone());
@@ -251,17 +248,13 @@ impl Statement {
         })
     }
 
-    /// A condition on a number of the metric that gives the order: its rows are looked up by value.
+    /// What makes rows of the metric that gives the order be looked up by value: within the experiment its
+    /// index has them in that order. No row without the metric passes, so that the join may begin there.
     fn leads(&mut self, alias: &str, field: &Field) -> String {
         let Some(experiment) = self.experiment.clone() else { return String::new() };
         match &mut self.leading {
             Some((leading, known)) if leading == field => *known = Some(alias.to_owned()),
             _ => return String::new(),
-        }
-        let outer = format!(" {alias} ON ");
-        if let Some(at) = self.sql.find(&outer).and_then(|end| self.sql[..end].rfind(LEFT)) {
-            self.sql.replace_range(at..at + LEFT.len(), "");
-            self.joins_end -= LEFT.len();
         }
         format!(" AND {alias}.experiment = {experiment}")
     }

@@ -30,7 +30,7 @@ pub trait AbRead {
     fn ab_mirrored(&self, test: &str, phase: u32) -> Result<Vec<AbMirrored>>;
     /// A feature of each unit's first request of a phase; none for units that had it not.
     fn ab_attribute(&self, test: &str, phase: u32, name: &str) -> Result<Vec<(String, Option<JsonValue>)>>;
-    /// The names of the features that a phase's newest `limit` requests have.
+    /// The names of the features that `limit` requests of a phase have, those of the first units by name.
     fn ab_attribute_names(&self, test: &str, phase: u32, limit: u32) -> Result<BTreeSet<String>>;
     /// What happened under a name within a stretch of time, by unit, then time, then id.
     fn metric_events(&self, name: &str, from: Timestamp, until: Timestamp) -> Result<Vec<MetricEvent>>;

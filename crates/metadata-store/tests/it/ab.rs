@@ -45,7 +45,7 @@ async fn tests_and_phases_are_found(world: TempStore) {
                 spec_text: String::new(),
                 started: at(2),
                 reason: String::new(),
-                weights: None,
+                chosen: None,
             })?;
         }
         tx.put_ab_test(&test("a", AbStatus::Ended))

@@ -51,15 +51,16 @@ pub fn by_attribute<S: BuildHasher>(
     let numbers: Option<Vec<f64>> = held.iter().map(|(_, value)| value.as_f64()).collect();
     let counts = counts(&held);
     let bands = numbers.filter(|_| counts.len() > MOST_GROUPS).map(Bands::of);
+    let own = if counts.len() > MOST_GROUPS { MOST_GROUPS - 1 } else { counts.len() };
+    let places: HashMap<&str, usize> =
+        counts.iter().take(own).enumerate().map(|(place, (word, _))| (word.as_str(), place)).collect();
     let group = |value: &Value| match (&bands, value.as_f64()) {
         (Some(bands), Some(number)) => bands.group(number),
         _ => {
             let word = word(value);
-            let place = counts.iter().position(|(name, _)| *name == word).unwrap_or(usize::MAX);
-            if counts.len() > MOST_GROUPS && place >= MOST_GROUPS - 1 {
-                (MOST_GROUPS, "others".to_owned())
-            } else {
-                (place, word)
+            match places.get(word.as_str()) {
+                Some(place) => (*place, word),
+                None => (own, "others".to_owned()),
             }
         }
     };
