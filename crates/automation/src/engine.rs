@@ -20,7 +20,7 @@ use mainspring_governance::policy::StagePolicy;
 use mainspring_metadata_store::Store;
 use mainspring_pipelines::{ImportSettings, Scheduler, SchedulerSettings, import_folder};
 use mainspring_rollouts::arm_of;
-use mainspring_serving::{EngineChoice, Gateway, ServerSettings};
+use mainspring_serving::{Gateway, ServerSettings};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -120,20 +120,8 @@ impl Loop {
             artifacts,
             config: Arc::clone(&config),
             settings: ServerSettings {
-                python: python.clone(),
-                python_path: python_path.clone(),
-                workers: 1,
-                queue: 1024,
-                concurrency: None,
-                engine: EngineChoice::Auto,
                 onnxruntime: config.serving.onnxruntime.clone(),
-                max_batch: 256,
-                batch_wait: Duration::ZERO,
-                warm_up: true,
-                load_timeout: Duration::from_secs(120),
-                request_timeout: Duration::from_secs(30),
-                logs: data_dir.join("logs"),
-                role: "serving",
+                ..ServerSettings::new(python.clone(), python_path.clone(), data_dir.join("logs"))
             },
         });
         let releases = Releases {

@@ -151,3 +151,25 @@ pub enum AutomationError {
     #[error(transparent)]
     Executor(#[from] mainspring_executors::ExecutorError),
 }
+
+impl AutomationError {
+    /// What to do about it, where that is told apart.
+    #[must_use]
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            Self::Blocked { hint, .. } | Self::AbState { hint, .. } | Self::AbQuery { hint, .. } => {
+                Some(hint)
+            }
+            Self::Spec(error) => Some(&error.hint),
+            _ => None,
+        }
+    }
+
+    /// What went wrong, without the hint.
+    #[must_use]
+    pub fn message(&self) -> String {
+        let text = self.to_string();
+        let hint = self.hint().map(|hint| format!("\n  hint: {hint}"));
+        hint.and_then(|hint| text.strip_suffix(&hint)).unwrap_or(&text).to_owned()
+    }
+}

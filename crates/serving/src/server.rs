@@ -46,6 +46,30 @@ pub struct ServerSettings {
     pub role: &'static str,
 }
 
+impl ServerSettings {
+    /// The defaults, with one worker: 1,024 requests may wait, batches have 256 rows and nobody waits for
+    /// them, loading may take two minutes and a request 30 seconds.
+    #[must_use]
+    pub fn new(python: PathBuf, python_path: PathBuf, logs: PathBuf) -> Self {
+        Self {
+            python,
+            python_path,
+            workers: 1,
+            queue: 1024,
+            concurrency: None,
+            engine: EngineChoice::Auto,
+            onnxruntime: None,
+            max_batch: 256,
+            batch_wait: Duration::ZERO,
+            warm_up: true,
+            load_timeout: Duration::from_secs(120),
+            request_timeout: Duration::from_secs(30),
+            logs,
+            role: "serving",
+        }
+    }
+}
+
 /// What runs a model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum EngineChoice {

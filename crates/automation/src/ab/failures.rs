@@ -29,11 +29,7 @@ impl LookFailures {
 
     /// Keeps why a look failed.
     pub(super) fn put(&self, test: &str, phase: u32, error: &AutomationError, time: Timestamp) {
-        let text = error.to_string();
-        let (message, hint) = match text.split_once("\n  hint: ") {
-            Some((message, hint)) => (message.to_owned(), Some(hint.to_owned())),
-            None => (text, None),
-        };
+        let (message, hint) = (error.message(), error.hint().map(str::to_owned));
         self.with(|all| all.insert(test.to_owned(), LookFailure { message, hint, time, phase }));
     }
 

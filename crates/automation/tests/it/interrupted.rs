@@ -23,27 +23,11 @@ async fn on_trial(manifest: &str, behaviour: Value) -> Project {
     project
 }
 
-async fn say(project: &Project, event: Event) -> Option<Phase> {
-    let id = project.newest_state().await.unwrap().0;
-    project.running().delivery.command(&id, Actor::user("ada"), event).await.unwrap()
-}
-
-async fn undo(project: &Project, revision: Option<u32>) -> Result<(u32, Option<String>), String> {
-    let delivery = project.running().delivery.clone();
-    let store = project.store();
-    let undone = store.write(Actor::user("ada"), move |tx| {
-        let undone = delivery.undo(tx, MODEL, revision, "user:ada");
-        tx.bookkeeping();
-        undone
-    });
-    undone.await.map_err(|error: mainspring_automation::AutomationError| error.to_string())
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_promotion_during_a_restart_waits_for_the_version() {
     let mut project = on_trial(CANARY, json!({ "answer": 2, "load_seconds": 1.0 })).await;
     project.restart().await;
-    assert_eq!(say(&project, Event::PromoteFull).await, Some(Phase::Progressing), "nothing is loaded yet");
+    assert_eq!(project.say(Event::PromoteFull).await, Some(Phase::Progressing), "nothing is loaded yet");
     assert_eq!(project.deployment().await.unwrap().stable, Some(1));
     project.until_all_from(2).await;
     assert_eq!(project.split(1, 2).await, (0, 100));
@@ -53,7 +37,7 @@ async fn a_full_promotion_during_a_restart_waits_for_the_version() {
 async fn a_promotion_during_a_restart_is_not_lost() {
     let mut project = on_trial(CANARY, json!({ "answer": 2, "load_seconds": 1.0 })).await;
     project.restart().await;
-    say(&project, Event::Promote).await.unwrap();
+    project.say(Event::Promote).await.unwrap();
     project.until_step(3).await;
     until("the weight", async || project.running().gateway.views()[0].weight == 60).await;
 }
@@ -61,7 +45,7 @@ async fn a_promotion_during_a_restart_is_not_lost() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_gateway_takes_what_the_store_has_in_charge() {
     let project = on_trial(CANARY, json!({ "answer": 2 })).await;
-    say(&project, Event::Abort("no".into())).await.unwrap();
+    project.say(Event::Abort("no".into())).await.unwrap();
     // As if a server had been ended between the store and the gateway.
     let deployment = Deployment { stable: Some(2), ..project.deployment().await.unwrap() };
     project.write(Actor::user("ada"), move |tx| tx.put_deployment(&deployment)).await;
@@ -80,7 +64,7 @@ async fn without_a_stable_version_time_passes_and_a_full_promotion_goes_on() {
     until("the rollout", async || project.rollouts().await.len() == 2).await;
     project.clock.advance(Duration::from_secs(601));
     until("the deadline", async || project.newest_state().await.unwrap().1["timed_out"] == true).await;
-    say(&project, Event::PromoteFull).await.unwrap();
+    project.say(Event::PromoteFull).await.unwrap();
     project.until_all_from(2).await;
     assert_eq!(project.split(1, 2).await, (0, 100));
 }
@@ -94,7 +78,7 @@ async fn what_was_unloaded_stays_so_and_a_full_promotion_does_without() {
     project.register(2, json!({ "answer": 2 })).await;
     project.promote(2).await;
     until("the rollout", async || project.rollouts().await.len() == 2).await;
-    say(&project, Event::PromoteFull).await.unwrap();
+    project.say(Event::PromoteFull).await.unwrap();
     project.until_all_from(2).await;
 }
 
@@ -102,13 +86,13 @@ async fn what_was_unloaded_stays_so_and_a_full_promotion_does_without() {
 async fn a_version_that_is_kept_until_another_comes_is_taken_by_a_retry() {
     let manifest = "canary: {abortScaleDownDelaySeconds: 0, steps: [{setWeight: 20}, {pause: {}}]}\n";
     let project = on_trial(manifest, json!({ "answer": 2 })).await;
-    say(&project, Event::Abort("no".into())).await.unwrap();
+    project.say(Event::Abort("no".into())).await.unwrap();
     project.behave(2, &json!({ "load": "fail" }));
     project.clock.advance(Duration::from_secs(600));
     let_it_look().await;
-    say(&project, Event::Retry).await.unwrap();
+    project.say(Event::Retry).await.unwrap();
     project.until_step(1).await;
-    assert_eq!(say(&project, Event::Retry).await, None, "it is under way");
+    assert_eq!(project.say(Event::Retry).await, None, "it is under way");
 }
 
 /// A rollout as servers stored it that knew less.
@@ -174,7 +158,7 @@ async fn inherited(manifest: &str) -> Project {
 async fn rollouts_of_a_server_that_knew_less_go_on() {
     let project = inherited(CANARY).await;
     until("the pause", async || project.newest_state().await.unwrap().1["phase"] == "Paused").await;
-    assert_eq!(undo(&project, Some(1)).await.unwrap().0, 1, "what cannot be read is no release");
+    assert_eq!(project.undo(Some(1)).await.unwrap().0, 1, "what cannot be read is no release");
     project.until_all_from(1).await;
 }
 
@@ -182,11 +166,11 @@ async fn rollouts_of_a_server_that_knew_less_go_on() {
 async fn a_rollout_that_cannot_be_read_can_be_ended() {
     let refused = "canary: {steps: [{setWeight: 500}]}\n";
     let project = inherited(refused).await;
-    assert_eq!(say(&project, Event::Abort("unreadable".into())).await, Some(Phase::Degraded));
+    assert_eq!(project.say(Event::Abort("unreadable".into())).await, Some(Phase::Degraded));
     let ended = project.rollouts().await.pop().unwrap();
     assert!(ended.ended.is_some() && ended.state["completion"] == "Aborted", "{ended:?}");
     assert_eq!(project.deployment().await.unwrap().active_rollout, None);
-    assert_eq!(say(&project, Event::Retry).await, None, "its manifest cannot be read");
+    assert_eq!(project.say(Event::Retry).await, None, "its manifest cannot be read");
 
     let project = inherited(refused).await;
     project.promote(4).await;
@@ -198,11 +182,11 @@ async fn a_rollout_that_cannot_be_read_can_be_ended() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_revision_that_cannot_be_counted_is_refused() {
     let project = Project::with_champion().await;
-    assert!(undo(&project, Some(2)).await.unwrap_err().contains("no revision 2"));
+    assert!(project.undo(Some(2)).await.unwrap_err().contains("no revision 2"));
     project
         .write(Actor::user("ada"), |tx| {
             (0..200).try_for_each(|number| tx.put_rollout(&old(&format!("x{number}"), 9, "Degraded", CANARY)))
         })
         .await;
-    assert!(undo(&project, Some(1)).await.unwrap_err().contains("more than 200 rollouts"));
+    assert!(project.undo(Some(1)).await.unwrap_err().contains("more than 200 rollouts"));
 }

@@ -311,6 +311,24 @@ impl Project {
         asked.await.map_err(|error: RegistryError| error.to_string()).unwrap();
     }
 
+    /// Asks for an earlier release; gives the version and its rollout.
+    pub(crate) async fn undo(&self, revision: Option<u32>) -> Result<(u32, Option<String>), String> {
+        let delivery = self.running().delivery.clone();
+        let store = self.store();
+        let undone = store.write(Actor::user("ada"), move |tx| {
+            let undone = delivery.undo(tx, MODEL, revision, "user:ada");
+            tx.bookkeeping();
+            undone
+        });
+        undone.await.map_err(|error: mainspring_automation::AutomationError| error.to_string())
+    }
+
+    /// Says something to the newest rollout; its phase then, unless it does not listen.
+    pub(crate) async fn say(&self, event: mainspring_rollouts::Event) -> Option<mainspring_rollouts::Phase> {
+        let id = self.newest_state().await.unwrap().0;
+        self.running().delivery.command(&id, Actor::user("ada"), event).await.unwrap()
+    }
+
     pub(crate) async fn stage(&self, number: u32) -> Stage {
         self.read(move |tx| tx.model_version(MODEL, number)).await.unwrap().stage
     }

@@ -1,7 +1,6 @@
 //! Rollouts under constant load: nothing may fail, whatever is started, aborted, promoted or undone.
 
 use crate::project::{MODEL, Project, until};
-use mainspring_domain::Actor;
 use mainspring_rollouts::Event;
 use mainspring_serving::{Caller, Rows};
 use serde_json::{Value, json};
@@ -62,11 +61,6 @@ fn clients(project: &Project) -> (Arc<Seen>, Vec<tokio::task::JoinHandle<()>>) {
         })
     });
     (Arc::clone(&seen), tasks.collect())
-}
-
-async fn say(project: &Project, event: Event) {
-    let id = project.newest_state().await.unwrap().0;
-    project.running().delivery.command(&id, Actor::user("ada"), event).await.unwrap();
 }
 
 async fn until_weight(project: &Project, seen: &Seen, weight: u8) {
@@ -145,24 +139,26 @@ async fn canaries_fail_no_request() {
         share_is(seen, version, 20.0).await;
         match round % 4 {
             0 => {
-                say(project, Event::Promote).await;
+                project.say(Event::Promote).await;
                 until_weight(project, seen, 60).await;
                 share_is(seen, version, 60.0).await;
-                say(project, Event::Promote).await;
+                project.say(Event::Promote).await;
                 project.until_all_from(version).await;
             }
             1 => {
-                say(project, Event::Abort("soak".into())).await;
+                project.say(Event::Abort("soak".into())).await;
                 share_is(seen, version, 0.0).await;
             }
             2 => {
-                say(project, Event::Abort("soak".into())).await;
-                say(project, Event::Retry).await;
+                project.say(Event::Abort("soak".into())).await;
+                project.say(Event::Retry).await;
                 until_weight(project, seen, 20).await;
-                say(project, Event::PromoteFull).await;
+                project.say(Event::PromoteFull).await;
                 project.until_all_from(version).await;
             }
-            _ => say(project, Event::PromoteFull).await,
+            _ => {
+                project.say(Event::PromoteFull).await;
+            }
         }
     })
     .await;
@@ -177,24 +173,13 @@ async fn switches_fail_no_request() {
         .await;
         share_is(seen, version, 0.0).await;
         if round % 3 == 2 {
-            say(project, Event::Abort("soak".into())).await;
+            project.say(Event::Abort("soak".into())).await;
             return;
         }
-        say(project, Event::Promote).await;
+        project.say(Event::Promote).await;
         share_is(seen, version, 100.0).await;
         if round % 3 == 1 {
-            let delivery = project.running().delivery.clone();
-            let store = project.store();
-            let undone = store.write(Actor::user("ada"), move |tx| {
-                let undone = delivery.undo(tx, MODEL, None, "user:ada");
-                tx.bookkeeping();
-                undone
-            });
-            let back = undone
-                .await
-                .map_err(|error: mainspring_automation::AutomationError| error.to_string())
-                .unwrap()
-                .0;
+            let back = project.undo(None).await.unwrap().0;
             project.until_all_from(back).await;
             share_is(seen, version, 0.0).await;
         }

@@ -28,11 +28,6 @@ async fn release(project: &Project, version: u32) {
     project.promote(version).await;
 }
 
-async fn say(project: &Project, event: Event) -> Phase {
-    let id = project.newest_state().await.unwrap().0;
-    project.running().delivery.command(&id, Actor::user("ada"), event).await.unwrap().unwrap()
-}
-
 async fn until_phase(project: &Project, phase: &str) {
     until(phase, async || project.newest_state().await.is_some_and(|(_, state)| state["phase"] == phase))
         .await;
@@ -45,17 +40,6 @@ async fn asked(project: &Project, name: &str, id: &str) -> Option<u32> {
     served.outcome.ok().map(|_| served.version)
 }
 
-async fn undo(project: &Project, revision: Option<u32>) -> Result<(u32, Option<String>), String> {
-    let delivery = project.running().delivery.clone();
-    let store = project.store();
-    let undone = store.write(Actor::user("ada"), move |tx| {
-        let undone = delivery.undo(tx, MODEL, revision, "user:ada");
-        tx.bookkeeping();
-        undone
-    });
-    undone.await.map_err(|error: mainspring_automation::AutomationError| error.to_string())
-}
-
 const BLUE_GREEN: &str = "blueGreen: {activeService: a, autoPromotionEnabled: false}\n";
 const CANARY: &str = "canary: {steps: [{setWeight: 20}, {pause: {}}]}\n";
 
@@ -66,7 +50,7 @@ async fn blue_green_shows_a_preview_switches_at_once_and_back_at_once() {
     until_phase(&project, "Paused").await;
     assert_eq!(project.split(1, 2).await, (100, 0));
     assert_eq!(asked(&project, "flights@preview", "p").await, Some(2));
-    assert_eq!(say(&project, Event::Promote).await, Phase::Healthy);
+    assert_eq!(project.say(Event::Promote).await.unwrap(), Phase::Healthy);
     assert_eq!(
         project.split(1, 2).await,
         (0, 100),
@@ -75,7 +59,7 @@ async fn blue_green_shows_a_preview_switches_at_once_and_back_at_once() {
     assert_eq!(asked(&project, "flights@preview", "p").await, None);
     // The old version is still loaded: going back takes no steps and no loading, which would fail.
     project.behave(1, &json!({ "load": "fail" }));
-    assert_eq!(undo(&project, None).await.unwrap().0, 1);
+    assert_eq!(project.undo(None).await.unwrap().0, 1);
     project.until_all_from(1).await;
     let state = project.newest_state().await.unwrap().1;
     assert_eq!((&state["completion"], &state["entry"]), (&json!("FastRolledBack"), &json!("FastRollBack")));
@@ -87,10 +71,10 @@ async fn after_its_delay_the_old_version_goes_back_by_the_steps() {
     let project = project(BLUE_GREEN).await;
     release(&project, 2).await;
     until_phase(&project, "Paused").await;
-    say(&project, Event::Promote).await;
+    project.say(Event::Promote).await.unwrap();
     project.clock.advance(Duration::from_secs(31));
     let_it_look().await;
-    undo(&project, None).await.unwrap();
+    project.undo(None).await.unwrap();
     until_phase(&project, "Paused").await;
     assert_eq!(project.newest_state().await.unwrap().1["entry"], "RollBack");
     assert_eq!(project.split(1, 2).await, (0, 100));
@@ -101,13 +85,13 @@ async fn what_was_given_up_can_be_tried_again() {
     let project = project(CANARY).await;
     release(&project, 2).await;
     let id = project.until_step(1).await;
-    assert_eq!(say(&project, Event::Abort("no".into())).await, Phase::Degraded);
+    assert_eq!(project.say(Event::Abort("no".into())).await.unwrap(), Phase::Degraded);
     assert_eq!(project.split(1, 2).await, (100, 0));
-    assert_eq!(say(&project, Event::Retry).await, Phase::Progressing);
+    assert_eq!(project.say(Event::Retry).await.unwrap(), Phase::Progressing);
     assert_eq!(project.until_step(1).await, id);
     until("the weight", async || project.running().gateway.views()[0].weight == 20).await;
     assert_eq!(project.deployment().await.unwrap().active_rollout, Some(id));
-    assert_eq!(say(&project, Event::Promote).await, Phase::Healthy);
+    assert_eq!(project.say(Event::Promote).await.unwrap(), Phase::Healthy);
     assert_eq!(project.split(1, 2).await, (0, 100));
     assert_eq!(project.events("rollout.retried").await.len(), 1);
 }
@@ -117,7 +101,7 @@ async fn only_the_newest_rollout_can_be_tried_again() {
     let project = project(CANARY).await;
     release(&project, 2).await;
     let second = project.until_step(1).await;
-    say(&project, Event::Abort("no".into())).await;
+    project.say(Event::Abort("no".into())).await.unwrap();
     release(&project, 3).await;
     until("the third", async || project.rollouts().await.len() == 3).await;
     let told = project.running().delivery.command(&second, Actor::user("ada"), Event::Retry).await;
@@ -127,17 +111,17 @@ async fn only_the_newest_rollout_can_be_tried_again() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn undo_gives_the_release_before_or_that_of_a_number() {
     let project = project("canary: {}\n").await;
-    assert!(undo(&project, None).await.unwrap_err().contains("no earlier release"));
+    assert!(project.undo(None).await.unwrap_err().contains("no earlier release"));
     for version in [2, 3] {
         release(&project, version).await;
         project.until_all_from(version).await;
     }
-    assert!(undo(&project, Some(9)).await.unwrap_err().contains("no revision 9"));
-    assert_eq!(undo(&project, Some(1)).await.unwrap().0, 1);
+    assert!(project.undo(Some(9)).await.unwrap_err().contains("no revision 9"));
+    assert_eq!(project.undo(Some(1)).await.unwrap().0, 1);
     project.until_all_from(1).await;
-    assert_eq!(undo(&project, None).await.unwrap().0, 3);
+    assert_eq!(project.undo(None).await.unwrap().0, 3);
     project.until_all_from(3).await;
-    assert_eq!(undo(&project, Some(5)).await.unwrap(), (3, None), "revision 5 is in charge already");
+    assert_eq!(project.undo(Some(5)).await.unwrap(), (3, None), "revision 5 is in charge already");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -148,11 +132,11 @@ async fn a_paused_rollout_stays_until_it_is_promoted() {
     .await;
     release(&project, 2).await;
     project.until_step(1).await;
-    assert_eq!(say(&project, Event::Pause).await, Phase::Paused);
+    assert_eq!(project.say(Event::Pause).await.unwrap(), Phase::Paused);
     project.clock.advance(Duration::from_secs(60));
     let_it_look().await;
     assert_eq!(project.newest_state().await.unwrap().1["step"], 1);
-    say(&project, Event::Promote).await;
+    project.say(Event::Promote).await.unwrap();
     project.until_step(3).await;
 }
 

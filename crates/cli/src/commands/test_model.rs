@@ -8,7 +8,7 @@ use mainspring_executors::install_python_package;
 use mainspring_model_testing::{
     Battery, BatteryReport, PredictError, Predictor, Verdict, render_text, run, to_junit, to_markdown,
 };
-use mainspring_serving::{EngineChoice, ModelServer, Rows, ServerSettings};
+use mainspring_serving::{ModelServer, Rows, ServerSettings};
 use mainspring_tables::{Profile, Table};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -118,20 +118,9 @@ impl TestModel {
         let python_path =
             install_python_package(&scratch.join("python")).map_err(|e| CliError::outside(e.to_string()))?;
         let settings = ServerSettings {
-            python: self.python.clone(),
-            python_path,
-            workers: 1,
-            queue: 64,
-            concurrency: None,
-            engine: EngineChoice::Auto,
-            onnxruntime: None,
-            max_batch: 256,
-            batch_wait: Duration::ZERO,
-            warm_up: true,
-            load_timeout: Duration::from_secs(120),
             request_timeout: Duration::from_secs(120),
-            logs: scratch.join("logs"),
             role: "testing",
+            ..ServerSettings::new(self.python.clone(), python_path, scratch.join("logs"))
         };
         let server = runtime
             .block_on(ModelServer::start(name, folder, settings))

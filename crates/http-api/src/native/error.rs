@@ -134,7 +134,6 @@ impl From<AutomationError> for ApiError {
     fn from(error: AutomationError) -> Self {
         match error {
             AutomationError::Pipeline(error) => error.into(),
-            AutomationError::Blocked { message, hint } => Self::new(StatusCode::CONFLICT, message).hint(hint),
             AutomationError::Store(error) => error.into(),
             AutomationError::NotLeading => Self::new(StatusCode::CONFLICT, error.to_string())
                 .hint("ask the server that runs them: GET /api/v1/loop of each says whether it does"),
@@ -145,18 +144,12 @@ impl From<AutomationError> for ApiError {
             AutomationError::RolloutUnderWay(_) => Self::new(StatusCode::CONFLICT, error.to_string()),
             AutomationError::StoredRollout(..) => Self::new(StatusCode::CONFLICT, error.to_string())
                 .hint("it can only be ended: `mainspring rollouts abort`, or the release of another version"),
-            AutomationError::AbState { test, message, hint } => {
-                Self::new(StatusCode::CONFLICT, format!("the A/B test `{test}` {message}")).hint(hint)
+            AutomationError::Blocked { ref hint, .. }
+            | AutomationError::AbState { ref hint, .. }
+            | AutomationError::AbQuery { ref hint, .. } => {
+                Self::new(StatusCode::CONFLICT, error.message()).hint(hint)
             }
-            AutomationError::AbQuery { ref hint, .. } => {
-                let (message, hint) = (error.to_string(), hint.clone());
-                let message = message.split("\n  hint:").next().unwrap_or(&message).to_owned();
-                Self::new(StatusCode::CONFLICT, message).hint(hint)
-            }
-            AutomationError::Spec(error) => {
-                let hint = error.hint.clone();
-                Self::bad(error.to_string()).hint(hint)
-            }
+            AutomationError::Spec(ref spec) => Self::bad(error.message()).hint(&spec.hint),
             AutomationError::NoRules(_) | AutomationError::NoStage(..) | AutomationError::File { .. } => {
                 Self::bad(error.to_string())
             }

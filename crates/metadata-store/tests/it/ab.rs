@@ -16,7 +16,7 @@ on_both! {
     a_mirrored_request_is_one_pair
 }
 
-fn test(id: &str, status: AbStatus) -> AbTest {
+pub(crate) fn test(id: &str, status: AbStatus) -> AbTest {
     AbTest {
         id: id.into(),
         name: format!("name of {id}"),

@@ -1,7 +1,7 @@
 //! Deployments, rollouts, windows of monitors and alerts.
 
 use crate::{at, change, on_both, read};
-use mainspring_domain::ab::{AbStatus, AbTest};
+use mainspring_domain::ab::AbStatus;
 use mainspring_domain::delivery::{Arm, Deployment, Rollout, Shadow};
 use mainspring_domain::monitoring::{Alert, MonitorWindow, Prediction};
 use mainspring_test_support::TempStore;
@@ -123,19 +123,7 @@ async fn copies_of_running_tests_are_never_too_old() {
     let new = vec![shadow("new"); 1_000];
     change(&store, move |tx| {
         for (id, status) in [("running", AbStatus::Running), ("ended", AbStatus::Ended)] {
-            tx.put_ab_test(&AbTest {
-                id: id.into(),
-                name: id.into(),
-                model: None,
-                status,
-                phase: 1,
-                created_by: "user:ada".into(),
-                created: at(1),
-                started: None,
-                ended: None,
-                outcome: None,
-                rollout: None,
-            })?;
+            tx.put_ab_test(&crate::ab::test(id, status))?;
         }
         tx.add_shadows(&old)
     })

@@ -1,7 +1,7 @@
 //! Models that run in this process, against the library that trained them: ONNX models by the ONNX Runtime
 //! of a Python environment, LightGBM's from their text.
 
-use mainspring_serving::{EngineChoice, ModelServer, Rows, ServeError, ServerSettings, StartError};
+use mainspring_serving::{ModelServer, Rows, ServeError, ServerSettings, StartError};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -21,20 +21,15 @@ struct Example {
 
 fn settings(python: PathBuf, logs: &Path) -> ServerSettings {
     ServerSettings {
-        python,
-        python_path: Path::new(env!("CARGO_MANIFEST_DIR")).join("../../python"),
         workers: 2,
         queue: 64,
-        concurrency: None,
-        engine: EngineChoice::Auto,
-        onnxruntime: None,
-        max_batch: 256,
-        batch_wait: Duration::ZERO,
-        warm_up: true,
         load_timeout: Duration::from_secs(60),
         request_timeout: Duration::from_secs(20),
-        logs: logs.to_path_buf(),
-        role: "serving",
+        ..ServerSettings::new(
+            python,
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../../python"),
+            logs.to_path_buf(),
+        )
     }
 }
 

@@ -1,6 +1,6 @@
 //! Models that do what a test asks of them.
 
-use mainspring_serving::{EngineChoice, ModelServer, Rows, ServeError, ServerSettings, StartError};
+use mainspring_serving::{ModelServer, Rows, ServeError, ServerSettings, StartError};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -19,20 +19,15 @@ impl Model {
     pub(crate) fn new(behaviour: &Value) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let settings = ServerSettings {
-            python: Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/fake_python"),
-            python_path: directory.path().to_path_buf(),
-            workers: 1,
             queue: 256,
-            concurrency: None,
-            engine: EngineChoice::Auto,
-            onnxruntime: None,
-            max_batch: 256,
-            batch_wait: Duration::ZERO,
             warm_up: false,
             load_timeout: Duration::from_secs(20),
             request_timeout: Duration::from_secs(20),
-            role: "serving",
-            logs: directory.path().join("logs"),
+            ..ServerSettings::new(
+                Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/fake_python"),
+                directory.path().to_path_buf(),
+                directory.path().join("logs"),
+            )
         };
         let model = Self { directory, settings };
         model.behave(behaviour);

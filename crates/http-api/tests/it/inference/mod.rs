@@ -18,7 +18,7 @@ use mainspring_domain::{Actor, Clock as _, SystemClock};
 use mainspring_http_api::access::{AccessPolicy, Gate, guarded};
 use mainspring_http_api::inference::{InferenceState, PredictionLog, router};
 use mainspring_metadata_store::{Store, StoreError};
-use mainspring_serving::{EngineChoice, Gateway, ModelServer, ServedVersion, ServerSettings};
+use mainspring_serving::{Gateway, ModelServer, ServedVersion, ServerSettings};
 use mainspring_test_support::new_store;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -66,20 +66,13 @@ pub(crate) fn models(dir: &Path) -> PathBuf {
 
 fn settings(dir: &Path, python: PathBuf) -> ServerSettings {
     ServerSettings {
-        python,
-        python_path: Path::new(env!("CARGO_MANIFEST_DIR")).join("../../python"),
-        workers: 1,
         queue: 256,
-        concurrency: None,
-        engine: EngineChoice::Auto,
-        onnxruntime: None,
-        max_batch: 256,
-        batch_wait: Duration::ZERO,
-        warm_up: true,
-        load_timeout: Duration::from_secs(120),
         request_timeout: Duration::from_secs(20),
-        logs: dir.join("logs"),
-        role: "serving",
+        ..ServerSettings::new(
+            python,
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../../python"),
+            dir.join("logs"),
+        )
     }
 }
 
