@@ -92,6 +92,9 @@ pub(crate) struct Project {
 impl Project {
     /// A project whose loop is not at work yet.
     pub(crate) fn new() -> Self {
+        // A test that fails shows what the loop complained of. Only the first of a process can say so.
+        let warnings = tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).with_test_writer();
+        let _ = warnings.try_init();
         let clock = FakeClock::new();
         let temp = TempStore::new(Arc::<FakeClock>::clone(&clock));
         let directory = tempfile::tempdir().unwrap();
