@@ -119,10 +119,9 @@ impl Simulate {
             let mut snapshot = Snapshot {
                 seconds: plan.minimum_seconds,
                 units: units.clone(),
-                seen_in_several: 0,
                 looks: std::mem::take(&mut looks),
-                counts: false,
                 metrics: moments.iter().map(|(name, all)| ((*name).to_owned(), evidence(all))).collect(),
+                ..Snapshot::default()
             };
             count_look(plan, spec.looks, &mut snapshot);
             let outcome = decide(plan, &snapshot)?.outcome;
