@@ -1,5 +1,6 @@
 //! What a test's file says, read and checked.
 
+use super::assignment::Assignment;
 use super::bandit::Bandit;
 use super::metric::{self, Measure, Metric, Quantity};
 use super::queries::WantedQuery;
@@ -102,9 +103,11 @@ pub struct AbSpec {
     pub winner: Winner,
     /// How weights follow results, if they do.
     pub bandit: Option<Bandit>,
+    /// The attribute by which units are told apart, so that estimates can be adjusted by it.
+    pub strata: Option<String>,
 }
 
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "name",
     "hypothesis",
     "model",
@@ -117,6 +120,7 @@ const KEYS: [&str; 12] = [
     "plan",
     "on_winner",
     "bandit",
+    "strata",
 ];
 const MAX_NAME: usize = 100;
 
@@ -198,6 +202,8 @@ impl AbSpec {
             || self.plan.guardrails != before.plan.guardrails
         {
             Some("the metrics")
+        } else if self.strata != before.strata {
+            Some("the strata")
         } else if self.plan != before.plan || self.looks != before.looks {
             Some("the plan")
         } else {
@@ -313,6 +319,7 @@ fn read(node: &Node) -> Result<AbSpec, Fault> {
             }
             None => Winner::RollOut,
         },
+        strata: map.get("strata").map(|node| strata(node, mode, bandit.is_some())).transpose()?,
         bandit,
     };
     if spec.look_every < Duration::from_secs(1) {
@@ -349,6 +356,26 @@ fn bandit(node: &Node, arms: &[Arm], mode: Mode, plan: &Plan) -> Result<Bandit, 
     };
     Err(Fault::new(node.at, format!("there is no bandit here: {refused}"), "remove `bandit`"))
 }
+
+/// Estimates are adjusted where units of one kind see different arms, in a phase whose weights stay.
+fn strata(node: &Node, mode: Mode, bandit: bool) -> Result<String, Fault> {
+    let refused = match (mode, bandit) {
+        (Mode::Shadow, _) => "in the mode `shadow` each request is compared with itself",
+        (_, true) => "a bandit puts its phases together by their sizes",
+        (Mode::Split, false) => {
+            let attribute = node.text("strata")?;
+            if (1..=MAX_ATTRIBUTE).contains(&attribute.len()) {
+                return Ok(attribute.to_owned());
+            }
+            let message = format!("the name of an attribute has 1 to {MAX_ATTRIBUTE} bytes");
+            return Err(Fault::new(node.at, message, "write `strata: country`"));
+        }
+    };
+    Err(Fault::new(node.at, format!("there are no strata here: {refused}"), "remove `strata`"))
+}
+
+/// Bytes of the name of an attribute.
+const MAX_ATTRIBUTE: usize = 250;
 
 /// How much the rounding of shares may say against the planned split by the end of the test, in nats.
 const MOST_ROUNDING: f64 = 1.0;
@@ -457,102 +484,6 @@ fn arms(node: &Node, served: bool) -> Result<Vec<Arm>, Fault> {
         arm.weight /= total;
     }
     Ok(arms)
-}
-
-/// Who sees which arm.
-struct Assignment {
-    hashing: Hashing,
-    seed: Option<String>,
-    ramp: Vec<Ramp>,
-    namespace: Option<Namespace>,
-    holdout: Option<Holdout>,
-    targeting: Targeting,
-}
-
-impl Assignment {
-    fn read(node: Option<&Node>) -> Result<Self, Fault> {
-        let everybody = Ramp { after: Duration::ZERO, coverage: 1.0 };
-        let mut read = Self {
-            hashing: Hashing::GrowthBook2,
-            seed: None,
-            ramp: vec![everybody],
-            namespace: None,
-            holdout: None,
-            targeting: Targeting::default(),
-        };
-        let Some(node) = node else { return Ok(read) };
-        let map = node.map("assignment")?;
-        map.deny_unknown(
-            "key of `assignment`",
-            &["hash", "seed", "coverage", "ramp", "namespace", "holdout", "where"],
-        )?;
-        if let Some(node) = map.get("hash") {
-            read.hashing = node.one_of(
-                "hash",
-                &[
-                    ("growthbook", Hashing::GrowthBook2),
-                    ("growthbook-v1", Hashing::GrowthBook1),
-                    ("native", Hashing::Native),
-                ],
-            )?;
-        }
-        read.seed = map.get("seed").map(|node| node.scalar("seed")).transpose()?;
-        if let Some(node) = map.get("coverage") {
-            read.ramp = vec![Ramp { coverage: node.number("coverage")?, ..everybody }];
-        }
-        if let Some(node) = map.get("ramp") {
-            read.ramp = ramp(node)?;
-        }
-        if let Some(node) = map.get("namespace") {
-            let map = node.map("namespace")?;
-            map.deny_unknown("key of `namespace`", &["name", "low", "high"])?;
-            read.namespace = Some(Namespace {
-                name: map.require("name", "the name space")?.text("name")?.to_owned(),
-                low: map.require("low", "the name space")?.number("low")?,
-                high: map.require("high", "the name space")?.number("high")?,
-            });
-        }
-        if let Some(node) = map.get("holdout") {
-            let map = node.map("holdout")?;
-            map.deny_unknown("key of `holdout`", &["seed", "share"])?;
-            read.holdout = Some(Holdout {
-                seed: map.require("seed", "the holdout")?.scalar("seed")?,
-                share: map.require("share", "the holdout")?.number("share")?,
-            });
-        }
-        if let Some(node) = map.get("where") {
-            read.targeting = Targeting::parse(node)?;
-        }
-        Ok(read)
-    }
-}
-
-/// A ramp only rises: who is in stays in.
-fn ramp(node: &Node) -> Result<Vec<Ramp>, Fault> {
-    let mut ramp: Vec<Ramp> = Vec::new();
-    for item in node.list("ramp")? {
-        let map = item.map("a step of the ramp")?;
-        map.deny_unknown("key of a step", &["after", "coverage"])?;
-        let step = Ramp {
-            after: duration(map, "after")?.unwrap_or_default(),
-            coverage: map.require("coverage", "the step")?.number("coverage")?,
-        };
-        let rises = ramp
-            .last()
-            .map_or(step.after.is_zero(), |last| step.after > last.after && step.coverage >= last.coverage);
-        if !rises || !(0.0..=1.0).contains(&step.coverage) {
-            return Err(Fault::new(
-                item.at,
-                "the steps of a ramp begin at 0s and rise in time and coverage, up to 1",
-                "who is in a test stays in it",
-            ));
-        }
-        ramp.push(step);
-    }
-    if ramp.is_empty() {
-        return Err(Fault::new(node.at, "the ramp has no steps", "remove it, or add one"));
-    }
-    Ok(ramp)
 }
 
 const PLAN_KEYS: [&str; 12] = [

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod ab;
+mod ab_adjusted;
 mod conformance;
 mod driver;
 mod exports;
