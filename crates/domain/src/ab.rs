@@ -157,8 +157,8 @@ pub struct AbInterleaved {
     pub unit: String,
     /// When.
     pub time: Timestamp,
-    /// Its items in order, with the arm that each of them counts for.
-    pub list: Vec<(String, u16)>,
+    /// Its items in order, with the arm that each of them counts for, if one does.
+    pub list: Vec<(String, Option<u16>)>,
 }
 
 /// A prediction that was made for a unit of a test.

@@ -94,8 +94,11 @@ fn a_test_of_programs_elsewhere_is_decided_by_their_events() {
     );
     let cohorts = run(&["ab", "segments", "price"]);
     assert!(cohorts.out.contains("booked of lower") && cohorts.out.contains(" to "), "{}", cohorts.out);
-    let unknown = run(&["ab", "segments", "price", "--by", "country"]);
-    assert!(unknown.code != 0 && unknown.err.contains("has no request with `country`"), "{}", unknown.err);
+    let unknown = run(&["ab", "segments", "price", "--by", "city"]);
+    assert!(unknown.code != 0 && unknown.err.contains("has no unit with `city`"), "{}", unknown.err);
+    assert!(unknown.err.contains("there are `country`"), "{}", unknown.err);
+    let countries = run(&["ab", "segments", "price", "--by", "country"]);
+    assert!(countries.code == 0 && countries.out.contains("SE"), "{}{}", countries.out, countries.err);
     let replayed = run(&["ab", "replay", "price"]);
     assert_eq!(replayed.code, 0, "{}", replayed.err);
     assert!(replayed.out.contains("the same, to the last bit"), "{}", replayed.out);

@@ -290,7 +290,7 @@ async fn merged_lists_are_kept_with_what_is_clicked(world: TempStore) {
         request: request.into(),
         unit: unit.into(),
         time: at(5),
-        list: vec![("x".to_owned(), first), ("y".to_owned(), 1 - first)],
+        list: vec![("x".to_owned(), Some(first)), ("y".to_owned(), Some(1 - first)), ("z".to_owned(), None)],
     };
     change(&store, move |tx| {
         for one in [list("r2", "u", 1), list("r2", "u", 0), list("r1", "v", 0), list("r3", "u", 0)] {

@@ -2,9 +2,67 @@
 
 use super::spec::{Ramp, duration};
 use super::targeting::Targeting;
-use mainspring_expressions::yaml::{Fault, Node};
+use mainspring_expressions::yaml::{Fault, Mapping, Node};
 use mainspring_stats::assignment::{Hashing, Holdout, Namespace};
 use std::time::Duration;
+
+/// What is remembered of units in documents of their clients, as the GrowthBook SDKs have them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sticky {
+    /// The attribute that a unit is the value of.
+    pub attribute: String,
+    /// The version of the documents' entries.
+    pub bucket_version: u32,
+    /// Units with entries of versions below this take no part.
+    pub min_bucket_version: u32,
+}
+
+impl Sticky {
+    /// Reads the keys of `assignment` that are about documents. `elsewhere`: units are assigned for
+    /// programs that serve arms themselves.
+    fn read(map: &Mapping, elsewhere: bool) -> Result<Option<Self>, Fault> {
+        let of_documents = ["hash_attribute", "bucket_version", "min_bucket_version"];
+        let wanted = map.get("sticky").map_or(Ok(false), |node| node.boolean("sticky"))?;
+        if !wanted {
+            let stray = of_documents.into_iter().find_map(|key| Some((key, map.get(key)?)));
+            return match stray {
+                Some((key, node)) => {
+                    let message = format!("`{key}` goes with `sticky: true`");
+                    Err(Fault::new(node.at, message, "add it, or remove this"))
+                }
+                None => Ok(None),
+            };
+        }
+        if let (false, Some(node)) = (elsewhere, map.get("sticky")) {
+            return Err(Fault::new(
+                node.at,
+                "`sticky` is for tests whose arms are served elsewhere: others have no documents of clients",
+                "remove it: who has seen an arm keeps it for the phase anyway",
+            ));
+        }
+        let version = |key: &str| {
+            let Some(node) = map.get(key) else { return Ok(0) };
+            let message = || Fault::new(node.at, format!("`{key}` is too large"), "count versions from 0");
+            u32::try_from(node.count(key)?).map_err(|_| message())
+        };
+        let read = Self {
+            attribute: map
+                .get("hash_attribute")
+                .map_or(Ok("id"), |node| node.text("hash_attribute"))?
+                .to_owned(),
+            bucket_version: version("bucket_version")?,
+            min_bucket_version: version("min_bucket_version")?,
+        };
+        if let (true, Some(node)) =
+            (read.min_bucket_version > read.bucket_version, map.get("min_bucket_version"))
+        {
+            let message =
+                "`min_bucket_version` is above `bucket_version`, so that everybody would be put out";
+            return Err(Fault::new(node.at, message, "raise `bucket_version` as well"));
+        }
+        Ok(Some(read))
+    }
+}
 
 /// Who sees which arm.
 pub(super) struct Assignment {
@@ -14,10 +72,11 @@ pub(super) struct Assignment {
     pub(super) namespace: Option<Namespace>,
     pub(super) holdout: Option<Holdout>,
     pub(super) targeting: Targeting,
+    pub(super) sticky: Option<Sticky>,
 }
 
 impl Assignment {
-    pub(super) fn read(node: Option<&Node>) -> Result<Self, Fault> {
+    pub(super) fn read(node: Option<&Node>, elsewhere: bool) -> Result<Self, Fault> {
         let everybody = Ramp { after: Duration::ZERO, coverage: 1.0 };
         let mut read = Self {
             hashing: Hashing::GrowthBook2,
@@ -26,13 +85,27 @@ impl Assignment {
             namespace: None,
             holdout: None,
             targeting: Targeting::default(),
+            sticky: None,
         };
         let Some(node) = node else { return Ok(read) };
         let map = node.map("assignment")?;
         map.deny_unknown(
             "key of `assignment`",
-            &["hash", "seed", "coverage", "ramp", "namespace", "holdout", "where"],
+            &[
+                "hash",
+                "seed",
+                "coverage",
+                "ramp",
+                "namespace",
+                "holdout",
+                "where",
+                "sticky",
+                "hash_attribute",
+                "bucket_version",
+                "min_bucket_version",
+            ],
         )?;
+        read.sticky = Sticky::read(map, elsewhere)?;
         if let Some(node) = map.get("hash") {
             read.hashing = node.one_of(
                 "hash",

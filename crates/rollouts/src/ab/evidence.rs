@@ -1,13 +1,14 @@
 //! From collected rows to what is known of each metric. The same rows in any order give the same bits:
 //! they are taken by unit, and within a unit as they are given, which the store orders.
 
+use super::interleaved;
 use super::metric::{Cap, Measure, Metric, Origin, Outcome, Quantity};
 use super::paired;
 use super::queries::{Answers, WantedQuery};
 use super::spec::{AbSpec, Mode};
 use super::strata::{self, Estimate, Strata, strata};
 use mainspring_domain::Timestamp;
-use mainspring_domain::ab::{AbExposure, AbMirrored, AbServed, MetricEvent};
+use mainspring_domain::ab::{AbExposure, AbInterleaved, AbMirrored, AbServed, MetricEvent};
 use mainspring_stats::decide::{Arm, Evidence, Known, Snapshot, Stratum};
 use mainspring_stats::error::Undecided;
 use mainspring_stats::estimate::strata::ratios;
@@ -31,6 +32,8 @@ pub struct Collected {
     pub events: BTreeMap<String, Vec<MetricEvent>>,
     /// What the metrics' queries gave.
     pub answers: Answers,
+    /// Lists that both arms' rankings were merged into, by unit.
+    pub interleaved: Vec<AbInterleaved>,
     /// Of units that have it: the attribute that tells strata apart.
     pub attributes: HashMap<String, Value>,
 }
@@ -132,6 +135,7 @@ pub fn snapshot(
                 let evidence = paired::measure(spec, metric, cap, &collected.mirrored, now);
                 (evidence, Vec::new(), cap)
             }
+            Mode::Interleaved => (interleaved::measure(metric, collected, now), Vec::new(), None),
         };
         let name = &metric.name;
         snapshot.metrics.extend(evidence.map(|evidence| (name.clone(), evidence)));
@@ -145,6 +149,7 @@ pub fn snapshot(
     snapshot.units = match spec.mode {
         Mode::Split => units,
         Mode::Shadow => paired::units(spec, &collected.mirrored),
+        Mode::Interleaved => interleaved::units(collected),
     };
     snapshot
 }

@@ -5,6 +5,7 @@ mod assignment;
 mod bandit;
 mod evidence;
 mod grouping;
+mod interleaved;
 mod metric;
 mod paired;
 mod queries;
@@ -13,8 +14,10 @@ mod spec;
 mod strata;
 mod targeting;
 
+pub use assignment::Sticky;
 pub use bandit::Bandit;
 pub use evidence::{Collected, snapshot};
+pub use interleaved::interleave;
 pub use metric::{Cap, Measure, Metric, Origin, Outcome, Quantity, Query};
 pub use queries::{Answers, QueryRow, WantedQuery};
 pub use segments::{Group, Stretch, by_arrival, by_attribute};

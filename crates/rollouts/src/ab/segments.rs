@@ -78,6 +78,7 @@ fn groups(spec: &AbSpec, mut collected: Collected, names: &Names, time: Stretch)
             exposures: collected.exposures.iter().filter(|one| within(&one.unit)).cloned().collect(),
             served: collected.served.iter().filter(|one| within(&one.unit)).cloned().collect(),
             mirrored: collected.mirrored.iter().filter(|one| within(&one.unit)).cloned().collect(),
+            interleaved: collected.interleaved.iter().filter(|one| within(&one.unit)).cloned().collect(),
             // Those of other units are passed over.
             events: std::mem::take(&mut collected.events),
             answers: std::mem::take(&mut collected.answers),

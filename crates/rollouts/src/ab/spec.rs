@@ -1,7 +1,8 @@
 //! What a test's file says, read and checked.
 
-use super::assignment::Assignment;
+use super::assignment::{Assignment, Sticky};
 use super::bandit::Bandit;
+use super::interleaved;
 use super::metric::{self, Measure, Metric, Quantity};
 use super::queries::WantedQuery;
 use super::targeting::Targeting;
@@ -32,6 +33,8 @@ pub enum Mode {
     Split,
     /// The control answers; candidates answer copies of the same requests.
     Shadow,
+    /// The lists of both arms are merged into one for each request.
+    Interleaved,
 }
 
 impl Mode {
@@ -41,6 +44,7 @@ impl Mode {
         match self {
             Self::Split => "split",
             Self::Shadow => "shadow",
+            Self::Interleaved => "interleaved",
         }
     }
 }
@@ -103,6 +107,8 @@ pub struct AbSpec {
     pub winner: Winner,
     /// How weights follow results, if they do.
     pub bandit: Option<Bandit>,
+    /// What is remembered of units in documents of their clients, if anything is.
+    pub sticky: Option<Sticky>,
     /// The attribute by which units are told apart, so that estimates can be adjusted by it.
     pub strata: Option<String>,
 }
@@ -191,6 +197,7 @@ impl AbSpec {
                 spec.namespace.clone(),
                 spec.holdout.clone(),
                 spec.targeting.clone(),
+                spec.sticky.clone(),
             )
         };
         if self.arms != before.arms {
@@ -223,6 +230,10 @@ impl AbSpec {
     }
 }
 
+const fn named_mode(mode: Mode) -> (&'static str, Mode) {
+    (mode.as_str(), mode)
+}
+
 fn read(node: &Node) -> Result<AbSpec, Fault> {
     let map = node.map("the test")?;
     map.deny_unknown("key of a test", &KEYS)?;
@@ -240,13 +251,16 @@ fn read(node: &Node) -> Result<AbSpec, Fault> {
     let arms_node = map.require("arms", "the test")?;
     let arms = arms(arms_node, model.is_some())?;
     let mode = match map.get("mode") {
-        Some(node) => node.one_of("mode", &[("split", Mode::Split), ("shadow", Mode::Shadow)])?,
+        Some(node) => node.one_of("mode", &[Mode::Split, Mode::Shadow, Mode::Interleaved].map(named_mode))?,
         None => Mode::Split,
     };
-    if mode == Mode::Shadow && arms.iter().any(|arm| (arm.weight - arms[0].weight).abs() > 1e-9) {
+    if mode != Mode::Split && arms.iter().any(|arm| (arm.weight - arms[0].weight).abs() > 1e-9) {
         return Err(Fault::new(
             arms_node.at,
-            "in the mode `shadow` all arms are asked the same requests, so weights mean nothing",
+            format!(
+                "in the mode `{}` all arms are asked the same requests, so weights mean nothing",
+                mode.as_str()
+            ),
             "remove them",
         ));
     }
@@ -281,7 +295,7 @@ fn read(node: &Node) -> Result<AbSpec, Fault> {
         let at = map.get("plan").or_else(|| map.get("goals")).map_or(node.at, |node| node.at);
         Fault::new(at, error.to_string(), "mend the plan; nothing was started")
     })?;
-    let assignment = Assignment::read(map.get("assignment"))?;
+    let assignment = Assignment::read(map.get("assignment"), mode == Mode::Split && model.is_none())?;
     let spec = AbSpec {
         name,
         hypothesis: match map.get("hypothesis") {
@@ -297,6 +311,7 @@ fn read(node: &Node) -> Result<AbSpec, Fault> {
         namespace: assignment.namespace,
         holdout: assignment.holdout,
         targeting: assignment.targeting,
+        sticky: assignment.sticky,
         metrics,
         effects: effects(map, &plan)?,
         plan,
@@ -340,8 +355,10 @@ fn read(node: &Node) -> Result<AbSpec, Fault> {
             ));
         }
     }
-    if spec.mode == Mode::Shadow {
-        measured_by_pairs(&spec, metrics_node, map)?;
+    match spec.mode {
+        Mode::Split => {}
+        Mode::Shadow => measured_by_pairs(&spec, metrics_node, map)?,
+        Mode::Interleaved => interleaved::check(&spec, node, map)?,
     }
     Ok(spec)
 }
@@ -350,6 +367,7 @@ fn read(node: &Node) -> Result<AbSpec, Fault> {
 fn bandit(node: &Node, arms: &[Arm], mode: Mode, plan: &Plan) -> Result<Bandit, Fault> {
     let refused = match (mode, plan.same_arms, plan.method) {
         (Mode::Shadow, ..) => "in the mode `shadow` the control answers everybody",
+        (Mode::Interleaved, ..) => "in the mode `interleaved` everybody sees the items of both arms",
         (_, true, _) => "arms that are the same earn the same",
         (_, _, Method::Looks(_)) => "counted looks belong to one phase, and a bandit has many",
         _ => return Bandit::parse(node, arms),
@@ -361,6 +379,7 @@ fn bandit(node: &Node, arms: &[Arm], mode: Mode, plan: &Plan) -> Result<Bandit, 
 fn strata(node: &Node, mode: Mode, bandit: bool) -> Result<String, Fault> {
     let refused = match (mode, bandit) {
         (Mode::Shadow, _) => "in the mode `shadow` each request is compared with itself",
+        (Mode::Interleaved, _) => "in the mode `interleaved` each list is compared with itself",
         (_, true) => "a bandit puts its phases together by their sizes",
         (Mode::Split, false) => {
             let attribute = node.text("strata")?;

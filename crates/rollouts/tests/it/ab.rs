@@ -55,7 +55,7 @@ pub(crate) fn served(unit: &str, version: u32, hours: i64) -> AbServed {
 
 pub(crate) fn event(unit: &str, hours: i64, value: f64) -> MetricEvent {
     let id = format!("{unit} {hours} {value}");
-    MetricEvent { id, name: "paid".to_owned(), unit: unit.to_owned(), value, time: at(hours) }
+    MetricEvent { id, name: "paid".to_owned(), unit: unit.to_owned(), value, time: at(hours), about: None }
 }
 
 /// What is known at hour 100 of a phase that began at hour 0.

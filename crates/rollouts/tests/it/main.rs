@@ -3,6 +3,7 @@
 
 mod ab;
 mod ab_adjusted;
+mod ab_interleaved;
 mod conformance;
 mod driver;
 mod exports;
