@@ -66,13 +66,13 @@ impl AbTests {
     ///
     /// # Errors
     /// When there is no such test, it does not run, or it merges lists.
-    pub fn assign(tx: &mut dyn WriteTx, name: &str, asked: Asked) -> Result<Assignment, AutomationError> {
+    pub fn assign(tx: &mut dyn WriteTx, name: &str, asked: &Asked) -> Result<Assignment, AutomationError> {
         let (test, phase, spec) = at_work(tx, name)?;
         if spec.mode == Mode::Interleaved {
             return Err(state(&test, "merges the lists of its arms", "ask `interleave` with both lists"));
         }
         let (now, unit) = (tx.now(), asked.unit.as_str());
-        let mut memory = spec.sticky.as_ref().map(|sticky| Remembered::of(&spec, sticky, &asked));
+        let mut memory = spec.sticky.as_ref().map(|sticky| Remembered::of(&spec, sticky, asked));
         let arm = match tx.ab_exposure(&test.id, phase.number, unit)? {
             // Who has seen an arm keeps it.
             Some(seen) => Some(seen.arm),

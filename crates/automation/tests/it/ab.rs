@@ -239,7 +239,7 @@ async fn events_count_once_in_any_order_and_units_of_two_arms_not_at_all() {
             let mut events: Vec<MetricEvent> = Vec::new();
             for n in 0..400_u64 {
                 let unit = format!("u{n}");
-                AbTests::assign(tx, "better", Asked { unit: unit.clone(), ..Asked::default() })?;
+                AbTests::assign(tx, "better", &Asked { unit: unit.clone(), ..Asked::default() })?;
                 for turn in 0..3 {
                     events.push(MetricEvent {
                         id: format!("{n}.{turn}"),

@@ -29,7 +29,7 @@ fn file(more: &str) -> String {
 }
 
 async fn assign(project: &Project, asked: Asked) -> Result<Assignment, AutomationError> {
-    change(project, move |tx| AbTests::assign(tx, "better", asked)).await
+    change(project, move |tx| AbTests::assign(tx, "better", &asked)).await
 }
 
 fn paid(unit: String, value: f64, time: Timestamp) -> MetricEvent {
@@ -53,14 +53,14 @@ async fn attributes_of_assignments_make_strata_and_groups() {
             let tier = json!(if large { "large" } else { "small" });
             let of_unit = [("tier", tier), ("note", json!("x".repeat(300))), ("tags", json!(["a"]))];
             let asked = Asked { unit: unit.clone(), attributes: attributes(&of_unit), ..Asked::default() };
-            let assigned = AbTests::assign(tx, "better", asked)?;
+            let assigned = AbTests::assign(tx, "better", &asked)?;
             // What is said later counts no more: they may be what the arm has made of them.
             let later = Asked {
                 unit: unit.clone(),
                 attributes: attributes(&[("tier", json!("none"))]),
                 ..Asked::default()
             };
-            assert_eq!(AbTests::assign(tx, "better", later)?, assigned);
+            assert_eq!(AbTests::assign(tx, "better", &later)?, assigned);
             let ahead = if assigned.arm.unwrap().0 == 1 && !large { 1.0 } else { 0.0 };
             events.push(paid(unit, if large { 100.0 } else { 0.0 } + chance(n) + ahead, now));
         }

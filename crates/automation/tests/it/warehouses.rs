@@ -45,7 +45,7 @@ async fn assign(project: &Project, units: u64) -> Vec<u16> {
         (0..units)
             .map(|n| {
                 let assigned =
-                    AbTests::assign(tx, "better", Asked { unit: format!("u{n}"), ..Asked::default() })?;
+                    AbTests::assign(tx, "better", &Asked { unit: format!("u{n}"), ..Asked::default() })?;
                 Ok(assigned.arm.map_or(0, |(arm, _)| arm))
             })
             .collect()

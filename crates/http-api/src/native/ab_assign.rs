@@ -109,7 +109,7 @@ pub(super) async fn assign(
     check_attributes(&asked.attributes)?;
     check_documents(&asked.documents)?;
     let asked = Asked { unit: asked.unit, attributes: asked.attributes, documents: asked.documents };
-    let assigned = state.store.write(actor, move |tx| AbTests::assign(tx, &test, asked)).await?;
+    let assigned = state.store.write(actor, move |tx| AbTests::assign(tx, &test, &asked)).await?;
     let (number, name) = assigned.arm.map_or((None, None), |(number, name)| (Some(number), Some(name)));
     let mut answer = json!({
         "in_test": number.is_some(), "phase": assigned.phase, "arm": number, "name": name,

@@ -11,7 +11,7 @@ use mainspring_domain::Timestamp;
 use mainspring_domain::ab::{AbExposure, AbInterleaved, AbMirrored, AbServed, MetricEvent};
 use mainspring_stats::decide::{Arm, Evidence, Known, Snapshot, Stratum};
 use mainspring_stats::error::Undecided;
-use mainspring_stats::estimate::strata::ratios;
+use mainspring_stats::estimate::strata::{Together, ratios};
 use mainspring_stats::estimate::{Sample, covariate, quantile, ratio};
 use mainspring_stats::exact::Exact;
 use mainspring_stats::moments::Moments;
@@ -324,7 +324,7 @@ impl Scene<'_> {
         estimate: Estimate<'_, K>,
     ) -> Result<Vec<Stratum>, Undecided> {
         let arms = || vec![Moments::default(); self.arms()];
-        let mut cells: Vec<strata::Cell<K>> = self.strata.iter().map(|name| (name.clone(), arms())).collect();
+        let mut cells: Vec<Together<K>> = self.strata.iter().map(|name| (name.clone(), arms())).collect();
         for (unit, values) in rows {
             if let Some((_, arms)) = cells.get_mut(unit.stratum) {
                 arms[unit.arm].push(values)?;

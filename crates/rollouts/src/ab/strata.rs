@@ -5,6 +5,7 @@ use super::grouping::{Grouping, plain};
 use mainspring_stats::decide::{FIRST_LOOK, Stratum};
 use mainspring_stats::error::Undecided;
 use mainspring_stats::estimate::Sample;
+use mainspring_stats::estimate::strata::{Together, pooled};
 use mainspring_stats::moments::Moments;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
@@ -39,46 +40,6 @@ pub(super) fn strata<'u>(units: impl Iterator<Item = &'u str>, values: &HashMap<
     Strata { places: groups.iter().map(place).collect(), names }
 }
 
-/// What the units of a stratum say, by arm.
-pub(super) type Cell<const K: usize> = (String, Vec<Moments<K>>);
-
-/// The strata of a metric. Which are large enough to be judged depends on numbers of units alone: by
-/// outcomes, those with a good result would be kept. The others are one together, or, where that is too
-/// small as well, go to the largest.
-pub(super) fn pooled<const K: usize>(
-    cells: Vec<Cell<K>>,
-    weights: &[f64],
-) -> Result<Vec<Cell<K>>, Undecided> {
-    let enough = |cell: &Cell<K>| {
-        cell.1.iter().zip(weights).all(|(arm, weight)| *weight <= 0.0 || arm.n() >= FIRST_LOOK)
-    };
-    let (mut kept, small): (Vec<Cell<K>>, Vec<Cell<K>>) = cells.into_iter().partition(enough);
-    let mut small = small.into_iter();
-    let Some(mut rest) = small.next() else { return Ok(kept) };
-    for cell in small {
-        rest.0 = "the rest".to_owned();
-        merge(&mut rest.1, &cell.1)?;
-    }
-    if enough(&rest) {
-        kept.push(rest);
-        return Ok(kept);
-    }
-    let units = |cell: &Cell<K>| cell.1.iter().map(Moments::n).sum::<u64>();
-    // Of several that are as large the first.
-    match kept.iter_mut().rev().max_by_key(|cell| units(cell)) {
-        Some(largest) => {
-            largest.0.push_str(" and the rest");
-            merge(&mut largest.1, &rest.1)?;
-        }
-        None => kept.push(rest),
-    }
-    Ok(kept)
-}
-
-fn merge<const K: usize>(into: &mut [Moments<K>], from: &[Moments<K>]) -> Result<(), Undecided> {
-    into.iter_mut().zip(from).try_for_each(|(into, from)| into.merge(from))
-}
-
 /// Estimates by stratum and arm, from moments and the strata's units in all arms.
 pub(super) type Estimate<'a, const K: usize> =
     &'a dyn Fn(&[Vec<Moments<K>>], &[u64]) -> Result<Vec<Vec<Sample>>, Undecided>;
@@ -86,11 +47,11 @@ pub(super) type Estimate<'a, const K: usize> =
 /// What strata say of a metric; none when they say no more than all units together: there is only one, or
 /// nothing varies within them.
 pub(super) fn judged<const K: usize>(
-    cells: Vec<Cell<K>>,
+    cells: Vec<Together<K>>,
     weights: &[f64],
     estimate: Estimate<'_, K>,
 ) -> Vec<Stratum> {
-    let Ok(cells) = pooled(cells, weights) else { return Vec::new() };
+    let Ok(cells) = pooled(cells, weights, FIRST_LOOK) else { return Vec::new() };
     if cells.len() < 2 {
         return Vec::new();
     }

@@ -11,7 +11,7 @@ use libm::{log, sqrt};
 
 use super::{Effect, Sample};
 use crate::error::{Undecided, finite};
-use crate::moments::Bivariate;
+use crate::moments::{Bivariate, Moments};
 
 /// Units of one kind.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -120,4 +120,49 @@ fn effect(cells: &[Cell], estimate: f64, slopes: (f64, f64)) -> Result<Effect, U
     let standard_error = sqrt(finite(within + between)?);
     let n = cells.iter().fold(0_u64, |sum, cell| sum.saturating_add(cell.a.n).saturating_add(cell.b.n));
     Ok(Effect { estimate, standard_error, df: f64::INFINITY, n })
+}
+
+/// The units of a cell by arm, and what they have in common, for people.
+pub type Together<const K: usize> = (String, Vec<Moments<K>>);
+
+/// Cells of which each has `least` units in every arm with a weight. The others are one cell, or, where
+/// that is too small as well, go to the largest. Which are kept depends on numbers of units alone: if
+/// outcomes had a say, cells with a good result would be kept.
+///
+/// # Errors
+///
+/// [`Undecided::NotFinite`] for sums that overflow.
+pub fn pooled<const K: usize>(
+    cells: Vec<Together<K>>,
+    weights: &[f64],
+    least: u64,
+) -> Result<Vec<Together<K>>, Undecided> {
+    let enough = |cell: &Together<K>| {
+        cell.1.iter().zip(weights).all(|(arm, weight)| *weight <= 0.0 || arm.n() >= least)
+    };
+    let (mut kept, small): (Vec<Together<K>>, Vec<Together<K>>) = cells.into_iter().partition(enough);
+    let mut small = small.into_iter();
+    let Some(mut rest) = small.next() else { return Ok(kept) };
+    for cell in small {
+        rest.0 = "the rest".to_owned();
+        merge(&mut rest.1, &cell.1)?;
+    }
+    if enough(&rest) {
+        kept.push(rest);
+        return Ok(kept);
+    }
+    let units = |cell: &Together<K>| cell.1.iter().map(Moments::n).sum::<u64>();
+    // Of several that are as large the first.
+    match kept.iter_mut().rev().max_by_key(|cell| units(cell)) {
+        Some(largest) => {
+            largest.0.push_str(" and the rest");
+            merge(&mut largest.1, &rest.1)?;
+        }
+        None => kept.push(rest),
+    }
+    Ok(kept)
+}
+
+fn merge<const K: usize>(into: &mut [Moments<K>], from: &[Moments<K>]) -> Result<(), Undecided> {
+    into.iter_mut().zip(from).try_for_each(|(into, from)| into.merge(from))
 }
