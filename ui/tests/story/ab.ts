@@ -73,7 +73,7 @@ function detail(tale: Tale, now: number): TestDetail {
   const { name, shadow = false, looks, phase = 1 } = tale;
   const phases = Array.from({ length: phase }, (_, index) => ({ number: index + 1, started: now - (9 - index) * 86_400_000, reason: index === 0 ? 'described' : 'the candidate gets as much as the control' }));
   return {
-    ...test(tale, now), phases, spec: FILE.replace('NAME', name), hypothesis: 'Cheaper flights first: more people book.', mode: shadow ? 'shadow' : 'split',
+    ...test(tale, now), phases, spec: FILE.replace('NAME', name), hypothesis: 'Cheaper flights first: more people book.', mode: shadow ? 'shadow' : 'split', strata: null,
     arms: [{ name: 'control', version: 1, weight: 0.5 }, { name: 'candidate', version: 2, weight: 0.5 }],
     decision: looks > 0 ? decision(tale, looks, now) : null,
     progress: looks > 0 ? [reached(tale)] : [],
