@@ -233,7 +233,7 @@ describe('the planner', () => {
 });
 
 describe('what estimates are adjusted by', () => {
-  const snapshot = (more: object) => ({ ...facts('cheaper-first').snapshot, ...more });
+  const snapshot = (more: object) => ({ ...facts('weather-features').snapshot, ...more });
 
   it('is told by metric, with the units of all arms', () => {
     const arms = (a: number, b: number) => [{ n: a, mean: '1' }, { n: b, mean: '2' }];
