@@ -119,7 +119,8 @@ impl Server {
             // Without it the answer comes all the same, only later.
             let _ = stream.set_nodelay(true);
         });
-        let server = axum::serve(listener, app).with_graceful_shutdown(async move {
+        // Not the router itself: it would be put together anew for each connection.
+        let server = axum::serve(listener, app.into_make_service()).with_graceful_shutdown(async move {
             told_to_stop().await;
             told.notify_one();
         });
