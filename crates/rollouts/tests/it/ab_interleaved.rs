@@ -201,7 +201,7 @@ fn what_merged_lists_cannot_tell_is_refused() {
                 .replace("mode:", "model: m\nmode:"),
             "t.yaml:2:8: the mode `interleaved` merges lists that your program has",
         ),
-        (with("mode: interleaved", "mode: interleave"), "did you mean `interleaved`?"),
+        (with("mode: interleaved", "mode: interleave"), "expected one of split, shadow, interleaved"),
     ] {
         let error = refused_or(&file).unwrap_err();
         assert!(error.contains(part), "{file}: {error}");
