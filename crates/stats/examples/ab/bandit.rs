@@ -93,15 +93,15 @@ fn run(truth: &Truth, plan: &Plan, by: Option<Allocation>, seed: u64) -> Came {
 
 pub(crate) fn report(runs: u64) {
     // Each phase asks for the weights by quadrature over all phases before it.
-    let runs = runs.div_ceil(5);
+    let runs = runs.div_ceil(10);
     println!("## Bandits\n");
     println!(
-        "{DAYS} days of {UNITS} units, weights anew each day when each arm has 100 units, none below {FLOOR}; {runs} runs a cell. Regret: successes"
+        "{DAYS} days of {UNITS} units, weights anew each day when each arm has 100 units, none below {FLOOR};"
     );
     println!(
-        "that are lost against the best arm from the beginning, mean over runs. The best arm at the end is named"
+        "{runs} runs a cell. Regret: successes that are lost against the best arm from the beginning, mean over"
     );
-    println!("an arm is named that is the best with 95 %.\n");
+    println!("runs. At the end an arm is named that is the best with 95 %.\n");
     println!(
         "| arms | weights | regret | of equal weights | best arm on the last day | names the best | names another |"
     );
