@@ -35,6 +35,7 @@ const MIGRATIONS: &[Migration] = migrations! {
     11 "0011_shadows"
     12 "0012_ab_tests"
     13 "0013_metrics_by_value"
+    20 "0020_ab_interleaved"
 };
 
 /// Refuses a database whose schema is not the newest that is known.
