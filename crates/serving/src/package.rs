@@ -24,12 +24,22 @@ pub(crate) struct Package {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
     Onnx,
-    /// The text of a LightGBM booster.
-    LightGbm,
+    Booster(Library),
 }
 
-/// The class of boosters in MLflow's flavor; models of its other classes are pickled.
-const BOOSTER: &str = "lightgbm.basic.Booster";
+/// What wrote a booster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Library {
+    /// Its boosters are a text.
+    LightGbm,
+    /// Its boosters are JSON or UBJSON.
+    XgBoost,
+}
+
+/// The class of LightGBM's boosters in MLflow's flavor; models of its other classes are pickled.
+const LIGHTGBM_BOOSTER: &str = "lightgbm.basic.Booster";
+/// The class of XGBoost's boosters there, also where none is named. Its other classes predict in their own way.
+const XGBOOST_BOOSTER: &str = "xgboost.core.Booster";
 
 #[derive(Deserialize)]
 struct MlModel {
@@ -69,7 +79,7 @@ const fn yes() -> bool {
 }
 
 impl Package {
-    /// The model of a folder: that of MLflow's flavors `onnx` and `lightgbm`, or the only `.onnx` file
+    /// The model of a folder: that of MLflow's flavors `onnx`, `lightgbm` and `xgboost`, or the only `.onnx` file
     /// where MLflow has described nothing. None when it is another kind of model.
     ///
     /// # Errors
@@ -87,9 +97,14 @@ impl Package {
         let text = std::fs::read_to_string(&description).map_err(|error| unreadable(error.to_string()))?;
         let model: MlModel = serde_saphyr::from_str(&text).map_err(|error| unreadable(error.to_string()))?;
         let onnx = model.flavors.get("onnx").map(|flavor| (Format::Onnx, flavor, "model.onnx"));
-        let booster = model.flavors.get("lightgbm").filter(|flavor| flavor["model_class"] == BOOSTER);
-        let booster = booster.map(|flavor| (Format::LightGbm, flavor, "model.lgb"));
-        let Some((format, flavor, usual)) = onnx.or(booster) else { return Ok(None) };
+        let lightgbm =
+            model.flavors.get("lightgbm").filter(|flavor| flavor["model_class"] == LIGHTGBM_BOOSTER);
+        let lightgbm = lightgbm.map(|flavor| (Format::Booster(Library::LightGbm), flavor, "model.lgb"));
+        let booster =
+            |flavor: &&Value| flavor["model_class"].as_str().unwrap_or(XGBOOST_BOOSTER) == XGBOOST_BOOSTER;
+        let xgboost = model.flavors.get("xgboost").filter(booster);
+        let xgboost = xgboost.map(|flavor| (Format::Booster(Library::XgBoost), flavor, "model.xgb"));
+        let Some((format, flavor, usual)) = onnx.or(lightgbm).or(xgboost) else { return Ok(None) };
         let data = flavor["data"].as_str().unwrap_or(usual);
         let plain = Path::new(data).components().all(|part| matches!(part, Component::Normal(_)));
         let file = folder.join(data);
@@ -127,7 +142,7 @@ fn columns(text: &str) -> Result<Vec<ColumnSpec>, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Format, Package};
+    use super::{Format, Library, Package};
 
     fn described(description: &str) -> Result<Option<Package>, crate::StartError> {
         let folder = tempfile::tempdir().unwrap();
@@ -155,7 +170,10 @@ mod tests {
     fn other_models_and_other_files_are_told_apart() {
         assert_eq!(described("flavors:\n  sklearn: {}\n").unwrap(), None);
         let booster = "flavors:\n  lightgbm: {data: model.onnx, model_class: lightgbm.basic.Booster}\n";
-        assert_eq!(described(booster).unwrap().unwrap().format, Format::LightGbm);
+        assert_eq!(described(booster).unwrap().unwrap().format, Format::Booster(Library::LightGbm));
+        let other = "flavors:\n  xgboost: {data: model.onnx, model_class: xgboost.core.Booster}\n";
+        assert_eq!(described(other).unwrap().unwrap().format, Format::Booster(Library::XgBoost));
+        assert_eq!(described(&other.replace("core.Booster", "sklearn.XGBClassifier")).unwrap(), None);
         let pickled = booster.replace("basic.Booster", "sklearn.LGBMClassifier");
         assert_eq!(described(&pickled).unwrap(), None);
         for outside in ["../model.onnx", "/etc/passwd", "nothing.onnx"] {

@@ -1,7 +1,7 @@
 //! One version of a model at work: its engine, who gets in, and what is counted.
 
+use crate::boosters::BoosterModel;
 use crate::engine::{Deadline, Description, Engine};
-use crate::lightgbm::LightGbmModel;
 use crate::onnx::OnnxModel;
 use crate::package::{Format, Package};
 use crate::python::PythonWorkers;
@@ -99,14 +99,18 @@ impl ModelServer {
             EngineChoice::Auto => Package::find(&model)?,
             EngineChoice::Python => None,
         };
-        let engine: Box<dyn Engine> = match package {
-            Some(package) if package.format == Format::Onnx => {
-                Box::new(OnnxModel::start(package, &settings).await?)
+        let mut engine: Option<Box<dyn Engine>> = None;
+        if let Some(package) = package {
+            match package.format {
+                Format::Onnx => engine = Some(Box::new(OnnxModel::start(package, &settings).await?)),
+                Format::Booster(library) => {
+                    let booster = BoosterModel::start(package, library, &settings).await?;
+                    engine = booster.map(|booster| Box::new(booster) as _);
+                }
             }
-            Some(package) => match LightGbmModel::start(package, &settings).await? {
-                Some(booster) => Box::new(booster),
-                None => Box::new(PythonWorkers::start(name, &model, settings.clone()).await?),
-            },
+        }
+        let engine = match engine {
+            Some(engine) => engine,
             None => Box::new(PythonWorkers::start(name, &model, settings.clone()).await?),
         };
         Ok(Self {
