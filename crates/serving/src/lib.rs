@@ -9,6 +9,7 @@
 
 mod boosters;
 mod engine;
+mod environment;
 mod frames;
 mod gateway;
 mod lightgbm;
@@ -102,6 +103,9 @@ pub enum ServeError {
 /// Why a version cannot be served.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum StartError {
+    /// What its requirements ask for could not be made.
+    #[error("the model's environment cannot be made: {0}")]
+    Environment(String),
     /// The process could not be started.
     #[error("cannot start the model worker: {0}")]
     Spawn(String),

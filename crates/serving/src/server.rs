@@ -18,6 +18,11 @@ use tokio::sync::Semaphore;
 pub struct ServerSettings {
     /// The Python interpreter.
     pub python: PathBuf,
+    /// Where environments are made from the requirements of models, for Python workers; none for them to run in
+    /// that of `python`.
+    pub environments: Option<PathBuf>,
+    /// How long the making of an environment may take.
+    pub environment_timeout: Duration,
     /// The folder that holds the `mainspring` Python package.
     pub python_path: PathBuf,
     /// Workers per version.
@@ -48,11 +53,13 @@ pub struct ServerSettings {
 
 impl ServerSettings {
     /// The defaults, with one worker: 1,024 requests may wait, batches have 256 rows and nobody waits for
-    /// them, loading may take two minutes and a request 30 seconds.
+    /// them, loading may take two minutes, a request 30 seconds and an environment a quarter of an hour.
     #[must_use]
     pub fn new(python: PathBuf, python_path: PathBuf, logs: PathBuf) -> Self {
         Self {
             python,
+            environments: None,
+            environment_timeout: Duration::from_mins(15),
             python_path,
             workers: 1,
             queue: 1024,
