@@ -52,7 +52,7 @@ pub(super) async fn made(
         return Ok(interpreter);
     }
     let began = Instant::now();
-    tracing::info!(model = name, folder = %folder.display(), log = %log.display(), "making the model's environment");
+    tracing::warn!(model = name, folder = %folder.display(), log = %log.display(), "making the model's environment");
     // What is there was not finished.
     if folder.exists() {
         std::fs::remove_dir_all(folder).map_err(text)?;
