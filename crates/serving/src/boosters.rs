@@ -89,6 +89,14 @@ impl BoosterModel {
         if size > MODEL_LIMIT {
             return Err(unreadable(format!("it has {size} bytes, more than {MODEL_LIMIT}")));
         }
+        let in_workers = |what: &str| {
+            tracing::info!(what, "the model runs in Python workers");
+            Ok(None)
+        };
+        if package.params {
+            // Their defaults go to the library as well.
+            return in_workers("parameters of a prediction");
+        }
         let bytes = std::fs::read(&package.file).map_err(|error| unreadable(error.to_string()))?;
         let read = match library {
             Library::LightGbm => lightgbm::read(&bytes),
@@ -97,10 +105,7 @@ impl BoosterModel {
         let booster = match read {
             Ok(booster) => booster,
             Err(Unread::Broken(problem)) => return Err(unreadable(problem)),
-            Err(Unread::Unsupported(what)) => {
-                tracing::info!(what, "the model runs in Python workers");
-                return Ok(None);
-            }
+            Err(Unread::Unsupported(what)) => return in_workers(&what),
         };
         let mut sides = vec![-1];
         if booster.outputs != 1 {

@@ -18,6 +18,8 @@ pub(crate) struct Package {
     pub(crate) format: Format,
     pub(crate) file: PathBuf,
     pub(crate) inputs: Option<Vec<ColumnSpec>>,
+    /// Whether its signature names parameters of a prediction.
+    pub(crate) params: bool,
 }
 
 /// How a model is written.
@@ -54,6 +56,8 @@ struct MlModel {
 struct Signature {
     #[serde(default)]
     inputs: Option<String>,
+    #[serde(default)]
+    params: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -88,7 +92,12 @@ impl Package {
         let unreadable = |problem: String| StartError::Load(format!("{DESCRIPTION}: {problem}"));
         let description = folder.join(DESCRIPTION);
         if !description.exists() {
-            return Ok(bare(folder).map(|file| Self { format: Format::Onnx, file, inputs: None }));
+            return Ok(bare(folder).map(|file| Self {
+                format: Format::Onnx,
+                file,
+                inputs: None,
+                params: false,
+            }));
         }
         let size = description.metadata().map_err(|error| unreadable(error.to_string()))?.len();
         if size > LIMIT {
@@ -111,13 +120,12 @@ impl Package {
         if !plain || !file.symlink_metadata().is_ok_and(|file| file.is_file()) {
             return Err(unreadable(format!("its flavor names `{data}`, which is no file of the model")));
         }
-        let inputs = match model.signature.and_then(|signature| signature.inputs) {
-            None => None,
-            Some(text) => {
-                Some(columns(&text).map_err(|problem| unreadable(format!("signature: {problem}")))?)
-            }
-        };
-        Ok(Some(Self { format, file, inputs }))
+        let (inputs, params) =
+            model.signature.map_or((None, None), |signature| (signature.inputs, signature.params));
+        let inputs = inputs.map(|text| columns(&text)).transpose();
+        let inputs = inputs.map_err(|problem| unreadable(format!("signature: {problem}")))?;
+        let params = params.is_some_and(|text| text.trim() != "[]");
+        Ok(Some(Self { format, file, inputs, params }))
     }
 }
 
@@ -158,6 +166,7 @@ mod tests {
         );
         let found = found.unwrap().unwrap();
         assert!(found.file.ends_with("model.onnx"));
+        assert!(!found.params);
         let inputs = found.inputs.unwrap();
         assert_eq!(
             (inputs[0].name.as_str(), inputs[0].kind.as_str(), inputs[0].required),
@@ -174,6 +183,9 @@ mod tests {
         let other = "flavors:\n  xgboost: {data: model.onnx, model_class: xgboost.core.Booster}\n";
         assert_eq!(described(other).unwrap().unwrap().format, Format::Booster(Library::XgBoost));
         assert_eq!(described(&other.replace("core.Booster", "sklearn.XGBClassifier")).unwrap(), None);
+        let asked =
+            format!("{other}signature:\n  inputs: null\n  params: '[{{\"name\": \"output_margin\"}}]'\n");
+        assert!(described(&asked).unwrap().unwrap().params);
         let pickled = booster.replace("basic.Booster", "sklearn.LGBMClassifier");
         assert_eq!(described(&pickled).unwrap(), None);
         for outside in ["../model.onnx", "/etc/passwd", "nothing.onnx"] {

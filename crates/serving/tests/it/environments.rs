@@ -3,7 +3,9 @@
 use crate::model::Model;
 use mainspring_serving::{ModelServer, StartError};
 use serde_json::{Value, json};
+use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 /// The interpreter that models are made with; where the environment names it, packages can be installed.
@@ -115,6 +117,21 @@ async fn an_environment_without_packages_is_that_of_the_interpreter() {
     assert!(started.is_ok(), "{:?}", started.err());
     let [environment] = made(&model).try_into().unwrap();
     assert!(model.log().contains(&format!("prefix {}", environment.display())), "{}", model.log());
+}
+
+#[tokio::test]
+async fn what_a_killed_server_left_at_work_is_waited_for() {
+    let model = model("");
+    drop(model.start().await);
+    let [environment] = made(&model).try_into().unwrap();
+    std::fs::remove_file(environment.join("complete")).unwrap();
+    // As a program that makes an environment holds it, whose server is gone.
+    let lock = File::options().append(true).open(environment.with_extension("lock")).unwrap();
+    lock.try_lock().unwrap();
+    let mut at_work = Command::new("sleep").arg("2").stdin(lock).spawn().unwrap();
+    drop(model.start().await);
+    assert!(at_work.try_wait().unwrap().is_some(), "nothing was made beside it");
+    assert!(environment.join("complete").exists());
 }
 
 #[tokio::test]
