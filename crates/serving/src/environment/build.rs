@@ -55,9 +55,7 @@ pub(super) async fn made(
     tracing::warn!(model = name, folder = %folder.display(), log = %log.display(), "making the model's environment");
     // What is there was not finished.
     if folder.exists() {
-        let left = folder.clone();
-        let removed = tokio::task::spawn_blocking(move || std::fs::remove_dir_all(left)).await;
-        removed.map_err(|error| error.to_string())?.map_err(text)?;
+        tokio::fs::remove_dir_all(folder).await.map_err(text)?;
     }
     File::create(log).map_err(text)?;
     let step = Step { log, lock: &lock, end };
