@@ -62,10 +62,10 @@ async fn log_param(State(state): State<MlflowState>, call: Call) -> Answer<Void>
     Ok(Json(Void {}))
 }
 
-async fn log_batch(State(state): State<MlflowState>, call: Call) -> Answer<Void> {
+async fn log_batch(State(state): State<MlflowState>, mut call: Call) -> Answer<Void> {
     let run = call.params.required("run_id")?;
     let batch = Batch {
-        metrics: call.params.objects("metrics")?.iter().map(metric).collect::<Result<_, _>>()?,
+        metrics: call.params.take_objects("metrics")?.iter().map(metric).collect::<Result<_, _>>()?,
         params: call.params.pairs("params")?,
         tags: call.params.pairs("tags")?,
     };
