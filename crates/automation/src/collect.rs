@@ -128,7 +128,11 @@ impl Collector {
             let location = purge::experiment(tx, *id)?;
             tx.delete_grants_on(&Scope::Experiment(*id))?;
             // Another place may be shared with other experiments; what lay there has gone by itself.
-            if location == format!("mlflow-artifacts:/{id}") {
+            let own =
+                location.strip_prefix("mlflow-artifacts:/workspaces/").and_then(|rest| rest.split_once('/'));
+            if location == format!("mlflow-artifacts:/{id}")
+                || own.is_some_and(|(_, folder)| folder == id.to_string())
+            {
                 done.release(tx, &artifacts, &location, &id.to_string())?;
             }
             done.experiments.push(*id);

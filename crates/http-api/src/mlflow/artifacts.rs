@@ -1,17 +1,18 @@
 //! The artifact proxy, and lists of the artifacts of runs and models.
 
-use super::request::Call;
+use super::request::{Call, Within};
 use super::{ApiError, MlflowState, downloads};
 use axum::body::Body;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, Path, Query, State};
+use axum::extract::{DefaultBodyLimit, Path, Query};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use futures_util::StreamExt as _;
 use mainspring_artifact_store::{ArtifactError, ArtifactPath, ArtifactStore, Upload};
+use mainspring_tracking::locations::FOLDER;
 use mainspring_tracking::runs;
 use serde::{Deserialize, Serialize};
 
@@ -65,12 +66,42 @@ async fn entries(
     Ok(entries.into_iter().map(file).collect())
 }
 
-async fn list(State(state): State<MlflowState>, call: Call) -> Answer<Listing> {
-    let path = ArtifactPath::parse(&call.params.text("path")?.unwrap_or_default())?;
+/// The path of an artifact that a client names. In another workspace than the default one all paths lie
+/// in the workspace's folder, and no path leads into that of another.
+pub(super) fn path_within(state: &MlflowState, path: &str) -> Result<ArtifactPath, ApiError> {
+    let parsed = ArtifactPath::parse(path)?;
+    let Some(workspace) = state.store.workspace().filter(|_| state.locations.workspaces) else {
+        return Ok(parsed);
+    };
+    let mut parts = parsed.as_str().split('/');
+    // On some disks names in small and in large letters are the same.
+    if parts.next().is_some_and(|first| first.eq_ignore_ascii_case(FOLDER)) {
+        return match parts.next() {
+            None => Err(ApiError::invalid(
+                "Artifact paths prefixed with 'workspaces/' must include a workspace name.",
+            )),
+            Some(named) if named == workspace.as_str() => {
+                let rest: Vec<&str> = parts.collect();
+                Ok(ArtifactPath::parse(&format!("{FOLDER}/{workspace}"))?.join(&rest.join("/"))?)
+            }
+            Some(named) => Err(ApiError::invalid(format!(
+                "Artifact path targets workspace '{named}' but the workspace specified in the request is \
+                 '{workspace}'."
+            ))),
+        };
+    }
+    if workspace.is_default() {
+        return Ok(parsed);
+    }
+    Ok(ArtifactPath::parse(&format!("{FOLDER}/{workspace}"))?.join(parsed.as_str())?)
+}
+
+async fn list(Within(state): Within, call: Call) -> Answer<Listing> {
+    let path = path_within(&state, &call.params.text("path")?.unwrap_or_default())?;
     Ok(Json(Listing { root_uri: None, files: entries(state.artifacts.own()?, &path, "").await? }))
 }
 
-async fn list_of_run(State(state): State<MlflowState>, call: Call) -> Answer<Listing> {
+async fn list_of_run(Within(state): Within, call: Call) -> Answer<Listing> {
     let id = call.params.run_id()?;
     let path = call.params.text("path")?.unwrap_or_default();
     let run = state.read(move |tx| runs::info(tx, &id)).await?;
@@ -86,23 +117,19 @@ pub(super) async fn list_below(state: &MlflowState, root_uri: String, path: &str
 }
 
 async fn download(
-    State(state): State<MlflowState>,
+    Within(state): Within,
     Path(path): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let path = ArtifactPath::parse(&path)?;
+    let path = path_within(&state, &path)?;
     downloads::attachment(state.artifacts.own()?, &path, &headers).await
 }
 
-async fn upload(
-    State(state): State<MlflowState>,
-    Path(path): Path<String>,
-    body: Body,
-) -> Result<StatusCode, ApiError> {
-    let path = ArtifactPath::parse(&path)?;
-    if path.as_str().is_empty() {
+async fn upload(Within(state): Within, Path(path): Path<String>, body: Body) -> Result<StatusCode, ApiError> {
+    if ArtifactPath::parse(&path)?.as_str().is_empty() {
         return Err(ArtifactError::InvalidPath.into());
     }
+    let path = path_within(&state, &path)?;
     receive(state.artifacts.own()?, body).await?.commit(&path).await?;
     Ok(StatusCode::OK)
 }
@@ -119,10 +146,10 @@ pub(super) async fn receive(store: &ArtifactStore, body: Body) -> Result<Upload,
 }
 
 async fn remove(
-    State(state): State<MlflowState>,
+    Within(state): Within,
     Path(path): Path<String>,
 ) -> Result<Json<super::wire::Void>, ApiError> {
-    state.artifacts.own()?.delete(&ArtifactPath::parse(&path)?).await?;
+    state.artifacts.own()?.delete(&path_within(&state, &path)?).await?;
     Ok(Json(super::wire::Void {}))
 }
 
@@ -136,7 +163,7 @@ struct Target {
 
 /// A small file as a whole, into a run's artifacts.
 async fn upload_one(
-    State(state): State<MlflowState>,
+    Within(state): Within,
     Query(target): Query<Target>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<StatusCode, ApiError> {

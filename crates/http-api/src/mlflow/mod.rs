@@ -24,6 +24,7 @@ mod transfers;
 mod unsupported;
 mod webhooks;
 mod wire;
+mod workspaces;
 
 pub use error::ApiError;
 pub use transfers::Transfers;
@@ -68,6 +69,11 @@ impl std::fmt::Debug for MlflowState {
 }
 
 impl MlflowState {
+    /// The name by which the whole server knows a registered model that the client names.
+    fn model(&self, name: &str) -> String {
+        self.store.workspace().map_or_else(|| name.to_owned(), |workspace| workspace.qualify(name))
+    }
+
     /// Runs a change in a transaction of its own.
     async fn write<T, E, F>(&self, actor: Actor, change: F) -> Result<T, ApiError>
     where
@@ -103,6 +109,7 @@ pub fn router(state: MlflowState) -> Router {
         .merge(model_versions::routes())
         .merge(evaluation::routes())
         .merge(webhooks::routes())
+        .merge(workspaces::routes())
         .merge(artifacts::run_routes())
         .merge(transfers::run_routes())
         .merge(traces::routes())

@@ -24,7 +24,7 @@ async fn server_info(State(state): State<MlflowState>) -> Json<Value> {
     let served = state.artifacts.own().is_ok();
     Json(json!({
         "store_type": "SqlStore",
-        "workspaces_enabled": false,
+        "workspaces_enabled": state.locations.workspaces,
         "trace_archival_enabled": false,
         "multipart_uploads_enabled": served && state.transfers.uploads_in_parts,
         "multipart_downloads_enabled": served && state.transfers.downloads_in_parts,

@@ -67,6 +67,12 @@ impl DeletionWrite for SqlTx<'_> {
 
     fn purge_experiment(&mut self, id: i64) -> Result<()> {
         self.execute("DELETE FROM experiments WHERE id = ?1", [id])?;
+        // Where experiments of a deleted workspace waited for this goes with the last of them.
+        self.execute(
+            "DELETE FROM workspaces WHERE name LIKE '~%'
+             AND NOT EXISTS (SELECT 1 FROM experiments e WHERE e.workspace = workspaces.name)",
+            [],
+        )?;
         Ok(())
     }
 

@@ -11,8 +11,8 @@ use tower::ServiceExt as _;
 
 /// Bytes of an answer that becomes the value of a field.
 const ANSWER_LIMIT: usize = 64 << 20;
-/// Headers of a request that say who asks.
-const IDENTITY: [&str; 2] = ["authorization", "host"];
+/// Headers of a request that say who asks, and in which workspace.
+const IDENTITY: [&str; 3] = ["authorization", "host", "x-mlflow-workspace"];
 
 /// A request to GraphQL.
 #[derive(Clone)]
