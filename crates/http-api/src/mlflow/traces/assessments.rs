@@ -3,9 +3,9 @@
 use super::reading::Answer;
 use super::starting::time;
 use super::wire::AssessmentWire;
+use crate::mlflow::ApiError;
 use crate::mlflow::request::{Call, Params, Within};
 use crate::mlflow::wire::Void;
-use crate::mlflow::ApiError;
 use axum::Json;
 use axum::extract::Path;
 use mainspring_domain::traces::{Assessment, AssessmentError, AssessmentSource, Judgement};

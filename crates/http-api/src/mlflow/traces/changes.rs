@@ -1,9 +1,9 @@
 //! Tags, links and deletion.
 
 use super::reading::Answer;
+use crate::mlflow::ApiError;
 use crate::mlflow::request::{Call, Within};
 use crate::mlflow::wire::Void;
-use crate::mlflow::ApiError;
 use axum::Json;
 use axum::extract::Path;
 use mainspring_domain::Timestamp;

@@ -3,8 +3,8 @@
 use super::assessments;
 use super::legacy::begin;
 use super::wire::{self, TraceWire};
-use crate::mlflow::request::{Call, Params, Within};
 use crate::mlflow::ApiError;
+use crate::mlflow::request::{Call, Params, Within};
 use axum::Json;
 use axum::extract::OriginalUri;
 use axum::response::{IntoResponse as _, Response};

@@ -5,8 +5,8 @@ mod convert;
 mod json;
 mod messages;
 
-use crate::mlflow::request::Within;
 use crate::mlflow::ApiError;
+use crate::mlflow::request::Within;
 use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
