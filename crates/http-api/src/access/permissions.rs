@@ -202,7 +202,7 @@ fn mlflow(method: &str, route: &str) -> Option<(Role, On)> {
         ("POST", "traces/delete-traces") => (Manager, On::Experiment),
         ("POST", "traces/link-to-run") => (Editor, On::Run),
         ("POST", "traces/link-prompts") => (Editor, On::Traces),
-        ("POST", "registered-models/create") => (Editor, On::Server),
+        ("POST", "registered-models/create") => (Editor, On::Workspace),
         ("GET", "registered-models/search" | "model-versions/search") => (Reader, On::Visible),
         (
             "GET",

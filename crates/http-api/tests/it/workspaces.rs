@@ -451,7 +451,7 @@ async fn models_are_named_as_if_there_were_no_other_workspace() {
     assert_eq!(renamed["registered_model"]["name"], "planes");
     let held = teams
         .store
-        .read(|tx| Ok::<_, mainspring_metadata_store::StoreError>(tx.registered_model("team-a:planes")?));
+        .read(|tx| tx.registered_model("team-a:planes"));
     assert!(held.await.unwrap().is_some(), "the whole server knows it by workspace and name");
     assert_eq!(
         teams.got("team-b", "registered-models/get?name=flights").await["registered_model"]["name"],
