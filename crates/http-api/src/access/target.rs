@@ -88,7 +88,8 @@ pub(super) fn needed(
             for path in &named.paths {
                 needed.push((role, of_path(tx, path)?));
             }
-            if needed.is_empty() {
+            // The root of the default workspace is that of all.
+            if needed.is_empty() && tx.within().is_none_or(WorkspaceName::is_default) {
                 needed.push((role, Scope::Server));
             }
         }

@@ -13,7 +13,7 @@ use axum::{Json, Router};
 use futures_util::StreamExt as _;
 use mainspring_artifact_store::{ArtifactError, ArtifactPath, ArtifactStore, Upload};
 use mainspring_tracking::locations::FOLDER;
-use mainspring_tracking::runs;
+use mainspring_tracking::{TrackingError, runs};
 use serde::{Deserialize, Serialize};
 
 type Answer<T> = Result<Json<T>, ApiError>;
@@ -68,36 +68,46 @@ async fn entries(
 
 /// The path of an artifact that a client names. In another workspace than the default one all paths lie
 /// in the workspace's folder, and no path leads into that of another.
-pub(super) fn path_within(state: &MlflowState, path: &str) -> Result<ArtifactPath, ApiError> {
+pub(super) async fn path_within(state: &MlflowState, path: &str) -> Result<ArtifactPath, ApiError> {
     let parsed = ArtifactPath::parse(path)?;
     let Some(workspace) = state.store.workspace().filter(|_| state.locations.workspaces) else {
         return Ok(parsed);
     };
     let mut parts = parsed.as_str().split('/');
     // On some disks names in small and in large letters are the same.
-    if parts.next().is_some_and(|first| first.eq_ignore_ascii_case(FOLDER)) {
-        return match parts.next() {
-            None => Err(ApiError::invalid(
-                "Artifact paths prefixed with 'workspaces/' must include a workspace name.",
-            )),
-            Some(named) if named == workspace.as_str() => {
-                let rest: Vec<&str> = parts.collect();
-                Ok(ArtifactPath::parse(&format!("{FOLDER}/{workspace}"))?.join(&rest.join("/"))?)
-            }
-            Some(named) => Err(ApiError::invalid(format!(
-                "Artifact path targets workspace '{named}' but the workspace specified in the request is \
-                 '{workspace}'."
-            ))),
-        };
+    if !parts.next().is_some_and(|first| first.eq_ignore_ascii_case(FOLDER)) {
+        if workspace.is_default() {
+            return Ok(parsed);
+        }
+        return Ok(ArtifactPath::parse(&format!("{FOLDER}/{workspace}"))?.join(parsed.as_str())?);
     }
-    if workspace.is_default() {
-        return Ok(parsed);
+    let Some(named) = parts.next() else {
+        return Err(ApiError::invalid(
+            "Artifact paths prefixed with 'workspaces/' must include a workspace name.",
+        ));
+    };
+    if named == workspace.as_str() {
+        let rest: Vec<&str> = parts.collect();
+        return Ok(ArtifactPath::parse(&format!("{FOLDER}/{workspace}"))?.join(&rest.join("/"))?);
     }
-    Ok(ArtifactPath::parse(&format!("{FOLDER}/{workspace}"))?.join(parsed.as_str())?)
+    // An experiment that was moved out of a workspace which is gone keeps its artifacts where they are.
+    if let Some(id) = parts.next().and_then(|id| id.parse().ok()) {
+        let place = format!("mlflow-artifacts:/{FOLDER}/{named}/{id}");
+        let found = state.read(move |tx| Ok::<_, TrackingError>(tx.experiment(id)?)).await?;
+        if found.is_some_and(|found| found.artifact_location == place)
+            && parsed.as_str().starts_with(&format!("{FOLDER}/{named}/{id}"))
+        {
+            return Ok(parsed);
+        }
+    }
+    Err(ApiError::invalid(format!(
+        "Artifact path targets workspace '{named}' but the workspace specified in the request is \
+         '{workspace}'."
+    )))
 }
 
 async fn list(Within(state): Within, call: Call) -> Answer<Listing> {
-    let path = path_within(&state, &call.params.text("path")?.unwrap_or_default())?;
+    let path = path_within(&state, &call.params.text("path")?.unwrap_or_default()).await?;
     Ok(Json(Listing { root_uri: None, files: entries(state.artifacts.own()?, &path, "").await? }))
 }
 
@@ -121,7 +131,7 @@ async fn download(
     Path(path): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let path = path_within(&state, &path)?;
+    let path = path_within(&state, &path).await?;
     downloads::attachment(state.artifacts.own()?, &path, &headers).await
 }
 
@@ -129,7 +139,7 @@ async fn upload(Within(state): Within, Path(path): Path<String>, body: Body) -> 
     if ArtifactPath::parse(&path)?.as_str().is_empty() {
         return Err(ArtifactError::InvalidPath.into());
     }
-    let path = path_within(&state, &path)?;
+    let path = path_within(&state, &path).await?;
     receive(state.artifacts.own()?, body).await?.commit(&path).await?;
     Ok(StatusCode::OK)
 }
@@ -149,7 +159,7 @@ async fn remove(
     Within(state): Within,
     Path(path): Path<String>,
 ) -> Result<Json<super::wire::Void>, ApiError> {
-    state.artifacts.own()?.delete(&path_within(&state, &path)?).await?;
+    state.artifacts.own()?.delete(&path_within(&state, &path).await?).await?;
     Ok(Json(super::wire::Void {}))
 }
 

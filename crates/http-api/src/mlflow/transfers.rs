@@ -62,13 +62,13 @@ pub(super) fn proxy_routes() -> Router<MlflowState> {
 
 /// The file of a multipart upload: the folder of the URL and the name in the body. Old clients send
 /// the path that the file has with them, of which only the name counts.
-fn target(state: &MlflowState, folder: &str, params: &Params) -> Result<ArtifactPath, ApiError> {
+async fn target(state: &MlflowState, folder: &str, params: &Params) -> Result<ArtifactPath, ApiError> {
     let given = params.required("path")?;
     let name = ArtifactPath::parse(given.rsplit(['/', '\\']).next().unwrap_or_default())?;
     if name.as_str().is_empty() || name.as_str() != name.file_name() {
         return Err(ArtifactError::InvalidPath.into());
     }
-    Ok(path_within(state, folder)?.join(name.as_str())?)
+    Ok(path_within(state, folder).await?.join(name.as_str())?)
 }
 
 async fn begin(
@@ -77,7 +77,7 @@ async fn begin(
     headers: HeaderMap,
     call: Call,
 ) -> Result<Json<Value>, ApiError> {
-    let path = target(&state, &folder, &call.params)?;
+    let path = target(&state, &folder, &call.params).await?;
     let parts = call.params.integer("num_parts")?.unwrap_or(1);
     // Whatever is no number of parts is refused with all that are too many.
     let parts = u32::try_from(parts).unwrap_or(u32::MAX);
@@ -102,7 +102,7 @@ async fn complete(
     Path(folder): Path<String>,
     call: Call,
 ) -> Result<Json<Value>, ApiError> {
-    let path = target(&state, &folder, &call.params)?;
+    let path = target(&state, &folder, &call.params).await?;
     let id = call.params.required("upload_id")?;
     let part = |part: &Params| {
         let number = part.integer("part_number")?.and_then(|number| u32::try_from(number).ok());
@@ -119,7 +119,7 @@ async fn abort(
     Path(folder): Path<String>,
     call: Call,
 ) -> Result<Json<Value>, ApiError> {
-    let path = target(&state, &folder, &call.params)?;
+    let path = target(&state, &folder, &call.params).await?;
     state.artifacts.own()?.drop_parts(&path, &call.params.required("upload_id")?).await?;
     Ok(Json(json!({})))
 }
@@ -160,7 +160,7 @@ async fn proxy_link(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let place =
-        Located { store: state.artifacts.own()?.clone(), path: path_within(&state, &path)?, own: true };
+        Located { store: state.artifacts.own()?.clone(), path: path_within(&state, &path).await?, own: true };
     presigned(&state, &headers, &place).await
 }
 

@@ -13,9 +13,24 @@ use mainspring_http_api::mlflow::router;
 use mainspring_metadata_store::{Store, WriteTx};
 use mainspring_tracking::locations::Locations;
 use serde_json::{Value, json};
+use std::path::Path;
 use std::sync::Arc;
 use tempfile::TempDir;
 use tower::ServiceExt as _;
+
+/// The routes on a fresh store, with workspaces, for everybody.
+pub(crate) fn routes(dir: &Path) -> Router {
+    on(dir, true, false).1
+}
+
+fn on(dir: &Path, workspaces: bool, login: bool) -> (Store, Router) {
+    let mut state = state(dir);
+    state.locations = Arc::new(Locations { workspaces, ..Locations::default() });
+    let store = state.store.clone();
+    let policy = AccessPolicy { workspaces, login, ..AccessPolicy::default() };
+    let gate = Gate::new(store.clone(), Arc::new(SystemClock), policy);
+    (store, guarded(router(state), gate))
+}
 
 struct Teams {
     _dir: TempDir,
@@ -28,12 +43,8 @@ struct Teams {
 impl Teams {
     fn with(workspaces: bool, login: bool) -> Self {
         let dir = TempDir::new().unwrap();
-        let mut state = state(dir.path());
-        state.locations = Arc::new(Locations { workspaces, ..Locations::default() });
-        let store = state.store.clone();
-        let policy = AccessPolicy { workspaces, login, ..AccessPolicy::default() };
-        let gate = Gate::new(store.clone(), Arc::new(SystemClock), policy);
-        Self { _dir: dir, store, routes: guarded(router(state), gate), secret: String::new() }
+        let (store, routes) = on(dir.path(), workspaces, login);
+        Self { _dir: dir, store, routes, secret: String::new() }
     }
 
     /// A server with the workspaces `team-a` and `team-b`.
@@ -449,9 +460,7 @@ async fn models_are_named_as_if_there_were_no_other_workspace() {
     let rename = json!({ "name": "flights", "new_name": "planes" });
     let renamed = teams.made("team-a", "registered-models/rename", rename).await;
     assert_eq!(renamed["registered_model"]["name"], "planes");
-    let held = teams
-        .store
-        .read(|tx| tx.registered_model("team-a:planes"));
+    let held = teams.store.read(|tx| tx.registered_model("team-a:planes"));
     assert!(held.await.unwrap().is_some(), "the whole server knows it by workspace and name");
     assert_eq!(
         teams.got("team-b", "registered-models/get?name=flights").await["registered_model"]["name"],
@@ -530,6 +539,12 @@ async fn a_workspace_is_deleted_as_the_mode_says() {
         json!(experiment)
     );
     teams.got("", "registered-models/get?name=planes").await;
+    // Its artifacts stay where they are, and are reached from where it lies now.
+    let path =
+        format!("/api/2.0/mlflow-artifacts/artifacts/workspaces/team-a/{experiment}/{run}/artifacts/x");
+    assert_eq!(teams.send("", "PUT", &path, json!("x")).await.0, 200);
+    assert_eq!(teams.send("", "GET", &path, Value::Null).await, (200, json!("x")));
+    refused(&teams.send("team-b", "GET", &path, Value::Null).await, 400, "INVALID_PARAMETER_VALUE", "team-a");
     // With all that lies in it.
     let experiment = teams.experiment("team-b", "flights").await;
     let run = teams.run("team-b", &experiment).await;

@@ -15,6 +15,7 @@ on_both! {
     searches_cover_one_workspace
     what_lies_in_a_workspace_can_be_listed_and_moved
     a_name_is_unique_within_its_workspace
+    what_is_buried_is_seen_by_none_until_it_goes
 }
 
 fn name(text: &str) -> WorkspaceName {
@@ -232,4 +233,35 @@ async fn a_name_is_unique_within_its_workspace(world: TempStore) {
         });
         assert!(again.await.is_err(), "{workspace}");
     }
+}
+
+async fn what_is_buried_is_seen_by_none_until_it_goes(world: TempStore) {
+    let store = world.store();
+    let ids = filled(&store).await;
+    change(&store, move |tx| {
+        let buried = tx.experiment(ids[1])?.unwrap();
+        tx.update_experiment(&Experiment { lifecycle: Lifecycle::Deleted, ..buried })?;
+        tx.bury_experiments(&name("team-a"))?;
+        tx.delete_workspace(&name("team-a"))?;
+        tx.insert_workspace(&workspace("team-a"))
+    })
+    .await;
+    for workspace in ["default", "team-a"] {
+        let within = store.within(name(workspace));
+        assert_eq!(read(&within, move |tx| tx.experiment(ids[1])).await, None, "{workspace}");
+        assert_eq!(read(&within, |tx| tx.deleted_experiments(at(i64::MAX))).await, [0; 0], "{workspace}");
+    }
+    assert_eq!(read(&store, |tx| tx.deleted_experiments(at(i64::MAX))).await, [ids[1]]);
+    assert_eq!(read(&store, |tx| tx.workspaces()).await.len(), 3);
+    let grave = read(&store, move |tx| tx.experiment(ids[1])).await.unwrap().workspace;
+    assert!(
+        read(&store, {
+            let grave = grave.clone();
+            move |tx| tx.workspace(&grave)
+        })
+        .await
+        .is_some()
+    );
+    change(&store, move |tx| tx.purge_experiment(ids[1])).await;
+    assert_eq!(read(&store, move |tx| tx.workspace(&grave)).await, None);
 }
