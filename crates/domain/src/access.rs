@@ -116,6 +116,7 @@ pub struct AccessToken {
 #[cfg(test)]
 mod tests {
     use super::{Role, Scope};
+    use crate::workspaces::WorkspaceName;
 
     #[test]
     fn roles_include_those_below_and_scopes_read_back() {

@@ -74,7 +74,6 @@ fn apply(conn: &Connection) -> Result<()> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::{MIGRATIONS, migrate};
     use crate::driver::Connection;

@@ -1,7 +1,7 @@
 //! The artifact proxy, and lists of the artifacts of runs and models.
 
 use super::request::{Call, Within};
-use super::{ApiError, MlflowState, downloads};
+use super::{AllWorkspaces, ApiError, MlflowState, downloads};
 use axum::body::Body;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
@@ -22,14 +22,14 @@ type Answer<T> = Result<Json<T>, ApiError>;
 const UPLOAD_LIMIT: usize = 10 << 20;
 
 /// `artifacts/list` of the tracking API.
-pub(super) fn run_routes() -> Router<MlflowState> {
+pub(super) fn run_routes() -> Router<AllWorkspaces> {
     Router::new()
         .route("/artifacts/list", get(list_of_run))
         .route("/upload-artifact", post(upload_one).layer(DefaultBodyLimit::max(UPLOAD_LIMIT)))
 }
 
 /// Routes below `mlflow-artifacts`.
-pub(super) fn proxy_routes() -> Router<MlflowState> {
+pub(super) fn proxy_routes() -> Router<AllWorkspaces> {
     Router::new()
         .route("/artifacts", get(list))
         .route("/artifacts/{*path}", get(download).put(upload).delete(remove))

@@ -3,7 +3,7 @@
 use super::model_versions::version_of;
 use super::ranges::{self, Wanted};
 use super::request::{Call, Within};
-use super::{ApiError, MlflowState, transfers};
+use super::{AllWorkspaces, ApiError, MlflowState, transfers};
 use crate::streaming;
 use axum::Router;
 use axum::http::header::{
@@ -19,7 +19,7 @@ use mainspring_tracking::runs;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use std::time::SystemTime;
 
-pub(super) fn routes() -> Router<MlflowState> {
+pub(super) fn routes() -> Router<AllWorkspaces> {
     Router::new().route("/get-artifact", get(of_run)).route("/model-versions/get-artifact", get(of_version))
 }
 

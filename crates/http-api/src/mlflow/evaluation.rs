@@ -2,7 +2,7 @@
 
 use super::request::{Call, Params, Within};
 use super::wire::Void;
-use super::{ApiError, MlflowState, experiments, page_token};
+use super::{AllWorkspaces, ApiError, experiments, page_token};
 use axum::extract::Path;
 use axum::routing::{delete, get, patch, post};
 use axum::{Json, Router};
@@ -21,7 +21,7 @@ type Answer<T> = Result<Json<T>, ApiError>;
 /// Records in one answer.
 const RECORDS: usize = 50_000;
 
-pub(super) fn routes() -> Router<MlflowState> {
+pub(super) fn routes() -> Router<AllWorkspaces> {
     Router::new()
         .route("/datasets/create", post(create))
         .route("/datasets/search", get(find).post(find))

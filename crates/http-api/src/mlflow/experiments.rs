@@ -2,7 +2,7 @@
 
 use super::request::{Call, Within};
 use super::wire::{ExperimentWire, Void};
-use super::{ApiError, MlflowState, page_token, runs};
+use super::{AllWorkspaces, ApiError, page_token, runs};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use mainspring_domain::access::Scope;
@@ -22,7 +22,7 @@ const DATASET_EXPERIMENTS: usize = 20;
 /// Data sets in one answer.
 const DATASETS: usize = 1000;
 
-pub(super) fn routes() -> Router<MlflowState> {
+pub(super) fn routes() -> Router<AllWorkspaces> {
     Router::new()
         .route("/experiments/create", post(create))
         .route("/experiments/get", get(by_id))

@@ -2,7 +2,7 @@
 
 use super::request::{Call, Params, Within};
 use super::wire::{LoggedModelWire, Void};
-use super::{ApiError, MlflowState, artifacts, downloads, experiments, page_token};
+use super::{AllWorkspaces, ApiError, MlflowState, artifacts, downloads, experiments, page_token};
 use axum::extract::Path;
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -19,7 +19,7 @@ use serde_json::Value;
 
 type Answer<T> = Result<Json<T>, ApiError>;
 
-pub(super) fn routes() -> Router<MlflowState> {
+pub(super) fn routes() -> Router<AllWorkspaces> {
     Router::new()
         .route("/logged-models", post(create))
         .route("/logged-models/search", post(find))

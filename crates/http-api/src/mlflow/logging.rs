@@ -2,7 +2,7 @@
 
 use super::request::{Call, Params, Within};
 use super::wire::{MetricWire, OwnedMetricWire, Void};
-use super::{ApiError, MlflowState, page_token};
+use super::{AllWorkspaces, ApiError, page_token};
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -24,7 +24,7 @@ const BULK_RUNS: usize = 100;
 /// Points of one run in a sample, unless told and at most.
 const SAMPLE: (usize, usize) = (320, 2500);
 
-pub(super) fn routes() -> Router<MlflowState> {
+pub(super) fn routes() -> Router<AllWorkspaces> {
     Router::new()
         .route("/runs/log-metric", post(log_metric))
         .route("/runs/log-parameter", post(log_param))

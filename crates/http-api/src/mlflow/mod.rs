@@ -68,6 +68,11 @@ impl std::fmt::Debug for MlflowState {
     }
 }
 
+/// What the routes work on, with all workspaces in sight. Handlers take [`request::Within`] instead,
+/// unless what they do is the same in every workspace.
+#[derive(Clone)]
+struct AllWorkspaces(MlflowState);
+
 impl MlflowState {
     /// The name by which the whole server knows a registered model that the client names.
     fn model(&self, name: &str) -> String {
@@ -132,7 +137,7 @@ pub fn router(state: MlflowState) -> Router {
                 .nest(&format!("{prefix}/{version}/mlflow-artifacts"), proxy.clone());
         }
     }
-    router.layer(map_response(guard)).with_state(state)
+    router.layer(map_response(guard)).with_state(AllWorkspaces(state))
 }
 
 /// Headers that every answer carries: no foreign page may frame it or guess its type.

@@ -3,7 +3,7 @@
 use super::registered_models::query;
 use super::request::{Call, Params, Within};
 use super::wire::{ModelVersionWire, Void};
-use super::{ApiError, MlflowState, page_token};
+use super::{AllWorkspaces, ApiError, MlflowState, page_token};
 use axum::routing::{delete, get, patch, post};
 use axum::{Json, Router};
 use mainspring_domain::access::Scope;
@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 type Answer<T> = Result<Json<T>, ApiError>;
 
-pub(super) fn routes() -> Router<MlflowState> {
+pub(super) fn routes() -> Router<AllWorkspaces> {
     Router::new()
         .route("/model-versions/create", post(create))
         .route("/model-versions/get", get(by_version))

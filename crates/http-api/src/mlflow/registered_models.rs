@@ -2,7 +2,7 @@
 
 use super::request::{Call, Params, Within};
 use super::wire::{ModelVersionWire, RegisteredModelWire, Void};
-use super::{ApiError, MlflowState, page_token};
+use super::{AllWorkspaces, ApiError, page_token};
 use axum::routing::{delete, get, patch, post};
 use axum::{Json, Router};
 use mainspring_domain::access::Scope;
@@ -18,7 +18,7 @@ use std::sync::Arc;
 type Answer<T> = Result<Json<T>, ApiError>;
 type WithLatest = (RegisteredModel, Vec<ModelVersion>);
 
-pub(super) fn routes() -> Router<MlflowState> {
+pub(super) fn routes() -> Router<AllWorkspaces> {
     Router::new()
         .route("/registered-models/create", post(create))
         .route("/registered-models/get", get(by_name))

@@ -1,7 +1,7 @@
 //! Reading requests. Parameters come as a JSON object or as a query, with numbers and truth values
 //! as text; unknown ones are ignored.
 
-use super::{ApiError, MlflowState};
+use super::{AllWorkspaces, ApiError, MlflowState};
 use axum::Extension;
 use axum::RequestExt as _;
 use axum::RequestPartsExt as _;
@@ -50,10 +50,13 @@ impl<S: Send + Sync> FromRequest<S> for Call {
 /// What a handler works on: the store as the workspace of the request sees it.
 pub(super) struct Within(pub(super) MlflowState);
 
-impl FromRequestParts<MlflowState> for Within {
+impl FromRequestParts<AllWorkspaces> for Within {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &MlflowState) -> Result<Self, ApiError> {
+    async fn from_request_parts(
+        parts: &mut Parts,
+        AllWorkspaces(state): &AllWorkspaces,
+    ) -> Result<Self, ApiError> {
         let Extension(workspace) = parts
             .extract::<Extension<WorkspaceName>>()
             .await

@@ -2,7 +2,7 @@
 
 use super::request::{Call, Params, Within};
 use super::wire::{RunInfoWire, RunWire, Void};
-use super::{ApiError, MlflowState, experiments, page_token};
+use super::{AllWorkspaces, ApiError, experiments, page_token};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use mainspring_domain::Timestamp;
@@ -16,7 +16,7 @@ use serde_json::Value;
 
 type Answer<T> = Result<Json<T>, ApiError>;
 
-pub(super) fn routes() -> Router<MlflowState> {
+pub(super) fn routes() -> Router<AllWorkspaces> {
     Router::new()
         .route("/runs/create", post(create))
         .route("/runs/get", get(by_id))

@@ -2,7 +2,7 @@
 
 use super::artifacts::{path_within, receive};
 use super::request::{Call, Params, Within};
-use super::{ApiError, BODY_LIMIT, MlflowState, downloads};
+use super::{AllWorkspaces, ApiError, BODY_LIMIT, MlflowState, downloads};
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::{HeaderMap, header};
@@ -43,14 +43,14 @@ impl Default for Transfers {
 }
 
 /// Routes below `mlflow`.
-pub(super) fn run_routes() -> Router<MlflowState> {
+pub(super) fn run_routes() -> Router<AllWorkspaces> {
     Router::new()
         .route("/artifacts/presigned-upload-url", post(upload_link))
         .route("/artifacts/presigned-download-url", post(download_link))
 }
 
 /// Routes below `mlflow-artifacts`.
-pub(super) fn proxy_routes() -> Router<MlflowState> {
+pub(super) fn proxy_routes() -> Router<AllWorkspaces> {
     Router::new()
         .route("/mpu/create/{*path}", post(begin))
         .route("/mpu/complete/{*path}", post(complete))
@@ -253,7 +253,7 @@ fn granted(state: &MlflowState, method: &str, path: &str, link: Link) -> Result<
 }
 
 async fn signed_download(
-    State(state): State<MlflowState>,
+    State(AllWorkspaces(state)): State<AllWorkspaces>,
     Path(path): Path<String>,
     Query(link): Query<Link>,
     headers: HeaderMap,
@@ -263,7 +263,7 @@ async fn signed_download(
 }
 
 async fn signed_upload(
-    State(state): State<MlflowState>,
+    State(AllWorkspaces(state)): State<AllWorkspaces>,
     Path(path): Path<String>,
     Query(link): Query<Link>,
     body: Body,

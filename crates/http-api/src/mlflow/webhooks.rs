@@ -2,7 +2,7 @@
 
 use super::request::{Call, Params, Within};
 use super::wire::Void;
-use super::{ApiError, MlflowState, page_token};
+use super::{AllWorkspaces, ApiError, MlflowState, page_token};
 use axum::extract::Path;
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -22,7 +22,7 @@ type Answer<T> = Result<Json<T>, ApiError>;
 /// Characters of a secret.
 const SECRET: usize = 1000;
 
-pub(super) fn routes() -> Router<MlflowState> {
+pub(super) fn routes() -> Router<AllWorkspaces> {
     Router::new()
         .route("/webhooks", post(create).get(list))
         .route("/webhooks/{webhook}", get(by_id).patch(update).delete(remove))

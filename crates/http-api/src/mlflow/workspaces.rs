@@ -1,7 +1,7 @@
 //! `workspaces`: the places in which teams keep experiments and models apart.
 
 use super::request::{Call, Params};
-use super::{ApiError, MlflowState};
+use super::{AllWorkspaces, ApiError, MlflowState};
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::routing::get;
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 type Answer<T> = Result<Json<T>, ApiError>;
 
-pub(super) fn routes() -> Router<MlflowState> {
+pub(super) fn routes() -> Router<AllWorkspaces> {
     Router::new()
         .route("/workspaces", get(list).post(create))
         .route("/workspaces/{workspace}", get(by_name).patch(update).delete(remove))
@@ -65,14 +65,14 @@ fn name(text: &str) -> Result<WorkspaceName, ApiError> {
     Ok(parse_name(text)?)
 }
 
-async fn list(State(state): State<MlflowState>, call: Call) -> Answer<Many> {
+async fn list(State(AllWorkspaces(state)): State<AllWorkspaces>, call: Call) -> Answer<Many> {
     enabled(&state)?;
     let mut all: Vec<Workspace> = state.read(|tx| Ok::<_, TrackingError>(tx.workspaces()?)).await?;
     all.retain(|workspace| call.sees(&Scope::Workspace(workspace.name.clone())));
     Ok(Json(Many { workspaces: all.into_iter().map(Into::into).collect() }))
 }
 
-async fn by_name(State(state): State<MlflowState>, Path(path): Path<String>) -> Answer<One> {
+async fn by_name(State(AllWorkspaces(state)): State<AllWorkspaces>, Path(path): Path<String>) -> Answer<One> {
     enabled(&state)?;
     let name = name(&path)?;
     let found = state.read(move |tx| workspaces::get(tx, &name)).await?;
@@ -97,7 +97,10 @@ fn change(params: &Params) -> Result<Option<WorkspaceChange>, ApiError> {
     Ok((change.description.is_some() || change.artifact_root.is_some()).then_some(change))
 }
 
-async fn create(State(state): State<MlflowState>, call: Call) -> Result<(StatusCode, Json<One>), ApiError> {
+async fn create(
+    State(AllWorkspaces(state)): State<AllWorkspaces>,
+    call: Call,
+) -> Result<(StatusCode, Json<One>), ApiError> {
     enabled(&state)?;
     let name = call.params.required("name")?;
     let said = change(&call.params)?.unwrap_or_default();
@@ -105,7 +108,11 @@ async fn create(State(state): State<MlflowState>, call: Call) -> Result<(StatusC
     Ok((StatusCode::CREATED, Json(One { workspace: made.into() })))
 }
 
-async fn update(State(state): State<MlflowState>, Path(path): Path<String>, call: Call) -> Answer<One> {
+async fn update(
+    State(AllWorkspaces(state)): State<AllWorkspaces>,
+    Path(path): Path<String>,
+    call: Call,
+) -> Answer<One> {
     enabled(&state)?;
     let name = name(&path)?;
     let change = change(&call.params)?
@@ -121,7 +128,7 @@ struct How {
 }
 
 async fn remove(
-    State(state): State<MlflowState>,
+    State(AllWorkspaces(state)): State<AllWorkspaces>,
     Path(path): Path<String>,
     Query(how): Query<How>,
     call: Call,

@@ -626,3 +626,58 @@ async fn a_role_on_a_workspace_counts_there_and_nowhere_else() {
     let held = teams.store.read(move |tx| tx.grants_on(&workspace)).await.unwrap();
     assert!(held.is_empty());
 }
+
+#[tokio::test]
+async fn odd_requests_are_the_callers_mistake() {
+    let teams = Teams::new().await;
+    let odd = [
+        json!(null),
+        json!(7),
+        json!(-0.5),
+        json!(true),
+        json!([]),
+        json!({}),
+        json!({ "location": 7 }),
+        json!([["x"]]),
+        json!(""),
+        json!("a\u{0}b"),
+        json!("../../etc"),
+        json!("file://host/x"),
+        json!("runs:/x/y"),
+        json!("x".repeat(100_000)),
+        json!("🛩"),
+    ];
+    for value in odd {
+        for field in ["name", "description", "default_artifact_root", "trace_archival_config"] {
+            for (method, path) in [("POST", "workspaces"), ("PATCH", "workspaces/team-a")] {
+                let mut body = json!({ "name": "team-x" });
+                body[field] = value.clone();
+                let (status, answer) = teams.call("", method, path, body).await;
+                assert!(status < 500 || status == 501, "{method} {field} {value}: {answer}");
+                teams.call("", "DELETE", "workspaces/team-x", Value::Null).await;
+            }
+        }
+    }
+    for path in ["..", "%2e%2e", "%00", "%ff", "a%2Fb", "~team", "TEAM-A", "team-a%20"] {
+        for method in ["GET", "PATCH", "DELETE"] {
+            let (status, answer) =
+                teams.call("", method, &format!("workspaces/{path}"), json!({ "description": "x" })).await;
+            assert!((400..500).contains(&status), "{method} {path}: {answer}");
+        }
+    }
+    for name in [&b"\xff\xfe"[..], b"a/b", b"..", b"team-a, team-b", &[b'x'; 5000]] {
+        let request = Request::get("/api/2.0/mlflow/experiments/get?experiment_id=0")
+            .header("X-MLFLOW-WORKSPACE", name)
+            .body(Body::empty())
+            .unwrap();
+        let response = teams.routes.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), 400, "{}", String::from_utf8_lossy(name));
+    }
+    // Of two names the first counts, in the gate as behind it.
+    let request = Request::get("/api/2.0/mlflow/experiments/get?experiment_id=0")
+        .header("X-MLFLOW-WORKSPACE", "team-a")
+        .header("X-MLFLOW-WORKSPACE", "default")
+        .body(Body::empty())
+        .unwrap();
+    assert_eq!(teams.routes.clone().oneshot(request).await.unwrap().status(), 404);
+}
