@@ -13,8 +13,6 @@ Linux only.
 import argparse
 import json
 import os
-import selectors
-import socket
 import subprocess
 import sys
 import tempfile
@@ -22,7 +20,8 @@ import time
 import urllib.request
 from pathlib import Path
 
-from idle import cpu_seconds, free_port, memory_total, run, stop, total, tree, wait_until_healthy
+from idle import free_port, memory_total, run, stop, total, tree, wait_until_healthy
+from load import post, saturate
 
 ROOT = Path(__file__).resolve().parent.parent
 CONNECTIONS = (1, 8, 64)
@@ -107,7 +106,7 @@ def measure(folder: Path, options) -> dict:
         for name in deployed:
             for form, request in forms(port, name).items():
                 for connections in CONNECTIONS:
-                    cost, rate = point(server.pid, port, request, connections, options.seconds)
+                    cost, rate = saturate(server.pid, port, request, connections, options.seconds)
                     what = f"{name}, {form}, c={connections}"
                     results[f"{what}: CPU us"] = cost
                     print(f"{what}: {cost:.1f} us, {rate:.0f}/s", file=sys.stderr)
@@ -141,63 +140,9 @@ def forms(port: int, name: str) -> dict[str, bytes]:
     plain = json.dumps({"inputs": [head | {"data": row}]}).encode()
     described = json.dumps({"inputs": [head | {"parameters": {"binary_data_size": 120}}]}).encode()
     raw = struct.pack("<30f", *row)
-    path = f"POST /v2/models/{name}/infer HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
-    return {
-        "json": f"{path}Content-Length: {len(plain)}\r\n\r\n".encode() + plain,
-        "binary": f"{path}Inference-Header-Content-Length: {len(described)}\r\nContent-Length: {len(described) + 120}\r\n\r\n".encode()
-        + described
-        + raw,
-    }
-
-
-class Connection:
-    """One request at a time, over and over."""
-
-    def __init__(self, port: int, request: bytes):
-        self.socket = socket.create_connection(("127.0.0.1", port))
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.request = request
-        self.received = b""
-
-    def ask(self) -> None:
-        self.socket.sendall(self.request)
-
-    def answered(self) -> bool:
-        """Reads what has come; true when the answer is whole."""
-        self.received += self.socket.recv(65536)
-        head, gap, body = self.received.partition(b"\r\n\r\n")
-        if not gap:
-            return False
-        if not head.startswith(b"HTTP/1.1 200"):
-            raise SystemExit(f"the server answered {self.received[:500]!r}")
-        length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
-        if len(body) < length:
-            return False
-        self.received = b""
-        return True
-
-
-def point(pid: int, port: int, request: bytes, connections: int, seconds: float) -> tuple[float, float]:
-    """Microseconds of CPU per request and requests per second; the first second is not counted."""
-    selector = selectors.DefaultSelector()
-    opened = [Connection(port, request) for _ in range(connections)]
-    for connection in opened:
-        selector.register(connection.socket, selectors.EVENT_READ, connection)
-        connection.ask()
-    began, counted, before = time.monotonic(), None, 0.0
-    answered = 0
-    while (now := time.monotonic()) < began + 1 + seconds:
-        if counted is None and now >= began + 1:
-            counted, answered, before = now, 0, cpu_seconds(tree(pid))
-        for key, _ in selector.select(1):
-            if key.data.answered():
-                answered += 1
-                key.data.ask()
-    cost = (cpu_seconds(tree(pid)) - before) / answered * 1e6
-    rate = answered / (time.monotonic() - counted)
-    for connection in opened:
-        connection.socket.close()
-    return cost, rate
+    path = f"/v2/models/{name}/infer"
+    length = f"Inference-Header-Content-Length: {len(described)}\r\n"
+    return {"json": post(port, path, plain), "binary": post(port, path, described + raw, length)}
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
 //! Workspaces: places in which teams keep experiments and models apart from those of others.
 
 use crate::Timestamp;
+use std::borrow::Cow;
 use std::fmt;
 
 /// The name of a workspace that was checked.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct WorkspaceName(String);
+pub struct WorkspaceName(Cow<'static, str>);
 
 /// Names that would be taken for parts of an address.
 const RESERVED: [&str; 4] = ["workspaces", "api", "ajax-api", "static-files"];
@@ -64,13 +65,13 @@ impl WorkspaceName {
         if RESERVED.contains(&text) {
             return Err(WorkspaceNameError::Reserved(text.to_owned()));
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(Cow::Owned(text.to_owned())))
     }
 
     /// A name that was stored.
     #[must_use]
     pub const fn from_stored(text: String) -> Self {
-        Self(text)
+        Self(Cow::Owned(text))
     }
 
     /// The name as text.
@@ -104,13 +105,13 @@ impl WorkspaceName {
     /// The workspace of a registered model, by the name that the whole server knows.
     #[must_use]
     pub fn of_model(qualified: &str) -> Self {
-        qualified.split_once(':').map_or_else(Self::default, |(workspace, _)| Self(workspace.to_owned()))
+        qualified.split_once(':').map_or_else(Self::default, |(workspace, _)| Self(Cow::Owned(workspace.to_owned())))
     }
 }
 
 impl Default for WorkspaceName {
     fn default() -> Self {
-        Self(Self::DEFAULT.to_owned())
+        Self(Cow::Borrowed(Self::DEFAULT))
     }
 }
 

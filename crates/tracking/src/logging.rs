@@ -1,6 +1,7 @@
 //! What runs log: metrics, parameters, tags, data sets and models.
 
-use crate::{Result, TrackingError, runs, validation};
+use crate::validation::{self, Place};
+use crate::{Result, TrackingError, runs};
 use mainspring_domain::events::Record;
 use mainspring_domain::tracking::{DatasetInput, KeyValue, Metric, ModelOutput, RunInfo, latest_points};
 use mainspring_metadata_store::traits::ModelMetric;
@@ -39,7 +40,7 @@ pub struct Batch {
 /// # Errors
 /// When it is not taken or the run is not in use.
 pub fn log_metric(tx: &mut dyn WriteTx, run: &str, mut logged: LoggedMetric) -> Result<()> {
-    logged.metric = validation::metric(logged.metric, "")?;
+    logged.metric = validation::metric(logged.metric, Place::Alone)?;
     let run = runs::get_active(tx, run)?;
     let added = write_metrics(tx, &run, vec![logged])?;
     record(tx, &run, added, 0, 0)
@@ -50,7 +51,7 @@ pub fn log_metric(tx: &mut dyn WriteTx, run: &str, mut logged: LoggedMetric) -> 
 /// # Errors
 /// When it is not taken, would change, or the run is not in use.
 pub fn log_param(tx: &mut dyn WriteTx, run: &str, param: KeyValue) -> Result<()> {
-    let param = validation::param(param, "")?;
+    let param = validation::param(param, Place::Alone)?;
     let run = runs::get_active(tx, run)?;
     let added = write_params(tx, &run, &[param])?;
     record(tx, &run, 0, added, 0)
@@ -62,13 +63,14 @@ pub fn log_param(tx: &mut dyn WriteTx, run: &str, param: KeyValue) -> Result<()>
 /// When anything is not taken or too much, or the run is not in use.
 pub fn log_batch(tx: &mut dyn WriteTx, run: &str, batch: Batch) -> Result<()> {
     validation::batch(batch.metrics.len(), batch.params.len(), batch.tags.len())?;
-    let mut metrics = batch.metrics;
-    for (index, logged) in metrics.iter_mut().enumerate() {
-        logged.metric = validation::metric(logged.metric.clone(), &format!("metrics[{index}]"))?;
-    }
-    let checked = |items: Vec<KeyValue>, name: &str, check: fn(KeyValue, &str) -> Result<KeyValue>| {
+    let metric = |(index, logged): (usize, LoggedMetric)| {
+        let metric = validation::metric(logged.metric, Place::Item("metrics", index))?;
+        Ok(LoggedMetric { metric, ..logged })
+    };
+    let metrics = batch.metrics.into_iter().enumerate().map(metric).collect::<Result<_>>()?;
+    let checked = |items: Vec<KeyValue>, name, check: fn(KeyValue, Place) -> Result<KeyValue>| {
         let items = items.into_iter().enumerate();
-        items.map(|(index, item)| check(item, &format!("{name}[{index}]"))).collect::<Result<Vec<_>>>()
+        items.map(|(index, item)| check(item, Place::Item(name, index))).collect::<Result<Vec<_>>>()
     };
     let params = checked(batch.params, "params", validation::param)?;
     let tags = checked(batch.tags, "tags", validation::tag)?;
@@ -212,7 +214,7 @@ pub fn log_model(tx: &mut dyn WriteTx, run: &str, model_json: &str) -> Result<()
         models.remove(0);
         text = Value::from(models.clone()).to_string();
     }
-    let tag = validation::tag(KeyValue { key: MODELS_TAG.to_owned(), value: text }, "")?;
+    let tag = validation::tag(KeyValue { key: MODELS_TAG.to_owned(), value: text }, Place::Alone)?;
     runs::write_tags(tx, &mut run, &[tag])?;
     tx.record(Record::new("run.logged", runs::subject(&run.id)).with(json!({ "models": 1 })))?;
     Ok(())

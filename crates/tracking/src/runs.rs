@@ -184,7 +184,7 @@ fn set_lifecycle(tx: &mut dyn WriteTx, id: &str, to: Lifecycle, action: &'static
 /// # Errors
 /// When the tag is not taken or the run is not in use.
 pub fn set_tag(tx: &mut dyn WriteTx, id: &str, tag: KeyValue) -> Result<()> {
-    let tag = validation::tag(tag, "")?;
+    let tag = validation::tag(tag, validation::Place::Alone)?;
     let mut run = get_active(tx, id)?;
     write_tags(tx, &mut run, std::slice::from_ref(&tag))?;
     tx.record(Record::new("run.tagged", subject(id)).with(json!({ "key": tag.key })))?;

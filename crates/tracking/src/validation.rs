@@ -4,6 +4,7 @@ use crate::{Result, TrackingError};
 use mainspring_domain::names;
 use mainspring_domain::tracking::{DatasetInput, KeyValue, Metric};
 use serde_json::json;
+use std::fmt::{self, Display};
 
 const KEY: usize = 250;
 const PARAM_VALUE: usize = 6000;
@@ -15,32 +16,45 @@ pub(crate) fn invalid<T>(message: impl Into<String>) -> Result<T> {
     Err(TrackingError::Invalid(message.into()))
 }
 
-fn at(path: &str, field: &str) -> String {
-    if path.is_empty() { field.to_owned() } else { format!("{path}.{field}") }
+/// Where something stood in a request.
+#[derive(Clone, Copy)]
+pub(crate) enum Place {
+    /// It is what the request is about.
+    Alone,
+    /// In a list of that name, at that index.
+    Item(&'static str, usize),
 }
 
-fn check_name(parameter: &str, name: &str) -> Result<()> {
+/// A field's full name. Written only when a message needs it: a batch has thousands.
+fn at(place: Place, field: &'static str) -> impl Display {
+    fmt::from_fn(move |f| match place {
+        Place::Alone => f.write_str(field),
+        Place::Item(list, index) => write!(f, "{list}[{index}].{field}"),
+    })
+}
+
+fn check_name(parameter: impl Display, name: &str) -> Result<()> {
     names::check(name).or_else(|problem| {
         invalid(format!("Invalid value {} for parameter '{parameter}' supplied: {problem}", json!(name)))
     })
 }
 
-pub(crate) fn check_length(what: &str, text: &str, limit: usize) -> Result<()> {
+pub(crate) fn check_length(what: impl Display, text: &str, limit: usize) -> Result<()> {
     if text.chars().nth(limit).is_none() {
         return Ok(());
     }
     invalid(format!("'{what}' exceeds the maximum length of {limit} characters"))
 }
 
-/// Checks one point; `path` says where it stood in a batch. An infinity becomes the largest number.
-pub(crate) fn metric(mut metric: Metric, path: &str) -> Result<Metric> {
-    check_name(&at(path, "name"), &metric.key)?;
+/// Checks one point. An infinity becomes the largest number.
+pub(crate) fn metric(mut metric: Metric, place: Place) -> Result<Metric> {
+    check_name(at(place, "name"), &metric.key)?;
     if metric.timestamp.as_millis() < 0 {
         return invalid(format!(
             "Invalid value {} for parameter '{}' supplied: metric '{}' (value={}). \
              Timestamp must be a nonnegative long (64-bit integer) ",
             metric.timestamp.as_millis(),
-            at(path, "timestamp"),
+            at(place, "timestamp"),
             metric.key,
             metric.value
         ));
@@ -53,16 +67,16 @@ pub(crate) fn metric(mut metric: Metric, path: &str) -> Result<Metric> {
 }
 
 /// Checks a parameter; a value that is too long is cut.
-pub(crate) fn param(param: KeyValue, path: &str) -> Result<KeyValue> {
-    check_name(&at(path, "key"), &param.key)?;
+pub(crate) fn param(param: KeyValue, place: Place) -> Result<KeyValue> {
+    check_name(at(place, "key"), &param.key)?;
     check_length("Param key", &param.key, KEY)?;
     Ok(KeyValue { key: param.key, value: names::truncate(param.value, PARAM_VALUE) })
 }
 
 /// Checks a tag of a run; a value that is too long is cut.
-pub(crate) fn tag(tag: KeyValue, path: &str) -> Result<KeyValue> {
-    check_name(&at(path, "key"), &tag.key)?;
-    check_length(&at(path, "key"), &tag.key, KEY)?;
+pub(crate) fn tag(tag: KeyValue, place: Place) -> Result<KeyValue> {
+    check_name(at(place, "key"), &tag.key)?;
+    check_length(at(place, "key"), &tag.key, KEY)?;
     Ok(KeyValue { key: tag.key, value: names::truncate(tag.value, TAG_VALUE) })
 }
 

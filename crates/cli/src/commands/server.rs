@@ -14,7 +14,7 @@ use mainspring_domain::{Actor, SystemClock};
 use mainspring_governance::policy::StagePolicy;
 use mainspring_governance::users;
 use mainspring_http_api::access::{AccessPolicy, Gate};
-use mainspring_http_api::inference::{InferenceState, PredictionLog};
+use mainspring_http_api::inference::{InferenceState, PredictionLog, Telemetry};
 use mainspring_http_api::mlflow::MlflowState;
 use mainspring_http_api::native::NativeState;
 use mainspring_metadata_store::{Backend, PostgresAddress, ReadTx, Store, StoreError};
@@ -100,7 +100,7 @@ impl Server {
             Backend::Sqlite => data_dir.display().to_string(),
             Backend::Postgres(database) => format!("{database} and {}", data_dir.display()),
         };
-        let Assembled { app, parts, log, first } =
+        let Assembled { app, parts, log, telemetry, first } =
             assemble(&root, &data_dir, backend, (&self.artifacts, &self.workspaces), config, address).await?;
         note(&format!(
             "mainspring is ready after {} ms: http://{address} (project {}, data in {place})",
@@ -122,7 +122,8 @@ impl Server {
             // Without it the answer comes all the same, only later.
             let _ = stream.set_nodelay(true);
         });
-        let server = axum::serve(listener, app).with_graceful_shutdown(async move {
+        // Not the router itself: it would be put together anew for each connection.
+        let server = axum::serve(listener, app.into_make_service()).with_graceful_shutdown(async move {
             told_to_stop().await;
             told.notify_one();
         });
@@ -132,6 +133,8 @@ impl Server {
         }
         // What was answered from a buffered log is written before the end.
         let _ = tokio::time::timeout(GRACE, log.flush()).await;
+        // A collector that is away must not hold up the end.
+        let _ = tokio::time::timeout(GRACE, tokio::task::spawn_blocking(move || telemetry.flush())).await;
         note("stopped; tasks that were at work go on and are picked up at the next start");
         Ok(())
     }
@@ -142,6 +145,7 @@ struct Assembled {
     app: axum::Router,
     parts: Loop,
     log: PredictionLog,
+    telemetry: Telemetry,
     /// The first user and its token, when they were made.
     first: Option<(String, String)>,
 }
@@ -170,6 +174,8 @@ async fn assemble(
         .map_err(|error| CliError::outside(error.to_string()))?;
     let config = Arc::new(config);
     let webhooks = webhooks(data_dir)?;
+    let telemetry =
+        Telemetry::from_environment().map_err(|error| CliError::usage(error.message).hint(error.hint))?;
     // Tasks reach the server on this machine, whatever address it shows to others.
     let local = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -215,6 +221,7 @@ async fn assemble(
             repository: Arc::clone(&parts.repository),
             log: log.clone(),
             config: Arc::clone(&config),
+            telemetry: telemetry.clone(),
         },
         NativeState {
             store,
@@ -229,7 +236,7 @@ async fn assemble(
             collector: parts.collector.clone(),
         },
     );
-    Ok(Assembled { app, parts, log, first })
+    Ok(Assembled { app, parts, log, telemetry, first })
 }
 
 /// The sender of messages to webhooks, as the environment sets it up.

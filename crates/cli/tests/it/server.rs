@@ -241,3 +241,44 @@ fn feedback_for_unknown_requests_is_kept_aside() {
     assert_eq!(body, serde_json::json!({ "matched": 0, "unknown": 1, "unknown_ids": ["nobody"] }));
     assert_eq!(server.get("/api/v1/monitors/m")["feedback_without_request"], 1);
 }
+
+#[test]
+fn spans_of_calls_go_to_a_collector() {
+    let (project, watched) = (Project::new(), Project::new());
+    let collector = Server::start(&project);
+    for protocol in ["http/protobuf", "http/json"] {
+        let mut command = Command::new(BINARY);
+        command
+            .args(["server", "--port", "0"])
+            .env("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.url)
+            .env("OTEL_EXPORTER_OTLP_HEADERS", "x-mlflow-experiment-id=0")
+            .env("OTEL_EXPORTER_OTLP_PROTOCOL", protocol)
+            .env("OTEL_SERVICE_NAME", protocol);
+        let (server, _) = Server::start_command(&mut command, &watched, 1);
+        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let answer = agent.post(format!("{}/v2/models/nope/infer", server.url)).send("{}").unwrap();
+        assert_eq!(answer.status(), 400);
+        // What is left is sent at the end.
+        server.stop();
+    }
+    let mut answer = ureq::post(format!("{}/api/3.0/mlflow/traces/search", collector.url))
+        .send_json(serde_json::json!({ "locations": [
+            { "type": "MLFLOW_EXPERIMENT", "mlflow_experiment": { "experiment_id": "0" } }] }))
+        .unwrap();
+    let found: serde_json::Value = answer.body_mut().read_json().unwrap();
+    let services = found["traces"].as_array().unwrap().iter().map(|trace| &trace["tags"]["service.name"]);
+    assert_eq!(services.collect::<Vec<_>>(), ["http/json", "http/protobuf"], "{found}");
+}
+
+#[test]
+fn a_way_of_exporting_spans_that_is_not_there_is_refused() {
+    let project = Project::new();
+    let variables =
+        [("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4317"), ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")];
+    let ended = project.run_with(&["server", "--port", "0"], &variables);
+    assert_eq!(ended.code, 2);
+    insta::assert_snapshot!(ended.err, @r"
+    error: spans cannot be exported over `grpc`
+     hint: set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf and the collector's port for HTTP, 4318 by default
+    ");
+}

@@ -112,6 +112,13 @@ impl Server {
         self.child.wait().unwrap();
     }
 
+    /// Tells it to end as a service manager does, and waits until it has.
+    pub(crate) fn stop(mut self) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        assert!(self.child.wait().unwrap().success());
+    }
+
     pub(crate) fn get(&self, path: &str) -> serde_json::Value {
         let mut answer = ureq::get(format!("{}{path}", self.url)).call().unwrap();
         answer.body_mut().read_json().unwrap()

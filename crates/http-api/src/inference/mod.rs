@@ -9,9 +9,11 @@ mod metrics;
 mod mlflow_scoring;
 mod seldon;
 mod serve;
+mod telemetry;
 mod v2;
 
 use axum::Router;
+use axum::middleware;
 use axum::routing::{get, post};
 use mainspring_automation::{Config, Repository};
 use mainspring_metadata_store::Store;
@@ -19,6 +21,7 @@ use mainspring_serving::Gateway;
 use std::sync::Arc;
 
 pub use log::PredictionLog;
+pub use telemetry::{NoExport, Telemetry};
 
 /// What inference works with.
 #[derive(Clone)]
@@ -33,6 +36,8 @@ pub struct InferenceState {
     pub repository: Arc<Repository>,
     /// The configuration: it says which model `/invocations` means when only one is there.
     pub config: Arc<Config>,
+    /// Makes spans of calls.
+    pub telemetry: Telemetry,
 }
 
 /// The routes.
@@ -49,5 +54,6 @@ pub fn router(state: InferenceState) -> Router {
         .route("/seldon/{namespace}/{model}/api/v1.0/predictions", post(seldon::predictions))
         .route("/seldon/{namespace}/{model}/api/v1.0/feedback", post(seldon::feedback))
         .merge(v2::router())
+        .route_layer(middleware::from_fn_with_state(state.telemetry.clone(), telemetry::trace))
         .with_state(state)
 }

@@ -1,12 +1,13 @@
 //! What all inference protocols share: identify the request, serve it, store what was served.
 
-use super::InferenceState;
+use super::{InferenceState, telemetry};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use mainspring_domain::Timestamp;
 use mainspring_domain::ab::AbRequest;
 use mainspring_domain::delivery::Arm;
 use mainspring_domain::monitoring::Prediction;
 use mainspring_serving::{Assigned, Caller, MAX_ROWS, ModelServer, Rows, ServeError};
+use opentelemetry::trace::{FutureExt as _, Span as _};
 use serde_json::Value;
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -79,7 +80,7 @@ pub(super) async fn serve(
         Some((name, value))
     });
     let caller = Caller { key: text(&KEY).map(str::to_owned), headers: headers.collect() };
-    let mut work = Box::pin(predict_and_record(
+    let work = predict_and_record(
         state.clone(),
         (call.model.to_owned(), call.version),
         request_id,
@@ -87,7 +88,8 @@ pub(super) async fn serve(
         event_time,
         rows,
         call.params.clone(),
-    ));
+    );
+    let mut work = Box::pin(work.with_current_context());
     // What is done at once needs no task.
     if let Poll::Ready(answer) = poll_fn(|context| Poll::Ready(work.as_mut().poll(context))).await {
         return answer;
@@ -108,12 +110,20 @@ async fn predict_and_record(
     params: Value,
 ) -> Result<Answer, Refusal> {
     let gateway = &state.gateway;
+    let mut span = state.telemetry.begin("predict");
     let served = match version {
         None => gateway.predict(&model, &request_id, &caller, event_time, rows, &params).await,
         Some(version) => {
             gateway.predict_version(&model, version, &request_id, event_time, rows, &params).await
         }
     };
+    if let Some(span) = &mut span {
+        match &served {
+            Ok(served) => telemetry::describe(span, &request_id, served),
+            Err(error) => telemetry::fail(span, error),
+        }
+        span.end();
+    }
     let served = served.map_err(|error| refusal(&error))?;
     match &served.outcome {
         // The client's mistake says nothing of the model.
@@ -129,6 +139,7 @@ async fn predict_and_record(
     }
     let predictions = served.predictions;
     let requests = served.assigned.map(|assigned| counted(&assigned, &predictions)).unwrap_or_default();
+    let _span = state.telemetry.begin("log");
     state
         .log
         .keep(&model, predictions, requests)

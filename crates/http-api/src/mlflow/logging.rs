@@ -62,10 +62,10 @@ async fn log_param(Within(state): Within, call: Call) -> Answer<Void> {
     Ok(Json(Void {}))
 }
 
-async fn log_batch(Within(state): Within, call: Call) -> Answer<Void> {
+async fn log_batch(Within(state): Within, mut call: Call) -> Answer<Void> {
     let run = call.params.required("run_id")?;
     let batch = Batch {
-        metrics: call.params.objects("metrics")?.iter().map(metric).collect::<Result<_, _>>()?,
+        metrics: call.params.take_objects("metrics")?.iter().map(metric).collect::<Result<_, _>>()?,
         params: call.params.pairs("params")?,
         tags: call.params.pairs("tags")?,
     };

@@ -131,16 +131,28 @@ async fn from_body<S: Send + Sync>(request: Request, state: &S) -> Result<Map<St
 #[derive(Debug)]
 pub(super) struct Params {
     values: Map<String, Value>,
-    path: String,
+    place: Place,
+}
+
+/// Where an object was in the request. Put into words when a message needs it: a batch has thousands.
+#[derive(Debug)]
+enum Place {
+    Top,
+    Field(String),
+    Item(Arc<str>, usize),
 }
 
 impl Params {
     fn new(values: Map<String, Value>) -> Self {
-        Self { values, path: String::new() }
+        Self { values, place: Place::Top }
     }
 
     fn place(&self, name: &str) -> String {
-        if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
+        match &self.place {
+            Place::Top => name.to_owned(),
+            Place::Field(path) => format!("{path}.{name}"),
+            Place::Item(list, index) => format!("{list}[{index}].{name}"),
+        }
     }
 
     fn value(&self, name: &str) -> Option<&Value> {
@@ -241,22 +253,42 @@ impl Params {
 
     /// A list of objects.
     pub(super) fn objects(&self, name: &str) -> Result<Vec<Self>, ApiError> {
-        let Some(value) = self.value(name) else { return Ok(Vec::new()) };
-        let Value::Array(items) = value else { return Err(self.wrong(name, value)) };
-        let object = |(index, item): (usize, &Value)| match item {
-            Value::Object(values) => {
-                Ok(Self { values: values.clone(), path: format!("{}[{index}]", self.place(name)) })
-            }
-            _ => Err(self.wrong(name, value)),
+        self.object_items(name).map(|items| self.items(name, items.to_vec()))
+    }
+
+    /// The same, for long lists: the objects are not there any more afterwards.
+    pub(super) fn take_objects(&mut self, name: &str) -> Result<Vec<Self>, ApiError> {
+        self.object_items(name)?;
+        Ok(match self.values.get_mut(name).map(Value::take) {
+            Some(Value::Array(items)) => self.items(name, items),
+            _ => Vec::new(),
+        })
+    }
+
+    fn object_items(&self, name: &str) -> Result<&[Value], ApiError> {
+        match self.value(name) {
+            None => Ok(&[]),
+            Some(Value::Array(items)) if items.iter().all(Value::is_object) => Ok(items),
+            Some(other) => Err(self.wrong(name, other)),
+        }
+    }
+
+    fn items(&self, name: &str, items: Vec<Value>) -> Vec<Self> {
+        let list: Arc<str> = self.place(name).into();
+        let item = |(index, item)| match item {
+            Value::Object(values) => Some(Self { values, place: Place::Item(Arc::clone(&list), index) }),
+            _ => None,
         };
-        items.iter().enumerate().map(object).collect()
+        items.into_iter().enumerate().filter_map(item).collect()
     }
 
     /// One object.
     pub(super) fn object(&self, name: &str) -> Result<Option<Self>, ApiError> {
         match self.value(name) {
             None => Ok(None),
-            Some(Value::Object(values)) => Ok(Some(Self { values: values.clone(), path: self.place(name) })),
+            Some(Value::Object(values)) => {
+                Ok(Some(Self { values: values.clone(), place: Place::Field(self.place(name)) }))
+            }
             Some(other) => Err(self.wrong(name, other)),
         }
     }

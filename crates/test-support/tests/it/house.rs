@@ -33,7 +33,7 @@ const FLOORS: [(u8, &[&str]); 5] = [
 
 /// Heavy dependencies and the rooms that may name them. One room each, except where the reason is
 /// given.
-const HOMES: [(&str, &[&str]); 14] = [
+const HOMES: [(&str, &[&str]); 15] = [
     // The data gate runs a contract's SQL rules on an in-memory database of its own.
     ("rusqlite", &["metadata-store", "data-quality"]),
     ("tokio-postgres", &["metadata-store"]),
@@ -48,6 +48,7 @@ const HOMES: [(&str, &[&str]); 14] = [
     ("tower-http", &["http-api"]),
     ("ort", &["serving"]),
     ("prost", &["http-api"]),
+    ("opentelemetry-otlp", &["http-api"]),
     ("tonic", &["http-api"]),
     ("clap", &["cli", "xtask"]),
 ];

@@ -216,7 +216,7 @@ pub fn set_tag(tx: &mut dyn WriteTx, id: &str, key: &str, value: String) -> Resu
 
 /// A tag that is taken; a value that is too long is cut.
 pub(super) fn checked_tag(key: &str, value: String) -> Result<KeyValue> {
-    validation::tag(KeyValue { key: key.to_owned(), value }, "")
+    validation::tag(KeyValue { key: key.to_owned(), value }, validation::Place::Alone)
 }
 
 fn check_mutable(key: &str, operation: &str) -> Result<()> {

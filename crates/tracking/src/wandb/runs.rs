@@ -229,7 +229,8 @@ fn collect(object: &Map<String, Value>, prefix: &str, params: &mut Vec<KeyValue>
             Value::Object(inner) if !inner.is_empty() => collect(inner, &key, params),
             value => {
                 let param = name(&key).map(|key| KeyValue { key, value: text(value).replace('\0', "") });
-                params.extend(param.and_then(|param| validation::param(param, "").ok()));
+                params
+                    .extend(param.and_then(|param| validation::param(param, validation::Place::Alone).ok()));
             }
         }
     }
@@ -252,7 +253,7 @@ fn mirrored(details: &RunDetails) -> Vec<KeyValue> {
         facts.into_iter().filter_map(|(key, value)| Some((key, value.filter(|text| !text.is_empty())?)));
     given
         .map(|(key, value)| KeyValue { key: key.to_owned(), value: value.replace('\0', "") })
-        .filter_map(|tag| validation::tag(tag, "").ok())
+        .filter_map(|tag| validation::tag(tag, validation::Place::Alone).ok())
         .collect()
 }
 
@@ -293,5 +294,5 @@ pub(super) fn summary_tags(summary: &Map<String, Value>) -> Vec<KeyValue> {
         }
         super::values::Leaf::Number(_) => None,
     });
-    texts.filter_map(|tag| validation::tag(tag, "").ok()).take(100).collect()
+    texts.filter_map(|tag| validation::tag(tag, validation::Place::Alone).ok()).take(100).collect()
 }

@@ -139,7 +139,7 @@ fn collect(
     for (key, leaf) in flatten(row) {
         let Leaf::Number(value) = leaf else { continue };
         let point = named(&key).map(|key| Metric { key, value, timestamp, step });
-        points.extend(point.and_then(|point| validation::metric(point, "").ok()));
+        points.extend(point.and_then(|point| validation::metric(point, validation::Place::Alone).ok()));
     }
 }
 
@@ -166,7 +166,9 @@ pub(super) fn set_summary(tx: &mut dyn WriteTx, run: &str, summary: Map<String, 
         let Some(name) = name(&key).filter(|_| !same || known.details.history_keys.contains_key(&key)) else {
             continue;
         };
-        let point = validation::metric(Metric { key: name, value, timestamp: now, step }, "").ok();
+        let point =
+            validation::metric(Metric { key: name, value, timestamp: now, step }, validation::Place::Alone)
+                .ok();
         points.extend(point.map(|point| (known.details.history_keys.contains_key(&key), point)));
     }
     // A key without a history gets one from its summaries.

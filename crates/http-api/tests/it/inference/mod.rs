@@ -5,6 +5,7 @@ mod clients;
 mod log;
 mod others;
 mod protocol;
+mod telemetry;
 mod versions;
 
 use axum::Router;
@@ -16,7 +17,7 @@ use mainspring_domain::delivery::Deployment;
 use mainspring_domain::registry::{ModelVersion, RegisteredModel, Stage};
 use mainspring_domain::{Actor, Clock as _, SystemClock};
 use mainspring_http_api::access::{AccessPolicy, Gate, guarded};
-use mainspring_http_api::inference::{InferenceState, PredictionLog, router};
+use mainspring_http_api::inference::{InferenceState, PredictionLog, Telemetry, router};
 use mainspring_metadata_store::{Store, StoreError};
 use mainspring_serving::{Gateway, ModelServer, ServedVersion, ServerSettings};
 use mainspring_test_support::new_store;
@@ -105,6 +106,7 @@ impl World {
             repository: Arc::clone(&repository),
             log: PredictionLog::new(store.clone(), Arc::clone(&config)),
             config,
+            telemetry: Telemetry::default(),
         };
         let routes = behind(&state, AccessPolicy::default());
         Self { dir, store, gateway, repository, state, routes }
@@ -113,6 +115,12 @@ impl World {
     /// Asks this of whoever calls from now on.
     pub(crate) fn ask_for(&mut self, policy: AccessPolicy) {
         self.routes = behind(&self.state, policy);
+    }
+
+    /// Makes spans of the calls that come from now on.
+    pub(crate) fn trace(&mut self, telemetry: Telemetry) {
+        self.state.telemetry = telemetry;
+        self.routes = behind(&self.state, AccessPolicy::default());
     }
 
     /// One model `m`, version 3, with the given input columns, whose worker does what a request's

@@ -16,6 +16,8 @@ use futures_util::{Stream, StreamExt as _};
 use mainspring_domain::Actor;
 use mainspring_domain::access::{Role, Scope};
 use mainspring_governance::access::Principal;
+use opentelemetry::Context;
+use opentelemetry::trace::FutureExt as _;
 use std::pin::Pin;
 use std::sync::Arc;
 use tonic::codec::CompressionEncoding;
@@ -140,9 +142,12 @@ where
             let (metadata, extensions, messages) = request.into_parts();
             let caller = Caller::new(state.clone(), metadata.into_headers(), &extensions);
             let call = call.clone();
+            // The answers are made when this is over; their spans belong to the call all the same.
+            let context = Context::current();
             let answers: Answers<A> = Box::pin(messages.then(move |message| {
                 let answer = message.map(|message| call(caller.clone(), message));
-                async move { answer?.await }
+                let context = context.clone();
+                async move { answer?.with_context(context).await }
             }));
             async move { Ok::<_, Status>(tonic::Response::new(answers)) }
         });

@@ -1,0 +1,91 @@
+"""Load for a server over kept-alive connections, from one thread.
+
+Threads of Python take turns, which shows in latencies from some ten connections on; a loop over
+sockets that are ready does not.
+"""
+
+import selectors
+import socket
+import time
+
+from idle import cpu_seconds, tree
+
+
+class Connection:
+    """One request at a time, over and over."""
+
+    def __init__(self, port: int, request: bytes):
+        self.socket = socket.create_connection(("127.0.0.1", port))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.request = request
+        self.received = b""
+        self.asked = 0.0
+
+    def ask(self) -> None:
+        self.asked = time.monotonic()
+        self.socket.sendall(self.request)
+
+    def answered(self) -> bool:
+        """Reads what has come; true when the answer is whole."""
+        self.received += self.socket.recv(65536)
+        head, gap, body = self.received.partition(b"\r\n\r\n")
+        if not gap:
+            return False
+        if not head.startswith(b"HTTP/1.1 200"):
+            raise SystemExit(f"the server answered {self.received[:500]!r}")
+        length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+        if len(body) < length:
+            return False
+        self.received = b""
+        return True
+
+
+def saturate(pid: int, port: int, request: bytes, connections: int, seconds: float) -> tuple[float, float]:
+    """Microseconds of CPU per request and requests per second; the first second is not counted."""
+    selector = selectors.DefaultSelector()
+    opened = [Connection(port, request) for _ in range(connections)]
+    for connection in opened:
+        selector.register(connection.socket, selectors.EVENT_READ, connection)
+        connection.ask()
+    began, counted, before = time.monotonic(), None, 0.0
+    answered = 0
+    while (now := time.monotonic()) < began + 1 + seconds:
+        if counted is None and now >= began + 1:
+            counted, answered, before = now, 0, cpu_seconds(tree(pid))
+        for key, _ in selector.select(1):
+            if key.data.answered():
+                answered += 1
+                key.data.ask()
+    cost = (cpu_seconds(tree(pid)) - before) / answered * 1e6
+    rate = answered / (time.monotonic() - counted)
+    for connection in opened:
+        connection.socket.close()
+    return cost, rate
+
+
+def latencies(port: int, requests: list[list[bytes]]) -> list[float]:
+    """Seconds that each call took, sorted. One connection for each list, all of them at work at once."""
+    selector = selectors.DefaultSelector()
+    took = []
+    for rest in map(list, requests):
+        connection = Connection(port, rest.pop(0))
+        selector.register(connection.socket, selectors.EVENT_READ, (connection, rest))
+        connection.ask()
+    while selector.get_map():
+        for key, _ in selector.select():
+            connection, rest = key.data
+            if connection.answered():
+                took.append(time.monotonic() - connection.asked)
+                if rest:
+                    connection.request = rest.pop(0)
+                    connection.ask()
+                else:
+                    selector.unregister(connection.socket)
+                    connection.socket.close()
+    return sorted(took)
+
+
+def post(port: int, path: str, body: bytes, headers: str = "") -> bytes:
+    """A request as it goes over the wire."""
+    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{headers}Content-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
