@@ -105,7 +105,9 @@ impl WorkspaceName {
     /// The workspace of a registered model, by the name that the whole server knows.
     #[must_use]
     pub fn of_model(qualified: &str) -> Self {
-        qualified.split_once(':').map_or_else(Self::default, |(workspace, _)| Self(Cow::Owned(workspace.to_owned())))
+        qualified
+            .split_once(':')
+            .map_or_else(Self::default, |(workspace, _)| Self(Cow::Owned(workspace.to_owned())))
     }
 }
 
