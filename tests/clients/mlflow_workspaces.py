@@ -53,6 +53,7 @@ for team in TEAMS:
 for team in TEAMS:
     other = next(one for one in TEAMS if one != team)
     mlflow.set_workspace(team)
+    mlflow.set_experiment("flights")
     found = mlflow.search_runs(experiment_names=["flights"], output_format="list")
     assert [run.info.run_id for run in found] == [runs[team]]
     assert found[0].data.params == {"team": team}
