@@ -130,6 +130,35 @@ pub struct MetricEvent {
     pub value: f64,
     /// When it happened.
     pub time: Timestamp,
+    /// The item of a list that it is about, such as the one that was clicked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<ShownItem>,
+}
+
+/// An item of a list that a unit was shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShownItem {
+    /// The request that the list answered.
+    pub request: String,
+    /// The item, by the name that the rankings have for it.
+    pub item: String,
+}
+
+/// A list into which the rankings of two arms were merged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AbInterleaved {
+    /// The test.
+    pub test: String,
+    /// Its phase.
+    pub phase: u32,
+    /// The request that it answers.
+    pub request: String,
+    /// Who asked.
+    pub unit: String,
+    /// When.
+    pub time: Timestamp,
+    /// Its items in order, with the arm that each of them counts for, if one does.
+    pub list: Vec<(String, Option<u16>)>,
 }
 
 /// A prediction that was made for a unit of a test.

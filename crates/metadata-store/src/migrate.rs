@@ -35,7 +35,8 @@ const MIGRATIONS: &[Migration] = migrations! {
     11 "0011_shadows"
     12 "0012_ab_tests"
     13 "0013_metrics_by_value"
-    14 "0014_workspaces"
+    20 "0020_ab_interleaved"
+    21 "0021_workspaces"
 };
 
 /// Refuses a database whose schema is not the newest that is known.
@@ -83,7 +84,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let conn = Connection::sqlite_writer(&folder.path().join("db")).unwrap();
         conn.begin_write().unwrap();
-        for migration in MIGRATIONS.iter().filter(|migration| migration.number < 14) {
+        for migration in MIGRATIONS.iter().filter(|migration| migration.number < 21) {
             conn.migrate(migration.number, migration.sqlite).unwrap();
         }
         for sql in [

@@ -20,6 +20,9 @@ export interface Test {
   rollout: string | null;
 }
 
+/** How arms get their requests: each unit one of them, all the same, or both in one merged list. */
+export type Mode = 'split' | 'shadow' | 'interleaved';
+
 export interface TestArm {
   name: string;
   version: number | null;
@@ -32,7 +35,9 @@ export interface TestDetail extends Test {
   /** The file of the test. */
   spec: string | null;
   hypothesis: string | null;
-  mode: 'split' | 'shadow' | null;
+  mode: Mode | null;
+  /** The attribute by which estimates are adjusted. */
+  strata: string | null;
   arms: TestArm[];
   /** The newest. */
   decision: Decision | null;
@@ -143,6 +148,12 @@ export interface Sample {
   mean: Exact;
 }
 
+/** Units that have something in common, with their estimates by arm. */
+export interface Stratum {
+  name: string;
+  arms: Sample[];
+}
+
 /** Units and outcomes that should be known by now, and those of them that are. */
 interface Known {
   units_due: number;
@@ -170,7 +181,7 @@ export interface Decision {
     srm_log_e: Exact;
     warnings: Warning[];
     plan: Plan;
-    snapshot: { seconds: number; units: number[]; seen_in_several: number; /** Units known at each look that the plan counts. */ looks?: number[]; metrics: Record<string, Evidence> };
+    snapshot: { seconds: number; units: number[]; seen_in_several: number; /** Units known at each look that the plan counts. */ looks?: number[]; metrics: Record<string, Evidence>; strata?: Record<string, Stratum[]>; /** Caps that were found among the values, by metric. */ caps?: Record<string, Exact> };
   };
 }
 

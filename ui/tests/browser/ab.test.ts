@@ -22,7 +22,7 @@ describe.skipIf(process.env.MAINSPRING_URL)('A/B tests', () => {
 
   it('leads from the list to a test at work', async () => {
     const { page, complaints } = await at('/ab');
-    await page.getByText('5 tests').waitFor();
+    await page.getByText('6 tests').waitFor();
     await page.getByRole('row', { name: /lost-logs.*stopped without a result/ }).waitFor();
     await page.getByRole('link', { name: 'cheaper-first' }).click();
     await page.getByRole('heading', { level: 1, name: 'cheaper-first' }).waitFor();
@@ -32,6 +32,9 @@ describe.skipIf(process.env.MAINSPRING_URL)('A/B tests', () => {
     await page.getByText('3 units, left out').waitFor();
     await page.getByText('the candidate gets as much as the control', { exact: false }).waitFor();
     await page.getByRole('row', { name: /candidate v2 50 % 8,712 49.75 %/ }).waitFor();
+    await page.getByText('each unit sees one arm · adjusted by country').waitFor();
+    await page.getByText('US 12,258 · MX 3,502 · unknown 1,751').waitFor();
+    await page.getByText('Values above count as it').waitFor();
     expect(await page.title()).toBe('A/B tests · flights · Mainspring');
     expect(complaints).toEqual([]);
     await page.context().close();
@@ -77,6 +80,15 @@ describe.skipIf(process.env.MAINSPRING_URL)('A/B tests', () => {
     await page.getByText('wins 57.9 %').waitFor();
     await page.getByText('only candidate right').waitFor();
     await page.getByRole('alert').getByText('it took longer than 30 s').waitFor();
+    expect(await page.getByRole('columnheader', { name: 'Weight' }).count()).toBe(0);
+    expect(complaints).toEqual([]);
+    await page.context().close();
+  });
+
+  it('tells which of two rankings is preferred', async () => {
+    const { page, complaints } = await at('/ab/two-rankings');
+    await page.getByText('the lists of both arms are merged into one').waitFor();
+    await page.getByText('prefer candidate').waitFor();
     expect(await page.getByRole('columnheader', { name: 'Weight' }).count()).toBe(0);
     expect(complaints).toEqual([]);
     await page.context().close();

@@ -33,7 +33,8 @@ interface Tale {
   effect: number;
   logE: number;
   ends?: { outcome: Outcome; said: string };
-  shadow?: boolean;
+  /** How arms get their requests, when not one each. */
+  mode?: 'shadow' | 'interleaved';
   phase?: number;
 }
 
@@ -42,7 +43,8 @@ const TALES: Tale[] = [
   { name: 'cheaper-first', status: 'running', looks: 40, ratio: 0.99, effect: 0.011, logE: -0.4, phase: 2 },
   { name: 'weather-features', status: 'ended', looks: 52, ratio: 1.01, effect: 0.024, logE: -1.2, ends: { outcome: { outcome: 'winner', arm: 1 }, said: '`candidate` wins' } },
   { name: 'lost-logs', status: 'ended', looks: 30, ratio: 0.9, effect: 0.05, logE: 6.4, ends: { outcome: { outcome: 'stop', because: stop }, said: 'stopped without a result: units are not split as planned (sample ratio mismatch)' } },
-  { name: 'same-requests', status: 'running', looks: 25, ratio: 1, effect: 0.08, logE: 0, shadow: true },
+  { name: 'same-requests', status: 'running', looks: 25, ratio: 1, effect: 0.08, logE: 0, mode: 'shadow' },
+  { name: 'two-rankings', status: 'running', looks: 25, ratio: 1, effect: 0.08, logE: 0, mode: 'interleaved' },
   { name: 'not-yet', status: 'draft', looks: 0, ratio: 1, effect: 0, logE: 0 },
 ];
 
@@ -70,10 +72,10 @@ function test({ name, status, ends, phase = 1 }: Tale, now: number): Test {
 }
 
 function detail(tale: Tale, now: number): TestDetail {
-  const { name, shadow = false, looks, phase = 1 } = tale;
+  const { name, mode = 'split', looks, phase = 1 } = tale;
   const phases = Array.from({ length: phase }, (_, index) => ({ number: index + 1, started: now - (9 - index) * 86_400_000, reason: index === 0 ? 'described' : 'the candidate gets as much as the control' }));
   return {
-    ...test(tale, now), phases, spec: FILE.replace('NAME', name), hypothesis: 'Cheaper flights first: more people book.', mode: shadow ? 'shadow' : 'split',
+    ...test(tale, now), phases, spec: FILE.replace('NAME', name), hypothesis: 'Cheaper flights first: more people book.', mode, strata: name === 'cheaper-first' ? 'country' : null,
     arms: [{ name: 'control', version: 1, weight: 0.5 }, { name: 'candidate', version: 2, weight: 0.5 }],
     decision: looks > 0 ? decision(tale, looks, now) : null,
     progress: looks > 0 ? [reached(tale)] : [],
@@ -96,12 +98,12 @@ function grouped(tale: Tale, by: string | null, now: number): Grouped[] {
       differs: name === 'others' ? null : by === 'carrier' && index === 1 ? 0.003 : 0.7,
     })),
   });
-  return tale.shadow ? [one('booked', 'goal', tale.effect)] : [one('booked', 'goal', tale.effect), one('latency', 'guardrail', -0.004)];
+  return tale.mode ? [one('booked', 'goal', tale.effect)] : [one('booked', 'goal', tale.effect), one('latency', 'guardrail', -0.004)];
 }
 
-function units({ ratio, shadow }: Tale, look: number): [number, number] {
+function units({ ratio, mode }: Tale, look: number): [number, number] {
   const control = 220 * look;
-  return [control, shadow ? control : Math.round(control * ratio)];
+  return [control, mode ? control : Math.round(control * ratio)];
 }
 
 /** A wave that fades as units come: noise that is the same at each run. */
@@ -111,7 +113,7 @@ function wave(look: number): number {
 
 function comparisons(tale: Tale, number: number): Comparison[] {
   const n = units(tale, number).reduce((sum, one) => sum + one, 0);
-  if (tale.shadow) {
+  if (tale.mode) {
     const [half, middle] = [2.4 / Math.sqrt(n / 20), 0.5 + tale.effect];
     return [{ metric: 'booked', role: 'goal', arm: 1, effect: null, low: `${middle - half}`, high: `${middle + half}`, p: '0.2', limit: '0', verdict: half < tale.effect ? 'better' : 'open' }];
   }
@@ -145,9 +147,15 @@ function decision(tale: Tale, number: number, now: number): Decision {
     number, phase: tale.phase ?? 1, time,
     decision: {
       outcome, comparisons, srm_log_e: `${srm_log_e}`, warnings: tale.name === 'lost-logs' ? [{ too_good: 'booked' }] : [],
-      plan: tale.shadow ? { ...PLAN, guardrails: [] } : PLAN, snapshot: { seconds, units: [control, candidate], seen_in_several: tale.name === 'cheaper-first' ? 3 : 0, metrics: tale.shadow ? signs : split },
+      plan: tale.mode ? { ...PLAN, guardrails: [] } : PLAN, snapshot: { seconds, units: [control, candidate], seen_in_several: tale.name === 'cheaper-first' ? 3 : 0, metrics: tale.mode ? signs : split, ...(tale.name === 'cheaper-first' && adjusted(control, candidate)) },
     },
   };
+}
+
+/** Strata of a goal, and a cap of a guardrail that was found among the values. */
+function adjusted(control: number, candidate: number): Pick<Decision['decision']['snapshot'], 'strata' | 'caps'> {
+  const stratum = (name: string, share: number) => ({ name, arms: [control, candidate].map((n) => ({ n: Math.round(share * n), mean: '0.284' })) });
+  return { strata: { booked: [stratum('US', 0.7), stratum('MX', 0.2), stratum('unknown', 0.1)] }, caps: { latency: '412.5' } };
 }
 
 /** What the planner answers: the size of a normal test at 5 % and 80 %. */

@@ -4,7 +4,7 @@ import { course, unitRange, unitsOf, valueRange } from '../../src/features/ab/co
 import { lineOf } from '../../src/features/ab/FileEditor';
 import { groupsSaid } from '../../src/features/ab/Groups';
 import { answerSaid, around, KINDS, problem, question, skeleton } from '../../src/features/ab/plan';
-import { gain, outcomeSaid, reachedSaid, span, splitSaid, verdictSaid, waitingSaid, warningSaid } from '../../src/features/ab/words';
+import { adjustedSaid, gain, MODE_SAID, outcomeSaid, preferred, reachedSaid, span, splitSaid, verdictSaid, waitingSaid, warningSaid } from '../../src/features/ab/words';
 import { abTests, planned } from '../story/ab';
 
 const NOW = Date.UTC(2026, 1, 1);
@@ -229,5 +229,27 @@ describe('the planner', () => {
     expect(text).toContain('better: lower, effect: 1}');
     expect(text).toContain('  planned_units: 9000\n  minimum_runtime: 14d\n  alpha: 0.01\n');
     expect(skeleton(ask('paired')!, planned(ask('paired')!))).toContain('mode: shadow\n');
+  });
+});
+
+describe('what estimates are adjusted by', () => {
+  const snapshot = (more: object) => ({ ...facts('weather-features').snapshot, ...more });
+
+  it('is told by metric, with the units of all arms', () => {
+    const arms = (a: number, b: number) => [{ n: a, mean: '1' }, { n: b, mean: '2' }];
+    const strata = { booked: [{ name: 'DE', arms: arms(1200, 1203) }, { name: 'the rest', arms: arms(100, 101) }] };
+    const held = snapshot({ strata, caps: { booked: '412.5' } });
+    expect(adjustedSaid(held, 'booked')).toEqual([
+      ['Strata', 'DE 2,403 · the rest 201'],
+      ['Values above count as it', '413'],
+    ]);
+    expect(adjustedSaid(held, 'latency')).toEqual([]);
+    expect(adjustedSaid(snapshot({}), 'booked')).toEqual([]);
+  });
+
+  it('and pairs are told as what they are', () => {
+    expect(preferred('new', 'interleaved')).toBe('prefer new');
+    expect(preferred('new', 'shadow')).toBe('only new right');
+    expect(MODE_SAID.interleaved).toContain('merged into one');
   });
 });

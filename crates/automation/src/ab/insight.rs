@@ -81,7 +81,8 @@ pub fn progress(decision: &AbDecision, spec: &AbSpec) -> Vec<Progress> {
 }
 
 impl AbTests {
-    /// The attributes by which a test's units can be told apart: the features of its requests.
+    /// The attributes by which a test's units can be told apart: those of assignments, and the features of
+    /// its requests.
     ///
     /// # Errors
     /// When there is no such test.
@@ -90,10 +91,10 @@ impl AbTests {
         Ok(tx.ab_attribute_names(&test.id, test.phase, ASKED_FOR_NAMES)?)
     }
 
-    /// Every comparison by an attribute of the units, that of their first request.
+    /// Every comparison by an attribute of the units, that of their assignment or of their first request.
     ///
     /// # Errors
-    /// When there is no such test, no request has the attribute, or a database has no answer for a metric.
+    /// When there is no such test, no unit has the attribute, or a database has no answer for a metric.
     pub async fn segments(&self, name: &str, attribute: &str) -> Result<Vec<Differences>, AutomationError> {
         let (known, attribute) = (self.known(name).await?, attribute.to_owned());
         self.store
@@ -103,7 +104,7 @@ impl AbTests {
                 let held: HashMap<String, Value> =
                     held.into_iter().filter_map(|(unit, value)| Some((unit, value?))).collect();
                 if held.is_empty() {
-                    let message = format!("has no request with `{attribute}`");
+                    let message = format!("has no unit with `{attribute}`");
                     return Err(state(&test, &message, &others(&Self::attributes(tx, &test.id)?)));
                 }
                 let Known { phase, spec, answers, time } = known;
@@ -154,7 +155,9 @@ struct Known {
 /// What to ask for instead of an attribute that is not there.
 fn others(known: &BTreeSet<String>) -> String {
     if known.is_empty() {
-        return "units are told apart by the features of requests to `model`; there are none yet".to_owned();
+        return "units are told apart by the features of requests to `model`, and by attributes that come with \
+                assignments; there are none yet"
+            .to_owned();
     }
     let known: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
     format!("there are {}", known.join(", "))
@@ -179,7 +182,9 @@ fn differences(spec: &AbSpec, groups: &[Group], now: Option<Timestamp>) -> Vec<D
                 let units = match spec.mode {
                     Mode::Split => group.snapshot.units.clone(),
                     // All arms have the same.
-                    Mode::Shadow => vec![group.snapshot.units.get(arm).copied().unwrap_or_default()],
+                    Mode::Shadow | Mode::Interleaved => {
+                        vec![group.snapshot.units.get(arm).copied().unwrap_or_default()]
+                    }
                 };
                 GroupEffect { name: group.name.clone(), came: group.came, units, effect, differs: None }
             };

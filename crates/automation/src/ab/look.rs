@@ -278,6 +278,14 @@ pub(super) fn collect(
     match spec.mode {
         Mode::Shadow => collected.mirrored = tx.ab_mirrored(test, number)?,
         Mode::Split => collected.served = tx.ab_served(test, number)?,
+        Mode::Interleaved => {
+            collected.interleaved = tx.ab_interleaved(test, number)?;
+            collected.interleaved.retain(|list| list.time <= now);
+        }
+    }
+    if let Some(attribute) = &spec.strata {
+        let held = tx.ab_attribute(test, number, attribute)?;
+        collected.attributes = held.into_iter().filter_map(|(unit, value)| Some((unit, value?))).collect();
     }
     for name in Collected::wanted_events(spec) {
         let events = tx.metric_events(name, collected_from(phase, spec), now)?;

@@ -1,5 +1,6 @@
 //! A/B tests at work: their life in the store, the split of live traffic, the looks that end them.
 
+mod assign;
 mod bandit;
 mod driver;
 mod failures;
@@ -8,6 +9,7 @@ mod look;
 mod queries;
 mod split;
 
+pub use assign::{Asked, Assignment, Merged, Rankings};
 pub use failures::LookFailure;
 pub(crate) use failures::LookFailures;
 pub use insight::{Differences, GroupEffect, Progress, progress};
@@ -23,7 +25,7 @@ use mainspring_metadata_store::{ReadTx, Store, StoreError, WriteTx};
 use mainspring_rollouts::ab::AbSpec;
 use mainspring_serving::Gateway;
 use mainspring_stats::decide::Decision;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -40,17 +42,6 @@ pub struct AbTests {
     pub(crate) failures: LookFailures,
     /// Whose turn it is to ask databases.
     pub(crate) asking: Arc<Semaphore>,
-}
-
-/// Which arm a unit sees.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Assignment {
-    /// The phase of the test.
-    pub phase: u32,
-    /// The arm from 0 and its name; none for a unit that does not take part.
-    pub arm: Option<(u16, String)>,
-    /// The version behind it.
-    pub version: Option<u32>,
 }
 
 pub(crate) fn subject(test: &AbTest) -> String {
@@ -207,39 +198,6 @@ impl AbTests {
             return Err(state(&test, "does not run", "`mainspring ab list` shows those that do"));
         }
         end(tx, test, &format!("stopped: {reason}"), None)
-    }
-
-    /// Which arm a unit sees, for programs that serve arms themselves; it counts as exposed.
-    ///
-    /// # Errors
-    /// When there is no such test, or it does not run.
-    pub fn assign(
-        tx: &mut dyn WriteTx,
-        name: &str,
-        unit: &str,
-        attributes: &Map<String, Value>,
-    ) -> Result<Assignment, AutomationError> {
-        let test = find(tx, name)?;
-        if test.status != AbStatus::Running {
-            return Err(state(&test, "does not run", "start it with `mainspring ab start`"));
-        }
-        let (phase, spec) = current(tx, &test)?;
-        let now = tx.now();
-        let arm = match tx.ab_exposure(&test.id, phase.number, unit)? {
-            // Who has seen an arm keeps it.
-            Some(seen) => Some(seen.arm),
-            None => split::Steps::of(&spec, &phase)?.arm(now, unit, attributes),
-        };
-        if let Some(arm) = arm {
-            tx.expose(&test.id, phase.number, unit, arm, now)?;
-        }
-        tx.bookkeeping();
-        let shown = arm.and_then(|arm| Some((arm, spec.arms.get(usize::from(arm))?)));
-        Ok(Assignment {
-            phase: phase.number,
-            version: shown.and_then(|(_, shown)| shown.version),
-            arm: shown.map(|(arm, shown)| (arm, shown.name.clone())),
-        })
     }
 
     /// Whether a stored decision, made anew from its inputs, is the same to the last bit.

@@ -2,7 +2,7 @@
 
 use crate::project::{MODEL, Project, let_it_look, until};
 use mainspring_automation::AutomationError;
-use mainspring_automation::ab::{AbTests, decided};
+use mainspring_automation::ab::{AbTests, Asked, decided};
 use mainspring_domain::ab::{AbRequest, AbStatus, AbTest, MetricEvent};
 use mainspring_domain::delivery::Arm;
 use mainspring_domain::monitoring::Prediction;
@@ -239,7 +239,7 @@ async fn events_count_once_in_any_order_and_units_of_two_arms_not_at_all() {
             let mut events: Vec<MetricEvent> = Vec::new();
             for n in 0..400_u64 {
                 let unit = format!("u{n}");
-                AbTests::assign(tx, "better", &unit, &Map::new())?;
+                AbTests::assign(tx, "better", &Asked { unit: unit.clone(), ..Asked::default() })?;
                 for turn in 0..3 {
                     events.push(MetricEvent {
                         id: format!("{n}.{turn}"),
@@ -247,6 +247,7 @@ async fn events_count_once_in_any_order_and_units_of_two_arms_not_at_all() {
                         unit: unit.clone(),
                         value: chance(n * 3 + turn) * 0.1,
                         time: Timestamp::from_millis(now.as_millis() + i64::try_from(turn).unwrap()),
+                        about: None,
                     });
                 }
             }
@@ -257,7 +258,7 @@ async fn events_count_once_in_any_order_and_units_of_two_arms_not_at_all() {
             tx.add_metric_events(&events)?;
             let id = tx.ab_test("better")?.unwrap().id;
             let seen = tx.ab_exposure(&id, 1, "u7")?.unwrap().arm;
-            tx.expose(&id, 1, "u7", 1 - seen, now)?;
+            tx.expose((&id, 1), "u7", 1 - seen, now, None)?;
             Ok(())
         })
         .await
@@ -347,7 +348,7 @@ async fn segments_and_novelty_show_where_and_how_long_an_effect_holds() {
     assert_eq!(names.len(), 4, "{names:?}");
     assert!(names[0].starts_with("below ") && names[3].ends_with(" and above"), "{names:?}");
     let error = ab.segments("better", "altitude").await.unwrap_err().to_string();
-    assert!(error.contains("no request with `altitude`"), "{error}");
+    assert!(error.contains("no unit with `altitude`"), "{error}");
 
     let cohorts = ab.novelty("better").await.unwrap();
     assert_eq!(cohorts[0].groups.len(), 8);

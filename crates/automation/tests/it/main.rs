@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod ab;
+mod ab_elsewhere;
 mod arrivals;
 mod collecting;
 mod configs;

@@ -3,12 +3,11 @@
 use crate::ab::{chance, change, create, look, revise, test};
 use crate::project::Project;
 use mainspring_automation::AutomationError;
-use mainspring_automation::ab::{AbTests, LookFailure};
+use mainspring_automation::ab::{AbTests, Asked, LookFailure};
 use mainspring_domain::Clock as _;
 use mainspring_domain::ab::AbStatus;
 use mainspring_metadata_store::{Cell, ForeignDatabase, StoreError};
 use mainspring_stats::decide::{Outcome, Waiting};
-use serde_json::Map;
 use std::path::{Path, PathBuf};
 
 const PAID: &str =
@@ -45,7 +44,8 @@ async fn assign(project: &Project, units: u64) -> Vec<u16> {
     change(project, move |tx| {
         (0..units)
             .map(|n| {
-                let assigned = AbTests::assign(tx, "better", &format!("u{n}"), &Map::new())?;
+                let assigned =
+                    AbTests::assign(tx, "better", &Asked { unit: format!("u{n}"), ..Asked::default() })?;
                 Ok(assigned.arm.map_or(0, |(arm, _)| arm))
             })
             .collect()

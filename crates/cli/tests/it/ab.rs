@@ -94,8 +94,11 @@ fn a_test_of_programs_elsewhere_is_decided_by_their_events() {
     );
     let cohorts = run(&["ab", "segments", "price"]);
     assert!(cohorts.out.contains("booked of lower") && cohorts.out.contains(" to "), "{}", cohorts.out);
-    let unknown = run(&["ab", "segments", "price", "--by", "country"]);
-    assert!(unknown.code != 0 && unknown.err.contains("has no request with `country`"), "{}", unknown.err);
+    let unknown = run(&["ab", "segments", "price", "--by", "city"]);
+    assert!(unknown.code != 0 && unknown.err.contains("has no unit with `city`"), "{}", unknown.err);
+    assert!(unknown.err.contains("there are `country`"), "{}", unknown.err);
+    let countries = run(&["ab", "segments", "price", "--by", "country"]);
+    assert!(countries.code == 0 && countries.out.contains("SE"), "{}{}", countries.out, countries.err);
     let replayed = run(&["ab", "replay", "price"]);
     assert_eq!(replayed.code, 0, "{}", replayed.err);
     assert!(replayed.out.contains("the same, to the last bit"), "{}", replayed.out);
@@ -165,4 +168,87 @@ fn a_database_that_does_not_answer_is_told_and_its_address_is_not() {
     for said in [&decided.err, &shown, &answer.to_string(), &test.to_string(), &events] {
         assert!(!said.contains("hush") && !said.contains("127.0.0.1:1/"), "{said}");
     }
+}
+
+const RANKED: &str = "name: ranking\nmode: interleaved\narms: [{name: old}, {name: new}]\n\
+    metrics: {clicks: {event: clicked, outcome: count}}\ngoals: [{metric: clicks, better: higher}]\n\
+    plan: {planned_units: 400, minimum_runtime: 0s, look_every: 1h}\n";
+
+#[test]
+fn two_rankings_are_merged_and_clicks_decide() {
+    let project = Project::new();
+    let server = Server::start(&project);
+    let run = |arguments: &[&str]| project.run_with(arguments, &[("MAINSPRING_URL", &server.url)]);
+    project.write("ranking.yaml", RANKED);
+    assert_eq!(run(&["ab", "create", "ranking.yaml", "--start"]).out, "ranking is running\n");
+    let merge = |body: Value| post(&server, "/api/v1/ab/tests/ranking/interleave", body);
+    let lists = json!({ "old": ["a", "b", "c"], "new": ["b", "d", "a", "e"] });
+    let mut clicks = Vec::new();
+    for n in 0..200 {
+        let body = json!({ "request": format!("r{n}"), "lists": lists });
+        let (status, merged) = merge(body.clone());
+        assert_eq!(status, 200, "{merged}");
+        assert_eq!(merged, merge(body).1, "the same request gets the same list");
+        let list = merged["list"].as_array().unwrap();
+        assert_eq!((list.len(), &merged["in_test"], &merged["phase"]), (5, &json!(true), &json!(1)));
+        let arms = |arm: Value| list.iter().filter(|one| one["arm"] == arm).count();
+        assert!(arms(json!("old")) >= 1 && arms(json!("new")) >= 1 && arms(Value::Null) == 2, "{merged}");
+        let liked = list.iter().find(|one| one["arm"] == "new").unwrap();
+        let id = format!("c{n}");
+        clicks
+            .push(json!({ "id": id, "name": "clicked", "request": format!("r{n}"), "item": liked["item"] }));
+    }
+    let (_, told) = post(&server, "/api/v1/ab/events", json!({ "events": clicks }));
+    assert_eq!(told, json!({ "added": 200, "known_before": 0 }));
+    for (bad, part) in [
+        (json!({ "request": "r", "lists": { "old": ["a"] } }), "no list of its arm `new`"),
+        (json!({ "request": "r", "lists": { "old": ["a"], "new": ["a", "a"] } }), "names `a` twice"),
+        (json!({ "request": "r", "lists": { "old": [""], "new": ["a"] } }), "`item` has 1 to 250 bytes"),
+        (json!({ "request": "", "lists": { "old": [], "new": [] } }), "`request` has 1 to 250 bytes"),
+        (json!({ "request": "r", "lists": { "old": vec!["a"; 1001], "new": [] } }), "more than 1000 items"),
+        (json!({ "lists": { "old": [], "new": [] } }), "request"),
+    ] {
+        let (status, answer) = merge(bad);
+        assert!((400..500).contains(&status) && answer.to_string().contains(part), "{answer}");
+    }
+    for bad in [
+        json!({ "events": [{ "id": "x", "name": "clicked", "request": "r1" }] }),
+        json!({ "events": [{ "id": "x", "name": "clicked" }] }),
+        json!({ "events": [{ "id": "x", "name": "clicked", "unit": "u", "request": "r1", "item": "" }] }),
+    ] {
+        assert_eq!(post(&server, "/api/v1/ab/events", bad).0, 400);
+    }
+    assert_eq!(post(&server, "/api/v1/ab/tests/ranking/assign", json!({ "unit": "u" })).0, 409);
+    assert_eq!(run(&["ab", "simulate", "ranking.yaml"]).code, 2);
+    let decided = run(&["ab", "decide", "ranking"]);
+    assert!(decided.out.contains("`new` wins"), "{}{}", decided.out, decided.err);
+    assert_eq!(run(&["ab", "replay", "ranking"]).code, 0);
+}
+
+#[test]
+fn buckets_stick_in_the_documents_of_clients() {
+    let project = Project::new();
+    let server = Server::start(&project);
+    let run = |arguments: &[&str]| project.run_with(arguments, &[("MAINSPRING_URL", &server.url)]);
+    let sticky = "assignment: {coverage: 0.01, sticky: true, bucket_version: 2, min_bucket_version: 1}";
+    let file = PRICE.replace("assignment: {where: [{attribute: country, in: [SE, NO]}]}", sticky);
+    project.write("price.yaml", &file);
+    assert_eq!(run(&["ab", "create", "price.yaml", "--start"]).out, "price is running\n");
+    let assign = |body: Value| post(&server, "/api/v1/ab/tests/price/assign", body);
+    let documents = |entries: Value| json!({ "id||u1": { "attributeName": "id", "attributeValue": "u1", "assignments": entries } });
+    let asked =
+        |entries: Value| assign(json!({ "unit": "u1", "stickyBucketAssignmentDocs": documents(entries) })).1;
+    assert_eq!(asked(json!({ "price__0": "lower" }))["in_test"], false, "put out by its version");
+    let kept = asked(json!({ "price__2": "lower" }));
+    assert_eq!(kept["name"], "lower");
+    assert_eq!(kept["stickyBucketAssignmentDocs"], documents(json!({ "price__2": "lower" })));
+    let entries: serde_json::Map<String, Value> =
+        (0..1001).map(|n| (format!("t{n}__0"), json!("a"))).collect();
+    for bad in [documents(json!(entries)), json!({ "id||other": documents(json!({}))["id||u1"] }), json!([])]
+    {
+        let (status, answer) = assign(json!({ "unit": "u1", "stickyBucketAssignmentDocs": bad }));
+        assert!((400..500).contains(&status), "{answer}");
+    }
+    let many: serde_json::Map<String, Value> = (0..65).map(|n| (n.to_string(), json!(n))).collect();
+    assert_eq!(assign(json!({ "unit": "u1", "attributes": many })).0, 400);
 }

@@ -1,4 +1,4 @@
-//! A/B tests: their life, assignments for programs elsewhere, events, decisions, and the planner.
+//! A/B tests: their life, decisions, and the planner.
 
 use super::{ApiError, Body, MaybeBody, NativeState, ab_insight};
 use axum::extract::{Path, Query, State};
@@ -6,18 +6,14 @@ use axum::http::StatusCode;
 use axum::{Extension, Json};
 use mainspring_automation::AutomationError;
 use mainspring_automation::ab::{AbTests, decided, progress, spec_of};
-use mainspring_domain::ab::{AbDecision, AbTest, MetricEvent};
-use mainspring_domain::{Actor, Timestamp};
+use mainspring_domain::Actor;
+use mainspring_domain::ab::{AbDecision, AbTest};
 use mainspring_metadata_store::StoreError;
 use mainspring_stats::error::Undecided;
 use mainspring_stats::fixed::power::{plan, sample_size_paired, sample_size_proportions};
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-/// Events of one request.
-const MAX_EVENTS: usize = 10_000;
-/// Bytes of names, units and ids.
-const MAX_TEXT: usize = 250;
 /// Decisions of one answer.
 const MAX_DECISIONS: u32 = 1_000;
 /// Looks of a chart: more than it has pixels for.
@@ -34,33 +30,6 @@ pub(super) struct Described {
 pub(super) struct Reason {
     #[serde(default)]
     reason: Option<String>,
-}
-
-#[derive(Deserialize)]
-pub(super) struct Unit {
-    unit: String,
-    #[serde(default)]
-    attributes: Map<String, Value>,
-}
-
-#[derive(Deserialize)]
-pub(super) struct Events {
-    events: Vec<SentEvent>,
-}
-
-#[derive(Deserialize)]
-struct SentEvent {
-    id: String,
-    name: String,
-    unit: String,
-    #[serde(default = "one")]
-    value: f64,
-    /// RFC 3339; now when left out.
-    time: Option<String>,
-}
-
-const fn one() -> f64 {
-    1.0
 }
 
 #[derive(Deserialize)]
@@ -116,6 +85,7 @@ pub(super) async fn one_test(
             answer["spec"] = json!(last.map(|phase| &phase.spec_text));
             answer["hypothesis"] = json!(spec.as_ref().map(|spec| &spec.hypothesis));
             answer["mode"] = json!(spec.as_ref().map(|spec| spec.mode.as_str()));
+            answer["strata"] = json!(spec.as_ref().and_then(|spec| spec.strata.as_ref()));
             answer["arms"] = spec
                 .iter()
                 .flat_map(|spec| &spec.arms)
@@ -189,80 +159,6 @@ pub(super) async fn revise(
     let mut answer = shown(&test);
     answer["new_phase_because"] = json!(changed);
     Ok(Json(answer))
-}
-
-/// `POST /api/v1/ab/tests/{test}/assign`: the arm of a unit, which counts as exposed.
-pub(super) async fn assign(
-    State(state): State<NativeState>,
-    Extension(actor): Extension<Actor>,
-    Path(test): Path<String>,
-    Body(asked): Body<Unit>,
-) -> Result<Json<Value>, ApiError> {
-    check_text("unit", &asked.unit)?;
-    let assigned = state
-        .store
-        .write(actor, move |tx| AbTests::assign(tx, &test, &asked.unit, &asked.attributes))
-        .await?;
-    let (number, name) = assigned.arm.map_or((None, None), |(number, name)| (Some(number), Some(name)));
-    Ok(Json(json!({
-        "in_test": number.is_some(), "phase": assigned.phase, "arm": number, "name": name,
-        "version": assigned.version,
-    })))
-}
-
-fn check_text(what: &str, text: &str) -> Result<(), ApiError> {
-    if (1..=MAX_TEXT).contains(&text.len()) && !text.chars().any(char::is_control) {
-        return Ok(());
-    }
-    Err(ApiError::bad(format!("`{what}` has 1 to {MAX_TEXT} bytes and no control characters")))
-}
-
-/// `POST /api/v1/ab/events`: what happened to units. An event whose id is known changes nothing.
-pub(super) async fn events(
-    State(state): State<NativeState>,
-    Extension(actor): Extension<Actor>,
-    Body(sent): Body<Events>,
-) -> Result<Json<Value>, ApiError> {
-    if sent.events.is_empty() || sent.events.len() > MAX_EVENTS {
-        return Err(ApiError::bad(format!("send 1 to {MAX_EVENTS} events")));
-    }
-    let mut events = Vec::with_capacity(sent.events.len());
-    for event in sent.events {
-        for (what, text) in [("id", &event.id), ("name", &event.name), ("unit", &event.unit)] {
-            check_text(what, text)?;
-        }
-        if !event.value.is_finite() {
-            return Err(ApiError::bad(format!("the value of event `{}` is no finite number", event.id)));
-        }
-        let time = match &event.time {
-            None => None,
-            Some(text) => Some(
-                Timestamp::parse(text)
-                    .ok_or_else(|| ApiError::bad(format!("`{text}` is not an RFC 3339 time")))?,
-            ),
-        };
-        events.push((event, time));
-    }
-    let (added, total) = state
-        .store
-        .write(actor, move |tx| {
-            let now = tx.now();
-            let events: Vec<MetricEvent> = events
-                .into_iter()
-                .map(|(SentEvent { id, name, unit, value, .. }, time)| MetricEvent {
-                    id,
-                    name,
-                    unit,
-                    value,
-                    time: time.unwrap_or(now),
-                })
-                .collect();
-            let (added, total) = (tx.add_metric_events(&events)?, events.len());
-            tx.bookkeeping();
-            Ok::<_, StoreError>((added, total))
-        })
-        .await?;
-    Ok(Json(json!({ "added": added, "known_before": total - added })))
 }
 
 /// `GET /api/v1/ab/tests/{test}/decisions`: the decisions, newest first.

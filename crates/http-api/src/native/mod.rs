@@ -1,6 +1,7 @@
 //! Mainspring's own API, below `/api/v1`.
 
 mod ab;
+mod ab_assign;
 mod ab_insight;
 mod data;
 mod delivery;
@@ -85,9 +86,10 @@ pub fn router(state: NativeState) -> Router {
         .route("/api/v1/ab/tests/{test}/looks", get(ab::looks))
         .route("/api/v1/ab/tests/{test}/segments", get(ab_insight::segments))
         .route("/api/v1/ab/tests/{test}/novelty", get(ab_insight::novelty))
-        .route("/api/v1/ab/tests/{test}/assign", post(ab::assign))
+        .route("/api/v1/ab/tests/{test}/assign", post(ab_assign::assign))
+        .route("/api/v1/ab/tests/{test}/interleave", post(ab_assign::interleave))
         .route("/api/v1/ab/tests/{test}/do/{verb}", post(ab::command))
-        .route("/api/v1/ab/events", post(ab::events))
+        .route("/api/v1/ab/events", post(ab_assign::events))
         .route("/api/v1/ab/plan", post(ab::planner))
         .route("/api/v1/monitors/{model}", get(delivery::monitor))
         .route("/api/v1/audit", get(lineage::audit))

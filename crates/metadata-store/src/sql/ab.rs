@@ -6,10 +6,11 @@ use crate::driver::{ToValue as _, Value, params};
 use crate::traits::{AbRead, AbWrite};
 use mainspring_domain::Timestamp;
 use mainspring_domain::ab::{
-    AbDecision, AbExposure, AbMirrored, AbPhase, AbRequest, AbServed, AbTest, MetricEvent,
+    AbDecision, AbExposure, AbInterleaved, AbMirrored, AbPhase, AbRequest, AbServed, AbTest, MetricEvent,
+    ShownItem,
 };
 use serde_json::{Map, Value as JsonValue};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 const EXPOSURE: &str =
     "SELECT unit, arm, first, times, crossed FROM ab_exposures WHERE test = ?1 AND phase = ?2";
@@ -21,6 +22,20 @@ fn exposure(row: &crate::driver::Row<'_>) -> Result<AbExposure> {
         first: Timestamp::from_millis(row.get(2)?),
         times: to_u64(row.get(3)?),
         crossed: row.get(4)?,
+    })
+}
+
+const INTERLEAVED: &str =
+    "SELECT test, phase, request, unit, time, list FROM ab_interleaved WHERE test = ?1 AND phase = ?2";
+
+fn interleaved(row: &crate::driver::Row<'_>) -> Result<AbInterleaved> {
+    Ok(AbInterleaved {
+        test: row.get(0)?,
+        phase: row.get(1)?,
+        request: row.get(2)?,
+        unit: row.get(3)?,
+        time: Timestamp::from_millis(row.get(4)?),
+        list: serde_json::from_str(row.text(5)?)?,
     })
 }
 
@@ -126,34 +141,64 @@ impl AbRead for SqlTx<'_> {
         Ok(found.into_iter().map(|(_, pair)| pair).collect())
     }
 
+    fn ab_interleaved(&self, test: &str, phase: u32) -> Result<Vec<AbInterleaved>> {
+        self.rows(&format!("{INTERLEAVED} ORDER BY unit, request"), params![test, phase], interleaved)
+    }
+
+    fn ab_interleaved_request(&self, test: &str, phase: u32, request: &str) -> Result<Option<AbInterleaved>> {
+        self.row(&format!("{INTERLEAVED} AND request = ?3"), params![test, phase, request], interleaved)
+    }
+
     fn ab_attribute(&self, test: &str, phase: u32, name: &str) -> Result<Vec<(String, Option<JsonValue>)>> {
+        let value = |row: &crate::driver::Row<'_>| -> Result<(String, Option<JsonValue>)> {
+            Ok((row.get::<String>(0)?, features(row.text(1)?).remove(name)))
+        };
         let mut found = self.rows(
             "SELECT r.unit, p.features FROM ab_requests r JOIN predictions p ON p.id = r.request
              WHERE r.test = ?1 AND r.phase = ?2 ORDER BY r.unit, p.time, r.request",
             params![test, phase],
-            |row| Ok((row.get::<String>(0)?, features(row.text(1)?).remove(name))),
+            value,
         )?;
         found.dedup_by(|(unit, _), (kept, _)| unit == kept);
-        Ok(found)
+        let mut all: BTreeMap<String, Option<JsonValue>> = found.into_iter().collect();
+        let told = self.rows(
+            "SELECT unit, attributes FROM ab_exposures
+             WHERE test = ?1 AND phase = ?2 AND attributes IS NOT NULL",
+            params![test, phase],
+            value,
+        )?;
+        for (unit, value) in told {
+            let known = all.entry(unit).or_default();
+            *known = value.or(known.take());
+        }
+        Ok(all.into_iter().collect())
     }
 
     fn ab_attribute_names(&self, test: &str, phase: u32, limit: u32) -> Result<BTreeSet<String>> {
-        let found = self.rows(
+        let mut found = self.rows(
             "SELECT p.features FROM ab_requests r JOIN predictions p ON p.id = r.request
              WHERE r.test = ?1 AND r.phase = ?2 ORDER BY r.unit, r.request LIMIT ?3",
             params![test, phase, limit],
             |row| Ok(features(row.text(0)?)),
         )?;
+        found.extend(self.rows(
+            "SELECT attributes FROM ab_exposures
+             WHERE test = ?1 AND phase = ?2 AND attributes IS NOT NULL ORDER BY unit LIMIT ?3",
+            params![test, phase, limit],
+            |row| Ok(features(row.text(0)?)),
+        )?);
         Ok(found.into_iter().flat_map(|features| features.into_iter().map(|(name, _)| name)).collect())
     }
 
     fn metric_events(&self, name: &str, from: Timestamp, until: Timestamp) -> Result<Vec<MetricEvent>> {
         self.rows(
-            "SELECT id, unit, value, time FROM metric_events
+            "SELECT id, unit, value, time, request, item FROM metric_events
              WHERE name = ?1 AND time >= ?2 AND time <= ?3 ORDER BY unit, time, id",
             params![name, from.as_millis(), until.as_millis()],
             |row| {
+                let (request, item): (Option<String>, Option<String>) = (row.get(4)?, row.get(5)?);
                 Ok(MetricEvent {
+                    about: request.zip(item).map(|(request, item)| ShownItem { request, item }),
                     id: row.get(0)?,
                     name: name.to_owned(),
                     unit: row.get(1)?,
@@ -212,33 +257,53 @@ impl AbWrite for SqlTx<'_> {
             params![request.test, request.phase, request.unit, request.request],
         )?;
         if added > 0 {
-            self.expose(&request.test, request.phase, &request.unit, request.arm, request.time)?;
+            let phase = (request.test.as_str(), request.phase);
+            self.expose(phase, &request.unit, request.arm, request.time, None)?;
         }
         Ok(())
     }
 
-    fn expose(&mut self, test: &str, phase: u32, unit: &str, arm: u16, time: Timestamp) -> Result<()> {
+    fn expose(
+        &mut self,
+        (test, phase): (&str, u32),
+        unit: &str,
+        arm: u16,
+        time: Timestamp,
+        attributes: Option<&Map<String, JsonValue>>,
+    ) -> Result<()> {
         self.execute(
-            "INSERT INTO ab_exposures (test, phase, unit, arm, first, times, crossed)
-             VALUES (?1, ?2, ?3, ?4, ?5, 1, false)
+            "INSERT INTO ab_exposures (test, phase, unit, arm, first, times, crossed, attributes)
+             VALUES (?1, ?2, ?3, ?4, ?5, 1, false, ?6)
              ON CONFLICT (test, phase, unit) DO UPDATE SET times = ab_exposures.times + 1,
                  crossed = ab_exposures.crossed OR ab_exposures.arm <> excluded.arm",
-            params![test, phase, unit, arm, time.as_millis()],
+            params![test, phase, unit, arm, time.as_millis(), attributes.map(to_text).transpose()?],
+        )?;
+        Ok(())
+    }
+
+    fn add_ab_interleaved(&mut self, one: &AbInterleaved) -> Result<()> {
+        self.execute(
+            "INSERT INTO ab_interleaved (test, phase, request, unit, time, list) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT (test, phase, request) DO NOTHING",
+            params![one.test, one.phase, one.request, one.unit, one.time.as_millis(), to_text(&one.list)?],
         )?;
         Ok(())
     }
 
     fn add_metric_events(&mut self, events: &[MetricEvent]) -> Result<usize> {
         self.execute_many(
-            "INSERT INTO metric_events (id, name, unit, value, time) VALUES (?1, ?2, ?3, ?4, ?5)
-             ON CONFLICT (id) DO NOTHING",
+            "INSERT INTO metric_events (id, name, unit, value, time, request, item)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO NOTHING",
             events.iter().map(|event| {
+                let about = event.about.as_ref();
                 [
                     event.id.to_value(),
                     event.name.to_value(),
                     event.unit.to_value(),
                     Value::Real(event.value),
                     Value::Integer(event.time.as_millis()),
+                    about.map_or(Value::Null, |about| about.request.to_value()),
+                    about.map_or(Value::Null, |about| about.item.to_value()),
                 ]
             }),
         )

@@ -3,9 +3,9 @@
 use crate::Result;
 use mainspring_domain::Timestamp;
 use mainspring_domain::ab::{
-    AbDecision, AbExposure, AbMirrored, AbPhase, AbRequest, AbServed, AbTest, MetricEvent,
+    AbDecision, AbExposure, AbInterleaved, AbMirrored, AbPhase, AbRequest, AbServed, AbTest, MetricEvent,
 };
-use serde_json::Value as JsonValue;
+use serde_json::{Map, Value as JsonValue};
 use std::collections::BTreeSet;
 
 /// Reading tests.
@@ -28,9 +28,15 @@ pub trait AbRead {
     fn ab_served(&self, test: &str, phase: u32) -> Result<Vec<AbServed>>;
     /// The requests of a phase that candidates were asked as well, by unit, request and version.
     fn ab_mirrored(&self, test: &str, phase: u32) -> Result<Vec<AbMirrored>>;
-    /// A feature of each unit's first request of a phase; none for units that had it not.
+    /// The merged lists of a phase, by unit and request.
+    fn ab_interleaved(&self, test: &str, phase: u32) -> Result<Vec<AbInterleaved>>;
+    /// The merged list that answered a request.
+    fn ab_interleaved_request(&self, test: &str, phase: u32, request: &str) -> Result<Option<AbInterleaved>>;
+    /// An attribute of each unit of a phase, by name: what came with its assignment, else the feature of
+    /// its first request; none for units that had it not.
     fn ab_attribute(&self, test: &str, phase: u32, name: &str) -> Result<Vec<(String, Option<JsonValue>)>>;
-    /// The names of the features that `limit` requests of a phase have, those of the first units by name.
+    /// The names of the attributes and features that `limit` units and as many requests of a phase have,
+    /// those of the first units by name.
     fn ab_attribute_names(&self, test: &str, phase: u32, limit: u32) -> Result<BTreeSet<String>>;
     /// What happened under a name within a stretch of time, by unit, then time, then id.
     fn metric_events(&self, name: &str, from: Timestamp, until: Timestamp) -> Result<Vec<MetricEvent>>;
@@ -50,8 +56,18 @@ pub trait AbWrite {
     fn put_ab_phase(&mut self, phase: &AbPhase) -> Result<()>;
     /// Adds a request; its unit counts as exposed. One that is there stays as it is.
     fn add_ab_request(&mut self, request: &AbRequest) -> Result<()>;
-    /// Notes that a unit was shown an arm.
-    fn expose(&mut self, test: &str, phase: u32, unit: &str, arm: u16, time: Timestamp) -> Result<()>;
+    /// Notes that a unit of a test's phase was shown an arm. Of its attributes those are kept with which it was first
+    /// noted; none where its requests have them.
+    fn expose(
+        &mut self,
+        phase: (&str, u32),
+        unit: &str,
+        arm: u16,
+        time: Timestamp,
+        attributes: Option<&Map<String, JsonValue>>,
+    ) -> Result<()>;
+    /// Adds a merged list. One that is there stays as it is.
+    fn add_ab_interleaved(&mut self, interleaved: &AbInterleaved) -> Result<()>;
     /// Adds events; gives how many are new. One whose id is there already changes nothing, whatever else
     /// it says.
     fn add_metric_events(&mut self, events: &[MetricEvent]) -> Result<usize>;

@@ -1,7 +1,9 @@
 //! A/B tests and what is collected for them.
 
 use crate::{at, change, on_both, read};
-use mainspring_domain::ab::{AbDecision, AbPhase, AbRequest, AbStatus, AbTest, MetricEvent};
+use mainspring_domain::ab::{
+    AbDecision, AbInterleaved, AbPhase, AbRequest, AbStatus, AbTest, MetricEvent, ShownItem,
+};
 use mainspring_domain::delivery::{Arm, Shadow};
 use mainspring_domain::monitoring::Prediction;
 use mainspring_test_support::TempStore;
@@ -10,7 +12,9 @@ use serde_json::{Map, json};
 on_both! {
     tests_and_phases_are_found
     a_request_exposes_its_unit_once
+    attributes_are_kept_with_the_first_assignment
     an_event_counts_once_and_comes_in_order
+    merged_lists_are_kept_with_what_is_clicked
     decisions_are_numbered
     a_course_is_thinned_out
     a_mirrored_request_is_one_pair
@@ -101,7 +105,7 @@ async fn a_request_exposes_its_unit_once(world: TempStore) {
             tx.add_ab_request(&one)?;
         }
         tx.add_ab_request(&request("r3", "v", 0, 5))?;
-        tx.expose("a", 1, "v", 1, at(9))?;
+        tx.expose(("a", 1), "v", 1, at(9), None)?;
         tx.add_label("r2", 1.0)?;
         Ok(())
     })
@@ -139,6 +143,7 @@ async fn an_event_counts_once_and_comes_in_order(world: TempStore) {
         unit: unit.into(),
         value,
         time: at(time),
+        about: None,
     };
     let added = change(&store, move |tx| {
         let events = [
@@ -246,4 +251,68 @@ async fn a_mirrored_request_is_one_pair(world: TempStore) {
     assert!(
         found.iter().all(|pair| pair.control.failed && pair.control.score == Some(0.25) && pair.unit == "u")
     );
+}
+
+async fn attributes_are_kept_with_the_first_assignment(world: TempStore) {
+    let store = world.store();
+    let request = AbRequest {
+        request: "r1".into(),
+        test: "a".into(),
+        phase: 1,
+        unit: "both".into(),
+        arm: 0,
+        time: at(6),
+    };
+    change(&store, move |tx| {
+        let country = |name: &str| Map::from_iter([("country".to_owned(), json!(name))]);
+        tx.expose(("a", 1), "u", 0, at(5), Some(&country("DE")))?;
+        tx.expose(("a", 1), "u", 0, at(6), Some(&country("FR")))?;
+        tx.expose(("a", 1), "none", 0, at(5), None)?;
+        tx.expose(("a", 1), "both", 0, at(5), Some(&country("IT")))?;
+        tx.add_predictions(&[prediction("r1")])?;
+        tx.add_ab_request(&request)?;
+        Ok(())
+    })
+    .await;
+    let attribute = |name: &'static str| read(&store, move |tx| tx.ab_attribute("a", 1, name));
+    let of = |unit: &str, value: &str| (unit.to_owned(), Some(json!(value)));
+    assert_eq!(attribute("country").await, [of("both", "IT"), of("u", "DE")]);
+    assert_eq!(attribute("origin").await, [of("both", "JFK"), ("u".to_owned(), None)]);
+    let names = read(&store, |tx| tx.ab_attribute_names("a", 1, 9)).await;
+    assert_eq!(names.into_iter().collect::<Vec<_>>(), ["country", "origin"]);
+}
+
+async fn merged_lists_are_kept_with_what_is_clicked(world: TempStore) {
+    let store = world.store();
+    let list = |request: &str, unit: &str, first: u16| AbInterleaved {
+        test: "a".into(),
+        phase: 1,
+        request: request.into(),
+        unit: unit.into(),
+        time: at(5),
+        list: vec![("x".to_owned(), Some(first)), ("y".to_owned(), Some(1 - first)), ("z".to_owned(), None)],
+    };
+    change(&store, move |tx| {
+        for one in [list("r2", "u", 1), list("r2", "u", 0), list("r1", "v", 0), list("r3", "u", 0)] {
+            tx.add_ab_interleaved(&one)?;
+        }
+        let about = Some(ShownItem { request: "r2".into(), item: "y".into() });
+        tx.add_metric_events(&[MetricEvent {
+            id: "e".into(),
+            name: "clicked".into(),
+            unit: "u".into(),
+            value: 1.0,
+            time: at(7),
+            about,
+        }])?;
+        Ok(())
+    })
+    .await;
+    let found = read(&store, |tx| tx.ab_interleaved("a", 1)).await;
+    assert_eq!(found, [list("r2", "u", 1), list("r3", "u", 0), list("r1", "v", 0)]);
+    let one = read(&store, |tx| tx.ab_interleaved_request("a", 1, "r2")).await;
+    assert_eq!(one, Some(list("r2", "u", 1)));
+    assert_eq!(read(&store, |tx| tx.ab_interleaved_request("a", 2, "r2")).await, None);
+    let events = read(&store, |tx| tx.metric_events("clicked", at(0), at(9))).await;
+    assert_eq!(events[0].about, Some(ShownItem { request: "r2".into(), item: "y".into() }));
 }

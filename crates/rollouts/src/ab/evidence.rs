@@ -1,16 +1,21 @@
 //! From collected rows to what is known of each metric. The same rows in any order give the same bits:
 //! they are taken by unit, and within a unit as they are given, which the store orders.
 
-use super::metric::{Measure, Metric, Origin, Outcome, Quantity};
+use super::interleaved;
+use super::metric::{Cap, Measure, Metric, Origin, Outcome, Quantity};
 use super::paired;
 use super::queries::{Answers, WantedQuery};
 use super::spec::{AbSpec, Mode};
+use super::strata::{self, Estimate, Strata, strata};
 use mainspring_domain::Timestamp;
-use mainspring_domain::ab::{AbExposure, AbMirrored, AbServed, MetricEvent};
-use mainspring_stats::decide::{Arm, Evidence, Known, Snapshot};
+use mainspring_domain::ab::{AbExposure, AbInterleaved, AbMirrored, AbServed, MetricEvent};
+use mainspring_stats::decide::{Arm, Evidence, Known, Snapshot, Stratum};
 use mainspring_stats::error::Undecided;
+use mainspring_stats::estimate::strata::{Together, ratios};
 use mainspring_stats::estimate::{Sample, covariate, quantile, ratio};
+use mainspring_stats::exact::Exact;
 use mainspring_stats::moments::Moments;
+use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
@@ -27,6 +32,10 @@ pub struct Collected {
     pub events: BTreeMap<String, Vec<MetricEvent>>,
     /// What the metrics' queries gave.
     pub answers: Answers,
+    /// Lists that both arms' rankings were merged into, by unit.
+    pub interleaved: Vec<AbInterleaved>,
+    /// Of units that have it: the attribute that tells strata apart.
+    pub attributes: HashMap<String, Value>,
 }
 
 impl Collected {
@@ -70,6 +79,8 @@ struct Unit<'a> {
     name: &'a str,
     arm: usize,
     first: Timestamp,
+    /// The place of its stratum.
+    stratum: usize,
 }
 
 /// An arm of which so many units have a value.
@@ -101,20 +112,46 @@ pub fn snapshot(
             continue;
         }
         units[arm] += 1;
-        counted.push(Unit { name: &one.unit, arm, first: one.first });
+        counted.push(Unit { name: &one.unit, arm, first: one.first, stratum: 0 });
     }
-    let scene = Scene { spec, units: &counted, collected, now };
-    let evidence = |metric: &Metric| match spec.mode {
-        Mode::Split => Some(Evidence::Split(scene.measure(metric))),
-        Mode::Shadow => paired::measure(spec, metric, &collected.mirrored, now),
+    let told_apart = match &spec.strata {
+        Some(_) => strata(counted.iter().map(|unit| unit.name), &collected.attributes),
+        None => Strata::default(),
     };
-    let metrics =
-        spec.metrics.iter().filter_map(|metric| Some((metric.name.clone(), evidence(metric)?))).collect();
-    if spec.mode == Mode::Shadow {
-        units = paired::units(spec, &collected.mirrored);
+    for (unit, place) in counted.iter_mut().zip(&told_apart.places) {
+        unit.stratum = *place;
     }
-    let seconds = now.since(started).as_secs();
-    Snapshot { seconds, units, seen_in_several, looks, counts: false, metrics }
+    let scene = Scene { spec, units: &counted, strata: &told_apart.names, collected, now };
+    let mut snapshot =
+        Snapshot { seconds: now.since(started).as_secs(), seen_in_several, looks, ..Snapshot::default() };
+    for metric in &spec.metrics {
+        let (evidence, strata, cap) = match spec.mode {
+            Mode::Split => {
+                let Measured { arms, strata, cap } = scene.measure(metric);
+                (Some(Evidence::Split(arms)), strata, cap)
+            }
+            Mode::Shadow => {
+                let cap = paired::cap(spec, metric, &collected.mirrored, now);
+                let evidence = paired::measure(spec, metric, cap, &collected.mirrored, now);
+                (evidence, Vec::new(), cap)
+            }
+            Mode::Interleaved => (interleaved::measure(metric, collected, now), Vec::new(), None),
+        };
+        let name = &metric.name;
+        snapshot.metrics.extend(evidence.map(|evidence| (name.clone(), evidence)));
+        if !strata.is_empty() {
+            snapshot.strata.insert(name.clone(), strata);
+        }
+        if let (Some(Cap::Percentile { .. }), Some(cap)) = (metric.cap, cap) {
+            snapshot.caps.insert(name.clone(), Exact(cap));
+        }
+    }
+    snapshot.units = match spec.mode {
+        Mode::Split => units,
+        Mode::Shadow => paired::units(spec, &collected.mirrored),
+        Mode::Interleaved => interleaved::units(collected),
+    };
+    snapshot
 }
 
 /// The number that a quantity is for one prediction; none when it cannot be told. A label that came
@@ -201,9 +238,52 @@ struct Requests<'a> {
     due: u64,
 }
 
+/// What is known of a metric.
+struct Measured {
+    arms: Vec<Arm>,
+    /// None where units are not told apart.
+    strata: Vec<Stratum>,
+    /// Above what values were cut.
+    cap: Option<f64>,
+}
+
+/// A unit with what it did.
+type Row<'a, const K: usize> = (&'a Unit<'a>, [f64; K]);
+
+fn cut(value: f64, cap: Option<f64>) -> f64 {
+    cap.map_or(value, |cap| value.min(cap))
+}
+
+/// The estimates of means.
+#[expect(clippy::unnecessary_wraps, reason = "one of several estimates, of which others may fail")]
+fn means(cells: &[Vec<Moments<1>>], _: &[u64]) -> Result<Vec<Vec<Sample>>, Undecided> {
+    Ok(cells.iter().map(|arms| arms.iter().map(|arm| Sample::of(arm, 0)).collect()).collect())
+}
+
+/// The estimates of means with a covariate.
+fn adjusted(cells: &[Vec<Moments<2>>], _: &[u64]) -> Result<Vec<Vec<Sample>>, Undecided> {
+    cells.iter().map(|arms| covariate::adjusted(arms)).collect()
+}
+
+/// The estimates of ratios.
+fn of_ratios(cells: &[Vec<Moments<2>>], units: &[u64]) -> Result<Vec<Vec<Sample>>, Undecided> {
+    let mut samples = vec![Vec::new(); cells.len()];
+    for arm in 0..cells.first().map_or(0, Vec::len) {
+        let column: Vec<Moments<2>> = cells.iter().map(|arms| arms[arm]).collect();
+        // An arm that nobody sees has no sums to divide.
+        let none = vec![Sample { n: 0, mean: 0.0, variance: 0.0 }; cells.len()];
+        let empty = column.iter().all(|moments| moments.n() == 0);
+        let of_arm = if empty { none } else { ratios(&column, units)? };
+        samples.iter_mut().zip(of_arm).for_each(|(arms, sample)| arms.push(sample));
+    }
+    Ok(samples)
+}
+
 struct Scene<'a> {
     spec: &'a AbSpec,
     units: &'a [Unit<'a>],
+    /// The names of the strata; none where units are not told apart.
+    strata: &'a [String],
     collected: &'a Collected,
     now: Timestamp,
 }
@@ -213,8 +293,8 @@ impl Scene<'_> {
         self.spec.arms.len()
     }
 
-    /// The arms of a metric; those that cannot be computed say why.
-    fn measure(&self, metric: &Metric) -> Vec<Arm> {
+    /// What is known of a metric; arms that cannot be computed say why.
+    fn measure(&self, metric: &Metric) -> Measured {
         let window = metric.window.unwrap_or_default();
         let due: Vec<&Unit<'_>> =
             self.units.iter().filter(|unit| self.now.since(unit.first) >= window).collect();
@@ -226,20 +306,44 @@ impl Scene<'_> {
             }
             Measure::Ratio { numerator, denominator } => self.by_ratio(metric, numerator, denominator, &due),
         };
-        measured.unwrap_or_else(|why| vec![arm(Err(why), 0, Known::default()); self.arms()])
+        let none = |why| vec![arm(Err(why), 0, Known::default()); self.arms()];
+        measured.unwrap_or_else(|why| Measured { arms: none(why), strata: Vec::new(), cap: None })
     }
 
-    /// What each unit's requests say, for units that are due. Those of another version than the arm's,
+    /// The moments of each arm.
+    fn moments<const K: usize>(&self, rows: &[Row<'_, K>]) -> Result<Vec<Moments<K>>, Undecided> {
+        let mut arms = vec![Moments::default(); self.arms()];
+        rows.iter().try_for_each(|(unit, values)| arms[unit.arm].push(values))?;
+        Ok(arms)
+    }
+
+    /// What the strata say.
+    fn told_apart<const K: usize>(
+        &self,
+        rows: &[Row<'_, K>],
+        estimate: Estimate<'_, K>,
+    ) -> Result<Vec<Stratum>, Undecided> {
+        let arms = || vec![Moments::default(); self.arms()];
+        let mut cells: Vec<Together<K>> = self.strata.iter().map(|name| (name.clone(), arms())).collect();
+        for (unit, values) in rows {
+            if let Some((_, arms)) = cells.get_mut(unit.stratum) {
+                arms[unit.arm].push(values)?;
+            }
+        }
+        Ok(strata::judged(cells, &self.spec.plan.weights, estimate))
+    }
+
+    /// What each unit's requests say, for units that are due, with the cap of values. Those of another version than the arm's,
     /// under an id that was used twice, say nothing of it.
     fn requests<'s>(
         &'s self,
         metric: &'s Metric,
         wanted: Quantity,
-        due: &'s [&'s Unit<'s>],
-    ) -> impl Iterator<Item = Requests<'s>> + 's {
+        due: &[&'s Unit<'s>],
+    ) -> (Vec<Requests<'s>>, Option<f64>) {
         let served = &self.collected.served;
         let mut next = 0;
-        due.iter().map(move |unit| {
+        let requests = due.iter().map(|unit| {
             let version = self.spec.arms.get(unit.arm).and_then(|arm| arm.version);
             while served.get(next).is_some_and(|one| one.unit.as_str() < unit.name) {
                 next += 1;
@@ -259,12 +363,18 @@ impl Scene<'_> {
                 // A client that tries again must not take its failures out of the account.
                 let failures = if wanted == Quantity::Error { one.failures } else { 0 };
                 let values = quantity(wanted, one, metric.window).into_iter();
-                let values = values.chain((0..failures).map(|_| 1.0));
-                requests.values.extend(values.map(|value| metric.cap.map_or(value, |cap| value.min(cap))));
+                requests.values.extend(values.chain((0..failures).map(|_| 1.0)));
                 requests.due += 1 + failures;
             }
             requests
-        })
+        });
+        let mut requests: Vec<Requests<'s>> = requests.collect();
+        let values = requests.iter().flat_map(|one| one.values.iter().copied());
+        let cap = metric.cap.and_then(|cap| cap.among(values));
+        for value in requests.iter_mut().flat_map(|one| &mut one.values) {
+            *value = cut(*value, cap);
+        }
+        (requests, cap)
     }
 
     /// What is known of requests, by arm.
@@ -286,32 +396,39 @@ impl Scene<'_> {
         metric: &Metric,
         wanted: Quantity,
         due: &[&Unit<'_>],
-    ) -> Result<Vec<Arm>, Undecided> {
-        let requests: Vec<Requests<'_>> = self.requests(metric, wanted, due).collect();
-        let mut arms = vec![Moments::<2>::default(); self.arms()];
-        for one in requests.iter().filter(|one| !one.values.is_empty()) {
-            #[expect(clippy::cast_precision_loss, reason = "requests of one unit")]
-            arms[one.unit.arm].push(&[one.values.iter().sum(), one.values.len() as f64])?;
-        }
+    ) -> Result<Measured, Undecided> {
+        let (requests, cap) = self.requests(metric, wanted, due);
+        let with_values = requests.iter().filter(|one| !one.values.is_empty());
+        #[expect(clippy::cast_precision_loss, reason = "requests of one unit")]
+        let sums = |one: &Requests<'_>| [one.values.iter().sum(), one.values.len() as f64];
+        let rows: Vec<Row<'_, 2>> = with_values.map(|one| (one.unit, sums(one))).collect();
         let sample = |moments: &Moments<2>| match wanted.is_yes_or_no() {
             true => ratio::ratio(moments).map(|sample| yes_or_no(sample, 1.0)),
             false => ratio::ratio(moments),
         };
-        let known = self.known(&requests);
-        Ok(arms.iter().zip(known).map(|(moments, known)| arm(sample(moments), moments.n(), known)).collect())
+        let arms = self.moments(&rows)?;
+        let arms = arms.iter().zip(self.known(&requests));
+        Ok(Measured {
+            arms: arms.map(|(moments, known)| arm(sample(moments), moments.n(), known)).collect(),
+            strata: self.told_apart(&rows, &of_ratios)?,
+            cap,
+        })
     }
 
     /// Quantiles over requests. Requests of one unit are alike, so the error is that of a share of
     /// requests by unit, in the measure of that of as many units with a request each.
-    fn quantiles(&self, metric: &Metric, wanted: Quantity, share: f64, due: &[&Unit<'_>]) -> Vec<Arm> {
-        let requests: Vec<Requests<'_>> = self.requests(metric, wanted, due).collect();
+    ///
+    /// Strata have no part in it: a quantile of all is no mean of those of strata.
+    fn quantiles(&self, metric: &Metric, wanted: Quantity, share: f64, due: &[&Unit<'_>]) -> Measured {
+        let (requests, cap) = self.requests(metric, wanted, due);
         let known = self.known(&requests);
         let mut by_arm: Vec<Vec<Vec<f64>>> = vec![Vec::new(); self.arms()];
         for one in requests.into_iter().filter(|one| !one.values.is_empty()) {
             by_arm[one.unit.arm].push(one.values);
         }
         let arms = by_arm.iter().zip(known);
-        arms.map(|(units, known)| arm(clustered(units, share), units.len() as u64, known)).collect()
+        let arms = arms.map(|(units, known)| arm(clustered(units, share), units.len() as u64, known));
+        Measured { arms: arms.collect(), strata: Vec::new(), cap }
     }
 
     /// The sums of what happened to a unit from one millisecond to another, both included, by unit.
@@ -348,7 +465,7 @@ impl Scene<'_> {
         outcome: Outcome,
         before: Option<Duration>,
         due: &[&Unit<'_>],
-    ) -> Result<Vec<Arm>, Undecided> {
+    ) -> Result<Measured, Undecided> {
         // A share of units of which all say the same is not certain.
         let sample = |sample: Sample| match outcome {
             Outcome::Any => Arm::of(yes_or_no(sample, 1.0)),
@@ -356,20 +473,20 @@ impl Scene<'_> {
         };
         let counted = |sums: &HashMap<&str, Sums>, unit: &Unit<'_>| {
             let sums = sums.get(unit.name).copied().unwrap_or_default();
-            let value = match outcome {
+            match outcome {
                 Outcome::Any => f64::from(u8::from(sums.count > 0.0)),
                 Outcome::Count => sums.count,
                 Outcome::Sum => sums.value,
-            };
-            metric.cap.map_or(value, |cap| value.min(cap))
+            }
         };
         let during = self.sums(origin, &Self::spans(metric, due))?;
+        let cap = metric.cap.and_then(|cap| cap.among(due.iter().map(|unit| counted(&during, unit))));
         let Some(before) = before else {
-            let mut arms = vec![Moments::<1>::default(); self.arms()];
-            for unit in due {
-                arms[unit.arm].push(&[counted(&during, unit)])?;
-            }
-            return Ok(arms.iter().map(|arm| sample(Sample::of(arm, 0))).collect());
+            let row = |unit: &&'_ Unit<'_>| [cut(counted(&during, unit), cap)];
+            let rows: Vec<Row<'_, 1>> = due.iter().map(|unit| (*unit, row(unit))).collect();
+            let arms = self.moments(&rows)?;
+            let arms = arms.iter().map(|arm| sample(Sample::of(arm, 0))).collect();
+            return Ok(Measured { arms, strata: self.told_apart(&rows, &means)?, cap });
         };
         let earlier = due
             .iter()
@@ -379,11 +496,10 @@ impl Scene<'_> {
             })
             .collect();
         let earlier = self.sums(origin, &earlier)?;
-        let mut arms = vec![Moments::<2>::default(); self.arms()];
-        for unit in due {
-            arms[unit.arm].push(&[counted(&during, unit), counted(&earlier, unit)])?;
-        }
-        Ok(covariate::adjusted(&arms)?.into_iter().map(sample).collect())
+        let row = |unit: &&'_ Unit<'_>| [&during, &earlier].map(|sums| cut(counted(sums, unit), cap));
+        let rows: Vec<Row<'_, 2>> = due.iter().map(|unit| (*unit, row(unit))).collect();
+        let arms = covariate::adjusted(&self.moments(&rows)?)?.into_iter().map(sample).collect();
+        Ok(Measured { arms, strata: self.told_apart(&rows, &adjusted)?, cap })
     }
 
     fn by_ratio(
@@ -392,19 +508,18 @@ impl Scene<'_> {
         numerator: &str,
         denominator: &str,
         due: &[&Unit<'_>],
-    ) -> Result<Vec<Arm>, Undecided> {
+    ) -> Result<Measured, Undecided> {
         let spans = Self::spans(metric, due);
         let (above, below) =
             (self.sums_of_events(numerator, &spans), self.sums_of_events(denominator, &spans));
         let sum =
             |sums: &HashMap<&str, Sums>, unit: &Unit<'_>| sums.get(unit.name).map_or(0.0, |sums| sums.value);
-        let mut arms = vec![Moments::<2>::default(); self.arms()];
-        for unit in due {
-            let above = sum(&above, unit);
-            let above = metric.cap.map_or(above, |cap| above.min(cap));
-            arms[unit.arm].push(&[above, sum(&below, unit)])?;
-        }
-        Ok(arms.iter().map(|sums| arm(ratio::ratio(sums), sums.n(), Known::all(sums.n()))).collect())
+        let cap = metric.cap.and_then(|cap| cap.among(due.iter().map(|unit| sum(&above, unit))));
+        let row = |unit: &&'_ Unit<'_>| [cut(sum(&above, unit), cap), sum(&below, unit)];
+        let rows: Vec<Row<'_, 2>> = due.iter().map(|unit| (*unit, row(unit))).collect();
+        let arms = self.moments(&rows)?;
+        let arms = arms.iter().map(|sums| arm(ratio::ratio(sums), sums.n(), Known::all(sums.n())));
+        Ok(Measured { arms: arms.collect(), strata: self.told_apart(&rows, &of_ratios)?, cap })
     }
 }
 

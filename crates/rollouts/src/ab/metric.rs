@@ -1,7 +1,8 @@
 //! What a test measures.
 
 use super::spec::duration;
-use mainspring_expressions::yaml::{self, Fault, Mapping, Node};
+use mainspring_expressions::yaml::{self, Fault, Mapping, Node, Value};
+use mainspring_stats::intervals::quantile;
 use std::time::Duration;
 
 /// A metric.
@@ -14,8 +15,65 @@ pub struct Metric {
     /// How long after a unit's first exposure its outcome is waited for, and counts. None counts all
     /// that is known.
     pub window: Option<Duration>,
-    /// The largest value of a unit (of a request for quantiles) that counts as it is.
-    pub cap: Option<f64>,
+    /// The largest value of a unit (of a request with `from`) that counts as it is.
+    pub cap: Option<Cap>,
+}
+
+/// The largest value that counts as it is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Cap {
+    /// This one.
+    At(f64),
+    /// A percentile of the values of all arms together, by linear interpolation.
+    Percentile {
+        /// As a share.
+        share: f64,
+        /// Whether values of zero are left out of it.
+        ignore_zeros: bool,
+    },
+}
+
+impl Cap {
+    /// The cap among these values; none without values.
+    pub(super) fn among(self, values: impl Iterator<Item = f64>) -> Option<f64> {
+        match self {
+            Self::At(value) => Some(value),
+            Self::Percentile { share, ignore_zeros } => {
+                let values: Vec<f64> = values.filter(|value| !ignore_zeros || *value != 0.0).collect();
+                quantile(&values, share)
+            }
+        }
+    }
+
+    fn parse(map: &Mapping, measure: &Measure) -> Result<Option<Self>, Fault> {
+        let ignore_zeros = map.get("ignore_zeros").map(|node| node.boolean("ignore_zeros")).transpose()?;
+        let percentile = map.get("cap").filter(|node| matches!(node.value, Value::Text(_)));
+        let Some(node) = percentile else {
+            if let Some(node) = map.get("ignore_zeros") {
+                return Err(Fault::new(node.at, "`ignore_zeros` goes with a cap by percentile", "remove it"));
+            }
+            return map.get("cap").map(|node| node.number("cap").map(Self::At)).transpose();
+        };
+        let text = node.text("cap")?;
+        let percent = text.strip_prefix('p').and_then(|number| number.parse::<f64>().ok());
+        let Some(percent) = percent.filter(|percent| *percent > 0.0 && *percent < 100.0) else {
+            return Err(Fault::new(
+                node.at,
+                format!("`{text}` is no cap"),
+                "write a number, or a percentile such as `p99`",
+            ));
+        };
+        let refused = match measure {
+            Measure::Quantile(..) => Some("a quantile does not care how large the largest values are"),
+            Measure::Prediction(quantity) if quantity.is_yes_or_no() => Some("its values are 0 and 1"),
+            Measure::Event { outcome: Outcome::Any, .. } => Some("its values are 0 and 1"),
+            _ => None,
+        };
+        if let Some(why) = refused {
+            return Err(Fault::new(node.at, format!("there is nothing to cap here: {why}"), "remove `cap`"));
+        }
+        Ok(Some(Self::Percentile { share: percent / 100.0, ignore_zeros: ignore_zeros.unwrap_or(false) }))
+    }
 }
 
 /// What is counted.
@@ -109,8 +167,20 @@ pub enum Outcome {
     Sum,
 }
 
-const KEYS: [&str; 11] =
-    ["from", "event", "sql", "source", "outcome", "per", "quantile", "threshold", "window", "cap", "cuped"];
+const KEYS: [&str; 12] = [
+    "from",
+    "event",
+    "sql",
+    "source",
+    "outcome",
+    "per",
+    "quantile",
+    "threshold",
+    "window",
+    "cap",
+    "ignore_zeros",
+    "cuped",
+];
 
 /// The longest query, in bytes.
 const MAX_SQL: usize = 20_000;
@@ -149,7 +219,7 @@ pub(super) fn parse(name: &str, node: &Node) -> Result<Metric, Fault> {
             ));
         }
     };
-    let cap = map.get("cap").map(|node| node.number("cap")).transpose()?;
+    let cap = Cap::parse(map, &measure)?;
     Ok(Metric { name: name.to_owned(), measure, window: duration(map, "window")?, cap })
 }
 

@@ -1,18 +1,24 @@
 //! A/B tests: what a test's file says, who sees which arm, and what the collected rows say about the
 //! arms. The rule that ends a test is `mainspring_stats::decide`.
 
+mod assignment;
 mod bandit;
 mod evidence;
+mod grouping;
+mod interleaved;
 mod metric;
 mod paired;
 mod queries;
 mod segments;
 mod spec;
+mod strata;
 mod targeting;
 
+pub use assignment::Sticky;
 pub use bandit::Bandit;
 pub use evidence::{Collected, snapshot};
-pub use metric::{Measure, Metric, Origin, Outcome, Quantity, Query};
+pub use interleaved::interleave;
+pub use metric::{Cap, Measure, Metric, Origin, Outcome, Quantity, Query};
 pub use queries::{Answers, QueryRow, WantedQuery};
 pub use segments::{Group, Stretch, by_arrival, by_attribute};
 pub use spec::{AbSpec, Arm, Mode, Ramp, Winner};

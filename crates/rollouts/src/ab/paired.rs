@@ -38,21 +38,35 @@ fn of_arm<'a>(spec: &AbSpec, mirrored: &'a [AbMirrored], candidate: usize) -> Ve
 /// What the pairs of one unit say: values of control and candidate.
 type Values = Vec<(f64, f64)>;
 
-/// What pairs say of a metric; none for what only events or a split can say.
+/// Whether what came of a pair counts by now.
+fn is_due(pair: &AbMirrored, metric: &Metric, now: Timestamp) -> bool {
+    now.since(pair.control.time) >= metric.window.unwrap_or_default()
+}
+
+/// The cap of a metric among what all arms answered.
+pub(super) fn cap(spec: &AbSpec, metric: &Metric, mirrored: &[AbMirrored], now: Timestamp) -> Option<f64> {
+    let Measure::Prediction(wanted) = metric.measure else { return None };
+    let pairs = (1..spec.arms.len()).flat_map(|candidate| of_arm(spec, mirrored, candidate));
+    let answers =
+        pairs.filter(|pair| is_due(pair, metric, now)).flat_map(|pair| [&pair.control, &pair.candidate]);
+    metric.cap?.among(answers.filter_map(|served| quantity(wanted, served, metric.window)))
+}
+
+/// What pairs say of a metric, with values up to `cap`; none for what only events or a split can say.
 pub(super) fn measure(
     spec: &AbSpec,
     metric: &Metric,
+    cap: Option<f64>,
     mirrored: &[AbMirrored],
     now: Timestamp,
 ) -> Option<Evidence> {
     let Measure::Prediction(wanted) = metric.measure else { return None };
-    let cut = |value: f64| metric.cap.map_or(value, |cap| value.min(cap));
+    let cut = |value: f64| cap.map_or(value, |cap| value.min(cap));
     let of = |served| quantity(wanted, served, metric.window).map(cut);
     let known = |candidate: usize| -> (Vec<Values>, Known) {
         let (mut units, mut known) = (Vec::new(), Known::default());
         for pairs in of_arm(spec, mirrored, candidate).chunk_by(|a, b| a.unit == b.unit) {
-            let due =
-                pairs.iter().filter(|pair| now.since(pair.control.time) >= metric.window.unwrap_or_default());
+            let due = pairs.iter().filter(|pair| is_due(pair, metric, now));
             let due: Vec<Option<(f64, f64)>> =
                 due.map(|pair| of(&pair.control).zip(of(&pair.candidate))).collect();
             let values: Values = due.iter().copied().flatten().collect();

@@ -1,17 +1,14 @@
 //! A test's units in groups: by an attribute, and by when they came.
 
 use super::evidence::{Collected, snapshot};
+use super::grouping::{Grouping, plain};
 use super::spec::AbSpec;
 use mainspring_domain::Timestamp;
 use mainspring_stats::decide::Snapshot;
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::hash::BuildHasher;
 
-/// Values of an attribute that have a group of their own.
-const MOST_GROUPS: usize = 12;
-/// Groups of numbers of which there are many different ones: alike in units.
-const BANDS: usize = 4;
 /// Groups of units by the time when they came, alike in units.
 const COHORTS: usize = 8;
 
@@ -36,7 +33,7 @@ pub struct Stretch {
 }
 
 /// The units by an attribute of theirs. Numbers of which there are many different ones are put into
-/// bands with as many units each; beyond [`MOST_GROUPS`] values the rarest are one group. Units without
+/// bands with as many units each; of many other values the rarest are one group. Units without
 /// the attribute are in none.
 #[must_use]
 pub fn by_attribute<S: BuildHasher>(
@@ -45,26 +42,13 @@ pub fn by_attribute<S: BuildHasher>(
     attributes: &HashMap<String, Value, S>,
     time: Stretch,
 ) -> Vec<Group> {
-    let value = |unit: &str| attributes.get(unit).filter(|value| plain(value));
-    let held: Vec<(&str, &Value)> =
-        collected.exposures.iter().filter_map(|one| Some((one.unit.as_str(), value(&one.unit)?))).collect();
-    let numbers: Option<Vec<f64>> = held.iter().map(|(_, value)| value.as_f64()).collect();
-    let counts = counts(&held);
-    let bands = numbers.filter(|_| counts.len() > MOST_GROUPS).map(Bands::of);
-    let own = if counts.len() > MOST_GROUPS { MOST_GROUPS - 1 } else { counts.len() };
-    let places: HashMap<&str, usize> =
-        counts.iter().take(own).enumerate().map(|(place, (word, _))| (word.as_str(), place)).collect();
-    let group = |value: &Value| match (&bands, value.as_f64()) {
-        (Some(bands), Some(number)) => bands.group(number),
-        _ => {
-            let word = word(value);
-            match places.get(word.as_str()) {
-                Some(place) => (*place, word),
-                None => (own, "others".to_owned()),
-            }
-        }
-    };
-    let names = held.iter().map(|(unit, value)| ((*unit).to_owned(), group(value))).collect();
+    let held: Vec<(&str, &Value)> = collected
+        .exposures
+        .iter()
+        .filter_map(|one| Some((one.unit.as_str(), attributes.get(&one.unit).filter(|value| plain(value))?)))
+        .collect();
+    let grouping = Grouping::of(held.iter().map(|(_, value)| *value));
+    let names = held.iter().map(|(unit, value)| ((*unit).to_owned(), grouping.group(value))).collect();
     groups(spec, collected, &names, time)
 }
 
@@ -82,52 +66,6 @@ pub fn by_arrival(spec: &AbSpec, collected: Collected, time: Stretch) -> Vec<Gro
     groups(spec, collected, &names.collect(), time)
 }
 
-fn plain(value: &Value) -> bool {
-    matches!(value, Value::String(_) | Value::Number(_) | Value::Bool(_))
-}
-
-fn word(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
-/// The values with their numbers of units, the most frequent first.
-fn counts(held: &[(&str, &Value)]) -> Vec<(String, u64)> {
-    let mut counts: BTreeMap<String, u64> = BTreeMap::new();
-    for (_, value) in held {
-        *counts.entry(word(value)).or_default() += 1;
-    }
-    let mut by_count: Vec<(String, u64)> = counts.into_iter().collect();
-    by_count.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    by_count
-}
-
-/// Ranges of numbers with about as many units each.
-struct Bands(Vec<f64>);
-
-impl Bands {
-    fn of(mut values: Vec<f64>) -> Self {
-        values.sort_by(f64::total_cmp);
-        let mut ends: Vec<f64> =
-            (1..BANDS).filter_map(|band| values.get(band * values.len() / BANDS).copied()).collect();
-        ends.dedup();
-        // What lies below the smallest value holds nothing.
-        ends.retain(|end| values.first().is_some_and(|least| end > least));
-        Self(ends)
-    }
-
-    fn group(&self, value: f64) -> (usize, String) {
-        let band = self.0.partition_point(|end| *end <= value);
-        let low = band.checked_sub(1).and_then(|below| self.0.get(below));
-        let name = match (low, self.0.get(band)) {
-            (None, Some(high)) => format!("below {high}"),
-            (Some(low), Some(high)) => format!("{low} to below {high}"),
-            (Some(low), None) => format!("{low} and above"),
-            (None, None) => "all".to_owned(),
-        };
-        (band, name)
-    }
-}
-
 /// Place and name of each unit's group.
 type Names = HashMap<String, (usize, String)>;
 
@@ -140,9 +78,11 @@ fn groups(spec: &AbSpec, mut collected: Collected, names: &Names, time: Stretch)
             exposures: collected.exposures.iter().filter(|one| within(&one.unit)).cloned().collect(),
             served: collected.served.iter().filter(|one| within(&one.unit)).cloned().collect(),
             mirrored: collected.mirrored.iter().filter(|one| within(&one.unit)).cloned().collect(),
+            interleaved: collected.interleaved.iter().filter(|one| within(&one.unit)).cloned().collect(),
             // Those of other units are passed over.
             events: std::mem::take(&mut collected.events),
             answers: std::mem::take(&mut collected.answers),
+            attributes: std::mem::take(&mut collected.attributes),
         };
         let firsts = part.exposures.iter().map(|one| one.first);
         groups.push(Group {
@@ -151,6 +91,7 @@ fn groups(spec: &AbSpec, mut collected: Collected, names: &Names, time: Stretch)
             snapshot: snapshot(spec, &part, time.started, time.now, Vec::new()),
         });
         (collected.events, collected.answers) = (part.events, part.answers);
+        collected.attributes = part.attributes;
     }
     groups
 }

@@ -1,6 +1,8 @@
 //! What a test's file says, read and checked.
 
+use super::assignment::{Assignment, Sticky};
 use super::bandit::Bandit;
+use super::interleaved;
 use super::metric::{self, Measure, Metric, Quantity};
 use super::queries::WantedQuery;
 use super::targeting::Targeting;
@@ -31,6 +33,8 @@ pub enum Mode {
     Split,
     /// The control answers; candidates answer copies of the same requests.
     Shadow,
+    /// The lists of both arms are merged into one for each request.
+    Interleaved,
 }
 
 impl Mode {
@@ -40,6 +44,7 @@ impl Mode {
         match self {
             Self::Split => "split",
             Self::Shadow => "shadow",
+            Self::Interleaved => "interleaved",
         }
     }
 }
@@ -102,9 +107,13 @@ pub struct AbSpec {
     pub winner: Winner,
     /// How weights follow results, if they do.
     pub bandit: Option<Bandit>,
+    /// What is remembered of units in documents of their clients, if anything is.
+    pub sticky: Option<Sticky>,
+    /// The attribute by which units are told apart, so that estimates can be adjusted by it.
+    pub strata: Option<String>,
 }
 
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "name",
     "hypothesis",
     "model",
@@ -117,6 +126,7 @@ const KEYS: [&str; 12] = [
     "plan",
     "on_winner",
     "bandit",
+    "strata",
 ];
 const MAX_NAME: usize = 100;
 
@@ -187,6 +197,7 @@ impl AbSpec {
                 spec.namespace.clone(),
                 spec.holdout.clone(),
                 spec.targeting.clone(),
+                spec.sticky.clone(),
             )
         };
         if self.arms != before.arms {
@@ -198,6 +209,8 @@ impl AbSpec {
             || self.plan.guardrails != before.plan.guardrails
         {
             Some("the metrics")
+        } else if self.strata != before.strata {
+            Some("the strata")
         } else if self.plan != before.plan || self.looks != before.looks {
             Some("the plan")
         } else {
@@ -217,6 +230,10 @@ impl AbSpec {
     }
 }
 
+const fn named_mode(mode: Mode) -> (&'static str, Mode) {
+    (mode.as_str(), mode)
+}
+
 fn read(node: &Node) -> Result<AbSpec, Fault> {
     let map = node.map("the test")?;
     map.deny_unknown("key of a test", &KEYS)?;
@@ -234,13 +251,16 @@ fn read(node: &Node) -> Result<AbSpec, Fault> {
     let arms_node = map.require("arms", "the test")?;
     let arms = arms(arms_node, model.is_some())?;
     let mode = match map.get("mode") {
-        Some(node) => node.one_of("mode", &[("split", Mode::Split), ("shadow", Mode::Shadow)])?,
+        Some(node) => node.one_of("mode", &[Mode::Split, Mode::Shadow, Mode::Interleaved].map(named_mode))?,
         None => Mode::Split,
     };
-    if mode == Mode::Shadow && arms.iter().any(|arm| (arm.weight - arms[0].weight).abs() > 1e-9) {
+    if mode != Mode::Split && arms.iter().any(|arm| (arm.weight - arms[0].weight).abs() > 1e-9) {
         return Err(Fault::new(
             arms_node.at,
-            "in the mode `shadow` all arms are asked the same requests, so weights mean nothing",
+            format!(
+                "in the mode `{}` all arms are asked the same requests, so weights mean nothing",
+                mode.as_str()
+            ),
             "remove them",
         ));
     }
@@ -275,7 +295,7 @@ fn read(node: &Node) -> Result<AbSpec, Fault> {
         let at = map.get("plan").or_else(|| map.get("goals")).map_or(node.at, |node| node.at);
         Fault::new(at, error.to_string(), "mend the plan; nothing was started")
     })?;
-    let assignment = Assignment::read(map.get("assignment"))?;
+    let assignment = Assignment::read(map.get("assignment"), mode == Mode::Split && model.is_none())?;
     let spec = AbSpec {
         name,
         hypothesis: match map.get("hypothesis") {
@@ -291,6 +311,7 @@ fn read(node: &Node) -> Result<AbSpec, Fault> {
         namespace: assignment.namespace,
         holdout: assignment.holdout,
         targeting: assignment.targeting,
+        sticky: assignment.sticky,
         metrics,
         effects: effects(map, &plan)?,
         plan,
@@ -313,6 +334,7 @@ fn read(node: &Node) -> Result<AbSpec, Fault> {
             }
             None => Winner::RollOut,
         },
+        strata: map.get("strata").map(|node| strata(node, mode, bandit.is_some())).transpose()?,
         bandit,
     };
     if spec.look_every < Duration::from_secs(1) {
@@ -333,8 +355,10 @@ fn read(node: &Node) -> Result<AbSpec, Fault> {
             ));
         }
     }
-    if spec.mode == Mode::Shadow {
-        measured_by_pairs(&spec, metrics_node, map)?;
+    match spec.mode {
+        Mode::Split => {}
+        Mode::Shadow => measured_by_pairs(&spec, metrics_node, map)?,
+        Mode::Interleaved => interleaved::check(&spec, node, map)?,
     }
     Ok(spec)
 }
@@ -343,12 +367,34 @@ fn read(node: &Node) -> Result<AbSpec, Fault> {
 fn bandit(node: &Node, arms: &[Arm], mode: Mode, plan: &Plan) -> Result<Bandit, Fault> {
     let refused = match (mode, plan.same_arms, plan.method) {
         (Mode::Shadow, ..) => "in the mode `shadow` the control answers everybody",
+        (Mode::Interleaved, ..) => "in the mode `interleaved` everybody sees the items of both arms",
         (_, true, _) => "arms that are the same earn the same",
         (_, _, Method::Looks(_)) => "counted looks belong to one phase, and a bandit has many",
         _ => return Bandit::parse(node, arms),
     };
     Err(Fault::new(node.at, format!("there is no bandit here: {refused}"), "remove `bandit`"))
 }
+
+/// Estimates are adjusted where units of one kind see different arms, in a phase whose weights stay.
+fn strata(node: &Node, mode: Mode, bandit: bool) -> Result<String, Fault> {
+    let refused = match (mode, bandit) {
+        (Mode::Shadow, _) => "in the mode `shadow` each request is compared with itself",
+        (Mode::Interleaved, _) => "in the mode `interleaved` each list is compared with itself",
+        (_, true) => "a bandit puts its phases together by their sizes",
+        (Mode::Split, false) => {
+            let attribute = node.text("strata")?;
+            if (1..=MAX_ATTRIBUTE).contains(&attribute.len()) {
+                return Ok(attribute.to_owned());
+            }
+            let message = format!("the name of an attribute has 1 to {MAX_ATTRIBUTE} bytes");
+            return Err(Fault::new(node.at, message, "write `strata: country`"));
+        }
+    };
+    Err(Fault::new(node.at, format!("there are no strata here: {refused}"), "remove `strata`"))
+}
+
+/// Bytes of the name of an attribute.
+const MAX_ATTRIBUTE: usize = 250;
 
 /// How much the rounding of shares may say against the planned split by the end of the test, in nats.
 const MOST_ROUNDING: f64 = 1.0;
@@ -457,102 +503,6 @@ fn arms(node: &Node, served: bool) -> Result<Vec<Arm>, Fault> {
         arm.weight /= total;
     }
     Ok(arms)
-}
-
-/// Who sees which arm.
-struct Assignment {
-    hashing: Hashing,
-    seed: Option<String>,
-    ramp: Vec<Ramp>,
-    namespace: Option<Namespace>,
-    holdout: Option<Holdout>,
-    targeting: Targeting,
-}
-
-impl Assignment {
-    fn read(node: Option<&Node>) -> Result<Self, Fault> {
-        let everybody = Ramp { after: Duration::ZERO, coverage: 1.0 };
-        let mut read = Self {
-            hashing: Hashing::GrowthBook2,
-            seed: None,
-            ramp: vec![everybody],
-            namespace: None,
-            holdout: None,
-            targeting: Targeting::default(),
-        };
-        let Some(node) = node else { return Ok(read) };
-        let map = node.map("assignment")?;
-        map.deny_unknown(
-            "key of `assignment`",
-            &["hash", "seed", "coverage", "ramp", "namespace", "holdout", "where"],
-        )?;
-        if let Some(node) = map.get("hash") {
-            read.hashing = node.one_of(
-                "hash",
-                &[
-                    ("growthbook", Hashing::GrowthBook2),
-                    ("growthbook-v1", Hashing::GrowthBook1),
-                    ("native", Hashing::Native),
-                ],
-            )?;
-        }
-        read.seed = map.get("seed").map(|node| node.scalar("seed")).transpose()?;
-        if let Some(node) = map.get("coverage") {
-            read.ramp = vec![Ramp { coverage: node.number("coverage")?, ..everybody }];
-        }
-        if let Some(node) = map.get("ramp") {
-            read.ramp = ramp(node)?;
-        }
-        if let Some(node) = map.get("namespace") {
-            let map = node.map("namespace")?;
-            map.deny_unknown("key of `namespace`", &["name", "low", "high"])?;
-            read.namespace = Some(Namespace {
-                name: map.require("name", "the name space")?.text("name")?.to_owned(),
-                low: map.require("low", "the name space")?.number("low")?,
-                high: map.require("high", "the name space")?.number("high")?,
-            });
-        }
-        if let Some(node) = map.get("holdout") {
-            let map = node.map("holdout")?;
-            map.deny_unknown("key of `holdout`", &["seed", "share"])?;
-            read.holdout = Some(Holdout {
-                seed: map.require("seed", "the holdout")?.scalar("seed")?,
-                share: map.require("share", "the holdout")?.number("share")?,
-            });
-        }
-        if let Some(node) = map.get("where") {
-            read.targeting = Targeting::parse(node)?;
-        }
-        Ok(read)
-    }
-}
-
-/// A ramp only rises: who is in stays in.
-fn ramp(node: &Node) -> Result<Vec<Ramp>, Fault> {
-    let mut ramp: Vec<Ramp> = Vec::new();
-    for item in node.list("ramp")? {
-        let map = item.map("a step of the ramp")?;
-        map.deny_unknown("key of a step", &["after", "coverage"])?;
-        let step = Ramp {
-            after: duration(map, "after")?.unwrap_or_default(),
-            coverage: map.require("coverage", "the step")?.number("coverage")?,
-        };
-        let rises = ramp
-            .last()
-            .map_or(step.after.is_zero(), |last| step.after > last.after && step.coverage >= last.coverage);
-        if !rises || !(0.0..=1.0).contains(&step.coverage) {
-            return Err(Fault::new(
-                item.at,
-                "the steps of a ramp begin at 0s and rise in time and coverage, up to 1",
-                "who is in a test stays in it",
-            ));
-        }
-        ramp.push(step);
-    }
-    if ramp.is_empty() {
-        return Err(Fault::new(node.at, "the ramp has no steps", "remove it, or add one"));
-    }
-    Ok(ramp)
 }
 
 const PLAN_KEYS: [&str; 12] = [

@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::path::Path;
 
-const HOUR: i64 = 3_600_000;
+pub(crate) const HOUR: i64 = 3_600_000;
 
-fn spec(metrics: &str) -> AbSpec {
+pub(crate) fn spec(metrics: &str) -> AbSpec {
     let text = format!(
         "name: t\nmodel: m\narms: [{{name: a, version: 1}}, {{name: b, version: 2}}]\nmetrics: {{it: {metrics}}}\n\
          goals: [{{metric: it, better: higher}}]\nplan: {{planned_units: 1000}}\n"
@@ -20,7 +20,7 @@ fn spec(metrics: &str) -> AbSpec {
     AbSpec::parse(&text, Path::new("t.yaml")).unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn shadow(metrics: &str) -> AbSpec {
+pub(crate) fn shadow(metrics: &str) -> AbSpec {
     refused_or(&format!(
         "name: t\nmodel: m\nmode: shadow\narms: [{{name: a, version: 1}}, {{name: b, version: 2}}]\n\
          metrics: {{it: {metrics}}}\ngoals: [{{metric: it, better: higher}}]\nplan: {{planned_units: 1000}}\n"
@@ -28,19 +28,19 @@ fn shadow(metrics: &str) -> AbSpec {
     .unwrap()
 }
 
-fn refused_or(text: &str) -> Result<AbSpec, String> {
+pub(crate) fn refused_or(text: &str) -> Result<AbSpec, String> {
     AbSpec::parse(text, Path::new("t.yaml")).map_err(|error| error.to_string())
 }
 
-fn at(hours: i64) -> Timestamp {
+pub(crate) fn at(hours: i64) -> Timestamp {
     Timestamp::from_millis(hours * HOUR)
 }
 
-fn exposure(unit: &str, arm: u16, hours: i64) -> AbExposure {
+pub(crate) fn exposure(unit: &str, arm: u16, hours: i64) -> AbExposure {
     AbExposure { unit: unit.to_owned(), arm, first: at(hours), times: 1, crossed: false }
 }
 
-fn served(unit: &str, version: u32, hours: i64) -> AbServed {
+pub(crate) fn served(unit: &str, version: u32, hours: i64) -> AbServed {
     AbServed {
         unit: unit.to_owned(),
         version,
@@ -53,27 +53,27 @@ fn served(unit: &str, version: u32, hours: i64) -> AbServed {
     }
 }
 
-fn event(unit: &str, hours: i64, value: f64) -> MetricEvent {
+pub(crate) fn event(unit: &str, hours: i64, value: f64) -> MetricEvent {
     let id = format!("{unit} {hours} {value}");
-    MetricEvent { id, name: "paid".to_owned(), unit: unit.to_owned(), value, time: at(hours) }
+    MetricEvent { id, name: "paid".to_owned(), unit: unit.to_owned(), value, time: at(hours), about: None }
 }
 
 /// What is known at hour 100 of a phase that began at hour 0.
-fn known(spec: &AbSpec, collected: &Collected) -> Snapshot {
+pub(crate) fn known(spec: &AbSpec, collected: &Collected) -> Snapshot {
     snapshot(spec, collected, at(0), at(100), Vec::new())
 }
 
-fn split(spec: &AbSpec, collected: &Collected) -> Vec<Arm> {
+pub(crate) fn split(spec: &AbSpec, collected: &Collected) -> Vec<Arm> {
     let found = known(spec, collected);
     let Some(Evidence::Split(arms)) = found.metrics.get("it") else { panic!("{found:?}") };
     arms.clone()
 }
 
-fn close(left: f64, right: f64) {
+pub(crate) fn close(left: f64, right: f64) {
     assert!((left - right).abs() <= 1e-12 * right.abs().max(1.0), "{left} is not {right}");
 }
 
-fn of_events(events: Vec<MetricEvent>, units: u32) -> Collected {
+pub(crate) fn of_events(events: Vec<MetricEvent>, units: u32) -> Collected {
     let mut collected = Collected::default();
     for n in 0..units {
         collected.exposures.push(exposure(&format!("u{n}"), u16::from(n % 2 == 1), 10));

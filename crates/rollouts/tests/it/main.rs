@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod ab;
+mod ab_adjusted;
+mod ab_interleaved;
 mod conformance;
 mod driver;
 mod exports;

@@ -4,11 +4,14 @@
 //! cargo run --release -p mainspring-stats --example ab -- all 10000
 //! ```
 //!
-//! The first argument is a part (`monitored`, `paired`, `split`, `winner`, `cost`, or `all`), the second
+//! The first argument is a part (`monitored`, `paired`, `split`, `winner`, `adjusted`, `bandit`, `cost`, or
+//! `all`), the second
 //! the number of runs. The same numbers come at every call.
 #![expect(clippy::print_stdout, reason = "it prints tables")]
 #![expect(clippy::expect_used, reason = "a measurement that fails ends")]
 
+mod adjusted;
+mod bandit;
 mod cost;
 mod monitored;
 mod paired;
@@ -32,6 +35,12 @@ fn main() {
     }
     if wanted("winner") {
         winner::report(runs);
+    }
+    if wanted("adjusted") {
+        adjusted::report(runs);
+    }
+    if wanted("bandit") {
+        bandit::report(runs);
     }
     if wanted("cost") {
         cost::report();

@@ -76,8 +76,7 @@ fn run(truth: &Truth, plan: &Plan, seed: u64) -> Outcome {
         let arms = latency.iter().map(|moments| Arm::of(Sample::of(moments, 0)));
         metrics.insert("latency".into(), Evidence::Split(arms.collect()));
         let units = units.clone();
-        let snapshot =
-            Snapshot { seconds: look, units, seen_in_several: 0, looks: vec![], counts: false, metrics };
+        let snapshot = Snapshot { seconds: look, units, metrics, ..Snapshot::default() };
         let outcome = decide(plan, &snapshot).expect("a plan").outcome;
         last = Some(outcome);
         if !matches!(outcome, Outcome::Continue { .. }) {

@@ -72,6 +72,79 @@ pub struct Assignment {
     pub from_document: bool,
 }
 
+/// What is looked for in documents, and written into them.
+#[derive(Debug, Clone, Copy)]
+pub struct Memory<'a> {
+    /// Key of the experiment.
+    pub key: &'a str,
+    /// Attribute that is hashed.
+    pub hash_attribute: &'a str,
+    /// Attribute that is looked up as well; `id` if there is none, as in the SDKs.
+    pub fallback_attribute: Option<&'a str>,
+    /// Keys of the arms, in order.
+    pub arms: &'a [String],
+    /// Version of the documents' entries.
+    pub bucket_version: u32,
+    /// Entries of versions below this put a unit out.
+    pub min_bucket_version: u32,
+}
+
+/// What documents say of a unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recalled {
+    /// It was in a version that is blocked, and takes no part.
+    PutOut,
+    /// Nothing.
+    Nothing,
+    /// It has this arm, from 0.
+    Arm(usize),
+}
+
+impl Memory<'_> {
+    /// What the documents say of a unit.
+    #[must_use]
+    pub fn recall(&self, unit: &Attributes, documents: &Documents) -> Recalled {
+        let names = [self.hash_attribute, self.fallback_attribute.unwrap_or("id")];
+        let own = || {
+            names.into_iter().filter_map(|name| documents.get(&format!("{name}||{}", present(unit, name)?)))
+        };
+        // Entries of a blocked version; documents are short, versions may be many.
+        let blocked = |document: &Document| {
+            document.assignments.keys().any(|name| {
+                let version = name.strip_prefix(self.key).and_then(|rest| rest.strip_prefix("__"));
+                version
+                    .and_then(|version| version.parse::<u32>().ok())
+                    .is_some_and(|version| version < self.min_bucket_version)
+            })
+        };
+        if self.min_bucket_version > 0 && own().any(blocked) {
+            return Recalled::PutOut;
+        }
+        let entry = self.entry();
+        let key = own().find_map(|document| document.assignments.get(&entry));
+        let arm = key.and_then(|key| self.arms.iter().position(|arm| arm == key));
+        arm.map_or(Recalled::Nothing, Recalled::Arm)
+    }
+
+    /// Writes the arm of the unit with this value of an attribute; one that there is not is not written.
+    pub fn keep(&self, attribute: &str, value: &str, arm: usize, documents: &mut Documents) {
+        let Some(key) = self.arms.get(arm) else { return };
+        documents
+            .entry(format!("{attribute}||{value}"))
+            .or_insert_with(|| Document {
+                attribute_name: attribute.to_owned(),
+                attribute_value: value.to_owned(),
+                assignments: BTreeMap::new(),
+            })
+            .assignments
+            .insert(self.entry(), key.clone());
+    }
+
+    fn entry(&self) -> String {
+        format!("{}__{}", self.key, self.bucket_version)
+    }
+}
+
 /// The arm of a unit, and what its documents are to say from now on (written into `documents`).
 ///
 /// `None` if it takes no part: no attribute to hash, out of target or coverage, put out by version, or
@@ -83,7 +156,20 @@ pub fn evaluate(experiment: &Experiment, unit: &Attributes, documents: &mut Docu
         .into_iter()
         .flatten()
         .find_map(|name| present(unit, name).map(|value| (name, value)))?;
-    let remembered = if experiment.sticky { remembered(experiment, unit, documents)? } else { None };
+    let memory = Memory {
+        key: &experiment.key,
+        hash_attribute: &experiment.hash_attribute,
+        fallback_attribute: experiment.fallback_attribute.as_deref(),
+        arms: &experiment.arms,
+        bucket_version: experiment.bucket_version,
+        min_bucket_version: experiment.min_bucket_version,
+    };
+    let recalled = if experiment.sticky { memory.recall(unit, documents) } else { Recalled::Nothing };
+    let remembered = match recalled {
+        Recalled::PutOut => return None,
+        Recalled::Nothing => None,
+        Recalled::Arm(arm) => Some(arm),
+    };
     if remembered.is_none() && !targeted(experiment, unit) {
         return None;
     }
@@ -96,15 +182,7 @@ pub fn evaluate(experiment: &Experiment, unit: &Attributes, documents: &mut Docu
         None => choose_variation(bucket, &ranges)?,
     };
     if experiment.sticky {
-        documents
-            .entry(format!("{attribute}||{value}"))
-            .or_insert_with(|| Document {
-                attribute_name: attribute.to_owned(),
-                attribute_value: value.to_owned(),
-                assignments: BTreeMap::new(),
-            })
-            .assignments
-            .insert(entry(experiment, experiment.bucket_version), experiment.arms.get(arm)?.clone());
+        memory.keep(attribute, value, arm, documents);
     }
     Some(Assignment {
         arm,
@@ -124,38 +202,4 @@ fn targeted(experiment: &Experiment, unit: &Attributes) -> bool {
         present(unit, name).is_some_and(|value| values.iter().any(|allowed| allowed == value))
     };
     experiment.targeting.iter().all(matches)
-}
-
-fn entry(experiment: &Experiment, version: u32) -> String {
-    format!("{}__{version}", experiment.key)
-}
-
-/// What the documents say: the outer `None` puts the unit out.
-#[expect(clippy::option_option, reason = "put out, not remembered, and remembered are three answers")]
-fn remembered(experiment: &Experiment, unit: &Attributes, documents: &Documents) -> Option<Option<usize>> {
-    // As in the SDKs: the attribute `id` is looked up where no fallback is named.
-    let fallback = experiment.fallback_attribute.as_deref().unwrap_or("id");
-    let lookup = |entry: &str| {
-        [experiment.hash_attribute.as_str(), fallback].into_iter().find_map(|name| {
-            let value = present(unit, name)?;
-            documents.get(&format!("{name}||{value}"))?.assignments.get(entry)
-        })
-    };
-    // Entries of a blocked version; documents are short, versions may be many.
-    let blocked = |document: &Document| {
-        document.assignments.keys().any(|name| {
-            let version = name.strip_prefix(&experiment.key).and_then(|rest| rest.strip_prefix("__"));
-            version
-                .and_then(|version| version.parse::<u32>().ok())
-                .is_some_and(|version| version < experiment.min_bucket_version)
-        })
-    };
-    let own = [experiment.hash_attribute.as_str(), fallback]
-        .into_iter()
-        .filter_map(|name| present(unit, name).and_then(|value| documents.get(&format!("{name}||{value}"))));
-    if experiment.min_bucket_version > 0 && own.into_iter().any(blocked) {
-        return None;
-    }
-    let key = lookup(&entry(experiment, experiment.bucket_version));
-    Some(key.and_then(|key| experiment.arms.iter().position(|arm| arm == key)))
 }

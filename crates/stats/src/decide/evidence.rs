@@ -3,8 +3,9 @@
 use libm::{log, log1p};
 
 use super::plan::{Direction, Method, Plan, Scale};
-use super::snapshot::{Evidence, Snapshot};
+use super::snapshot::{Evidence, Snapshot, Stratum};
 use crate::error::{Parameter, Undecided};
+use crate::estimate::strata::{self, Cell};
 use crate::estimate::{Effect, log_ratio, welch};
 use crate::intervals::Interval;
 use crate::sequential::asymptotic::{Sequence, Sides};
@@ -39,9 +40,11 @@ pub(super) fn gain(
             let (a, b) = (of(0)?, of(candidate)?);
             enough(a.n)?;
             enough(b.n)?;
-            match scale {
-                Scale::Difference => welch(&a, &b)?,
-                Scale::LogRatio => log_ratio(&a, &b)?,
+            match (snapshot.strata.get(metric), scale) {
+                (None, Scale::Difference) => welch(&a, &b)?,
+                (None, Scale::LogRatio) => log_ratio(&a, &b)?,
+                (Some(all), Scale::Difference) => strata::difference(&cells(all, candidate)?)?,
+                (Some(all), Scale::LogRatio) => strata::log_ratio(&cells(all, candidate)?)?,
             }
         }
         Evidence::Paired(differences) => {
@@ -63,6 +66,15 @@ pub(super) fn gain(
     };
     let sign = if direction == Direction::Higher { 1.0 } else { -1.0 };
     Ok(Gain::Effect(Effect { estimate: sign * effect.estimate, ..effect }, planned))
+}
+
+/// What strata say of the champion and a candidate.
+fn cells(strata: &[Stratum], candidate: usize) -> Result<Vec<Cell>, Undecided> {
+    let cell = |stratum: &Stratum| {
+        let units = stratum.arms.iter().fold(0_u64, |sum, arm| sum.saturating_add(arm.n));
+        Some(Cell { a: *stratum.arms.first()?, b: *stratum.arms.get(candidate)?, units })
+    };
+    strata.iter().map(|stratum| cell(stratum).ok_or(Undecided::Lengths)).collect()
 }
 
 /// Which way a test at one level goes.

@@ -33,7 +33,7 @@ pub use allocate::{Allocation, allocate};
 pub use decision::{Because, Comparison, Decision, Look, Outcome, Role, VERSION, Verdict, Waiting, Warning};
 pub use plan::{Direction, Goal, Guardrail, MAX_METRICS, Method, Plan, PlanError, Scale};
 pub use reached::{Reached, effect, reached, scale};
-pub use snapshot::{Arm, Evidence, Known, Signs, Snapshot};
+pub use snapshot::{Arm, Evidence, Known, Signs, Snapshot, Stratum};
 
 use libm::log;
 

@@ -6,10 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Undecided;
 use crate::estimate::Sample;
+use crate::exact::Exact;
 use crate::sequential::sign::SignTest;
 
 /// What is known of an experiment at one look.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {
     /// Seconds since the start.
     pub seconds: u64,
@@ -26,6 +27,23 @@ pub struct Snapshot {
     pub counts: bool,
     /// Evidence by metric.
     pub metrics: BTreeMap<String, Evidence>,
+    /// Of metrics whose units are told apart: the strata, whose effects make that of the metric
+    /// ([`strata`](crate::estimate::strata)).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub strata: BTreeMap<String, Vec<Stratum>>,
+    /// Above which value values counted as it, by metric, where that was found among the values. It is in
+    /// the evidence already; here it says so.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub caps: BTreeMap<String, Exact>,
+}
+
+/// Units that have something in common which was known before they saw an arm.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Stratum {
+    /// What they have in common, for people.
+    pub name: String,
+    /// Their estimates; the champion's first.
+    pub arms: Vec<Sample>,
 }
 
 /// What is known of a metric.

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use mainspring_stats::decide::{
     Allocation, Arm, Because, Decision, Direction, Evidence, Goal, Guardrail, Known, Method, Outcome, Plan,
-    PlanError, Scale, Signs, Snapshot, Verdict, Waiting, Warning, allocate, count_look, decide, looks,
-    reached,
+    PlanError, Scale, Signs, Snapshot, Stratum, Verdict, Waiting, Warning, allocate, count_look, decide,
+    looks, reached,
 };
 use mainspring_stats::error::Undecided;
 use mainspring_stats::estimate::Sample;
+use mainspring_stats::exact::Exact;
 use mainspring_stats::sequential::sign::SignTest;
 use mainspring_stats::sequential::spending::Spending;
 use proptest::prelude::*;
@@ -51,7 +52,7 @@ fn snapshot(n: u64, accuracy: [f64; 2], ms: [f64; 2]) -> Snapshot {
         ("latency".to_owned(), Evidence::Split(ms.map(|mean| value(n, mean, 20.0)).to_vec())),
     ];
     let metrics = metrics.into();
-    Snapshot { seconds: WEEK, units: vec![n, n], seen_in_several: 0, looks: vec![], counts: false, metrics }
+    Snapshot { seconds: WEEK, units: vec![n, n], metrics, ..Snapshot::default() }
 }
 
 #[track_caller]
@@ -90,6 +91,39 @@ fn the_better_candidate_wins_when_all_is_shown() {
     // Latency that may or may not be 5 % worse holds a winner back.
     let unclear = snapshot(10_000, [0.90, 0.92], [100.0, 104.5]);
     assert_eq!(outcome(&plan(), &unclear), Outcome::Continue { waiting: Waiting::Guardrail });
+}
+
+#[test]
+fn decisions_of_before_come_out_the_same() {
+    let held: Vec<Decision> = serde_json::from_str(include_str!("reference/decisions-2.json")).unwrap();
+    assert_eq!(held.len(), 3);
+    for decision in held {
+        assert!(decision.replays(), "{decision:?}");
+    }
+}
+
+#[test]
+fn strata_decide_where_all_together_cannot() {
+    // Half of the units are worth ten times as much; within the halves little varies.
+    let stratum = |name: &str, means: [f64; 2]| Stratum {
+        name: name.into(),
+        arms: means.map(|mean| Sample { n: 2_000, mean, variance: 1.0 }).to_vec(),
+    };
+    let mut known = snapshot(4_000, [0.9, 0.9], [100.0, 100.0]);
+    let together = |mean: f64| value(4_000, mean, 45.0);
+    known.metrics.insert("accuracy".into(), Evidence::Split(vec![together(55.0), together(55.4)]));
+    assert_eq!(outcome(&plan(), &known), Outcome::Continue { waiting: Waiting::Evidence });
+    let strata = vec![stratum("small", [10.0, 10.4]), stratum("large", [100.0, 100.4])];
+    known.strata.insert("accuracy".into(), strata);
+    known.caps.insert("accuracy".into(), Exact(0.1 + 0.2));
+    assert_eq!(outcome(&plan(), &known), Outcome::Winner { arm: 1 });
+    let relative = Plan { goals: vec![Goal { scale: Scale::LogRatio, ..goal("accuracy") }], ..plan() };
+    assert_eq!(outcome(&relative, &known), Outcome::Winner { arm: 1 });
+    // A stratum that does not know the candidate decides nothing.
+    known.strata.get_mut("accuracy").unwrap()[0].arms.pop();
+    let decision = decide(&plan(), &known).unwrap();
+    assert_eq!(decision.comparisons[0].verdict, Verdict::Undecided(Undecided::Lengths));
+    assert_eq!(decision.outcome, Outcome::Continue { waiting: Waiting::Undecided });
 }
 
 #[test]
@@ -423,8 +457,7 @@ fn pairs_are_seen_as_a_difference_of_right_answers() {
     let known = Known::all(8_000);
     let metrics = [("accuracy".to_owned(), Evidence::Signs(vec![Signs { test, known }]))].into();
     let units = vec![8_000, 8_000];
-    let snapshot =
-        Snapshot { seconds: WEEK, units, seen_in_several: 0, looks: vec![], counts: false, metrics };
+    let snapshot = Snapshot { seconds: WEEK, units, metrics, ..Snapshot::default() };
     let plan = Plan::new(goal("accuracy"), 8_000);
     let decision = decide(&plan, &snapshot).unwrap();
     let found = reached(&plan, &snapshot, &decision.comparisons[0], Some(0.0125)).unwrap();
@@ -480,7 +513,7 @@ proptest! {
         if spend {
             plan.method = Method::Looks(Spending::Power(2.0));
         }
-        let snapshot = Snapshot { seconds, units, seen_in_several: seconds, looks, counts, metrics };
+        let snapshot = Snapshot { seconds, units, seen_in_several: seconds, looks, counts, metrics, ..Snapshot::default() };
         let decision = decide(&plan, &snapshot).unwrap();
         let restored: Decision = serde_json::from_str(&serde_json::to_string(&decision).unwrap()).unwrap();
         prop_assert!(restored.replays());

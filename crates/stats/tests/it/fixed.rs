@@ -4,8 +4,8 @@ use mainspring_stats::error::Undecided;
 use mainspring_stats::estimate::heterogeneity::{segments, trend};
 use mainspring_stats::estimate::quantile::{quantile_of, rank_bounds};
 use mainspring_stats::estimate::ratio::ratio;
-use mainspring_stats::estimate::strata::post_stratified;
-use mainspring_stats::estimate::{Alternative, Effect, Sample, log_ratio, relative, welch};
+use mainspring_stats::estimate::strata::Cell;
+use mainspring_stats::estimate::{Alternative, Effect, Sample, log_ratio, relative, strata, welch};
 use mainspring_stats::fixed::contingency::sample_ratio;
 use mainspring_stats::fixed::multiple::{Adjustment, adjust};
 use mainspring_stats::fixed::paired::wilcoxon;
@@ -44,7 +44,6 @@ fn what_cannot_be_tested_says_why() {
     assert_eq!(sample_ratio(&[5, 1], &[1.0, 0.0]).map(|test| test.p), Ok(0.0));
     assert!(Proportion::new(2, 1).is_err() && Proportion::new(0, 0).is_err());
     assert!(Proportion::new(u64::MAX, u64::MAX).is_err() && Sample::proportion(3, 2).is_err());
-    assert_eq!(post_stratified(&[]), Err(Undecided::TooFew));
     assert_eq!(rank_bounds(5, 0.99), Err(Undecided::TooFew));
     assert!(adjust(&[0.1, f64::NAN], Adjustment::Holm).is_err());
     let zero = Bivariate::from_columns([&[1.0, 2.0], &[0.0, 0.0]]).unwrap();
@@ -77,20 +76,72 @@ fn the_variance_of_a_quantile_is_that_of_its_estimate() {
     assert_eq!(quantile_of(&[1.0; 50], 0.5), Err(Undecided::NoVariance));
 }
 
+fn cell(a: Sample, b: Sample) -> Cell {
+    Cell { a, b, units: a.n + b.n }
+}
+
 #[test]
 fn strata_remove_what_differs_between_cells() {
-    let cells =
-        [(sample(100, 1.0, 1.0), sample(100, 1.5, 1.0)), (sample(300, 9.0, 1.0), sample(300, 9.5, 1.0))];
-    let effect = post_stratified(&cells).unwrap();
+    let small = cell(sample(100, 1.0, 1.0), sample(100, 1.5, 1.0));
+    let large = cell(sample(300, 9.0, 1.0), sample(300, 9.5, 1.0));
+    let effect = strata::difference(&[small, large]).unwrap();
     assert!((effect.estimate - 0.5).abs() < 1e-12);
-    assert!(
-        (effect.standard_error - (0.25_f64.powi(2) * 0.02 + 0.75_f64.powi(2) * 2.0 / 300.0).sqrt()).abs()
-            < 1e-12
-    );
-    // A cell that one arm lacks goes to the largest.
-    let with_empty =
-        post_stratified(&[cells[0], cells[1], (sample(5, 9.0, 1.0), sample(0, 0.0, 0.0))]).unwrap();
-    assert_eq!(with_empty.n, 805);
+    let within = 0.25_f64.powi(2) * 0.02 + 0.75_f64.powi(2) * 2.0 / 300.0;
+    assert!((effect.standard_error - within.sqrt()).abs() < 1e-12);
+    assert_eq!(effect.n, 800);
+    // Effects that differ between cells move the mean with the cells' sizes.
+    let effect = strata::difference(&[small, cell(large.a, sample(300, 10.5, 1.0))]).unwrap();
+    let middle = 0.25 * 0.5 + 0.75 * 1.5;
+    let between = (0.25 * (0.5_f64 - middle).powi(2) + 0.75 * (1.5_f64 - middle).powi(2)) / 800.0;
+    assert!((effect.estimate - middle).abs() < 1e-12);
+    assert!((effect.standard_error - (within + between).sqrt()).abs() < 1e-12);
+}
+
+#[test]
+fn one_cell_is_the_plain_effect() {
+    let one = cell(sample(100, 4.0, 1.0), sample(120, 5.0, 2.0));
+    for (strata, plain) in [
+        (strata::difference(&[one]), welch(&one.a, &one.b)),
+        (strata::log_ratio(&[one]), log_ratio(&one.a, &one.b)),
+    ] {
+        let (strata, plain) = (strata.unwrap(), plain.unwrap());
+        assert!((strata.estimate - plain.estimate).abs() < 1e-15);
+        assert!((strata.standard_error - plain.standard_error).abs() < 1e-15);
+        assert_eq!(strata.n, plain.n);
+    }
+    let sums = Bivariate::from_columns([&[1.0, 5.0, 2.0, 7.5], &[1.0, 3.0, 1.0, 2.0]]).unwrap();
+    let (of_cells, plain) = (strata::ratios(&[sums], &[9]).unwrap(), ratio(&sums).unwrap());
+    assert_eq!(of_cells[0].n, plain.n);
+    assert!((of_cells[0].mean - plain.mean).abs() < 1e-15);
+    assert!((of_cells[0].variance - plain.variance).abs() < 1e-14);
+}
+
+#[test]
+fn a_ratio_over_cells_is_that_of_sums() {
+    let few = Bivariate::from_columns([&[1.0, 2.0, 4.0], &[1.0, 1.0, 2.0]]).unwrap();
+    let many = Bivariate::from_columns([&[30.0, 50.0, 10.0], &[10.0, 12.0, 9.0]]).unwrap();
+    let samples = strata::ratios(&[few, many], &[20, 60]).unwrap();
+    let sum = |column| 0.25 * few.mean(column) + 0.75 * many.mean(column);
+    let mean = 0.25 * samples[0].mean + 0.75 * samples[1].mean;
+    assert!((mean - sum(0) / sum(1)).abs() < 1e-12, "{samples:?}");
+    assert_eq!(strata::ratios(&[few], &[1, 2]), Err(Undecided::Lengths));
+    let zero = Bivariate::from_columns([&[1.0, 2.0], &[0.0, 0.0]]).unwrap();
+    assert_eq!(strata::ratios(&[zero], &[2]), Err(Undecided::ZeroBaseline));
+}
+
+#[test]
+fn cells_that_say_nothing_are_no_result() {
+    let (good, same) = (sample(100, 1.0, 1.0), sample(100, 1.0, 0.0));
+    assert_eq!(strata::difference(&[]), Err(Undecided::TooFew));
+    let lacks = [cell(good, good), cell(sample(1, 1.0, 1.0), good)];
+    assert_eq!(strata::difference(&lacks), Err(Undecided::TooFew));
+    assert_eq!(strata::difference(&[cell(same, good), cell(same, good)]), Err(Undecided::NoVariance));
+    assert!(strata::difference(&[cell(same, good), cell(good, same)]).is_ok(), "each arm varies in one");
+    let none = cell(sample(100, 0.0, 1.0), sample(100, 0.0, 1.0));
+    assert_eq!(strata::log_ratio(&[none]), Err(Undecided::ZeroBaseline));
+    let nan = cell(sample(100, f64::NAN, 1.0), good);
+    assert_eq!(strata::difference(&[nan]), Err(Undecided::NotFinite));
+    assert_eq!(strata::difference(&[Cell { units: 0, ..cell(good, good) }]), Err(Undecided::NotFinite));
 }
 
 fn effect(estimate: f64, standard_error: f64) -> Effect {
@@ -200,7 +251,8 @@ proptest! {
             let test = effect.test(0.0, Alternative::TwoSided, 0.05).unwrap();
             prop_assert!(test.p.is_nan() || (0.0..=1.0).contains(&test.p));
         }
-        let _ = post_stratified(&[(a, b)]);
+        let cells = [strata::Cell { a, b, units: n }, strata::Cell { a: b, b: a, units: 7 }];
+        let _ = (strata::difference(&cells), strata::log_ratio(&cells));
         let _ = quantile_of(&values, 0.5);
         let _ = plan(x, y, 3, 1.0, 0.05, 0.8);
     }

@@ -1,21 +1,21 @@
-import { type Comparison, type Decision, exact, type Look, type Reached, type TestArm } from '../../api/ab';
+import { type Comparison, type Decision, exact, type Look, type Mode, type Reached, type TestArm } from '../../api/ab';
 import { Badge } from '../../components/Badge';
 import { Card } from '../../components/Card';
 import { measured, percent, plural, whole } from '../../components/format';
 import { course } from './course';
 import { EffectChart } from './EffectChart';
-import { armName, direction, gain, reachedSaid, scaleOf, verdictSaid } from './words';
+import { adjustedSaid, armName, direction, gain, preferred, reachedSaid, scaleOf, verdictSaid } from './words';
 
 interface EffectsProps {
   decision: Decision['decision'];
   looks: Look[];
   arms: TestArm[];
-  shadow: boolean;
+  mode: Mode | null;
   reached: Reached[];
 }
 
 /** Every goal, then every guardrail, of each candidate against the control. */
-export function Effects({ decision, looks, arms, shadow, reached }: EffectsProps) {
+export function Effects({ decision, looks, arms, mode, reached }: EffectsProps) {
   const several = arms.length > 2;
   const goals = decision.comparisons.filter(({ role }) => role === 'goal');
   const alpha = percent(exact(decision.plan.alpha), 1).replace('.0', '');
@@ -27,7 +27,7 @@ export function Effects({ decision, looks, arms, shadow, reached }: EffectsProps
           title={several ? `${comparison.metric}: ${armName(arms, comparison.arm)}` : comparison.metric}
           aside={`${comparison.role} · ${direction(decision.plan, comparison.metric)}`}
         >
-          <Effect comparison={comparison} decision={decision} looks={looks} arms={arms} shadow={shadow} reached={reached} />
+          <Effect comparison={comparison} decision={decision} looks={looks} arms={arms} mode={mode} reached={reached} />
         </Card>
       ))}
       <ul className="ab-key" aria-label="How to read the charts">
@@ -44,11 +44,11 @@ interface EffectProps extends EffectsProps {
   comparison: Comparison;
 }
 
-function Effect({ comparison, decision, looks, arms, shadow, reached }: EffectProps) {
+function Effect({ comparison, decision, looks, arms, mode, reached }: EffectProps) {
   const { metric, arm, role } = comparison;
   const scale = scaleOf(decision.plan, metric);
   const said = verdictSaid(comparison);
-  const drawn = course(looks, metric, arm, shadow);
+  const drawn = course(looks, metric, arm, mode !== null && mode !== 'split');
   const limit = exact(comparison.limit);
   const lineLabel = drawn.pairs ? 'even' : role === 'goal' ? 'no difference' : `limit ${gain(limit, scale)}`;
   return (
@@ -74,9 +74,26 @@ function Effect({ comparison, decision, looks, arms, shadow, reached }: EffectPr
       ) : (
         <p className="ab-nothing faint">There is nothing to draw until each arm has 100 units with outcomes.</p>
       )}
-      <Values comparison={comparison} decision={decision} arms={arms} />
+      <Values comparison={comparison} decision={decision} arms={arms} mode={mode} />
+      <Adjusted metric={metric} snapshot={decision.snapshot} />
       {role === 'goal' && <HowFar reached={reached.find((one) => one.metric === metric && one.arm === arm)} scale={scale} />}
     </>
+  );
+}
+
+/** What the estimate was adjusted by, and where values were cut. */
+function Adjusted({ metric, snapshot }: { metric: string; snapshot: Decision['decision']['snapshot'] }) {
+  const said = adjustedSaid(snapshot, metric);
+  if (said.length === 0) return null;
+  return (
+    <dl className="facts ab-values">
+      {said.map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd className="num">{value}</dd>
+        </div>
+      ))}
+    </dl>
   );
 }
 
@@ -108,7 +125,7 @@ function intervalSaid({ low, high, effect }: Comparison, scale: 'difference' | '
 }
 
 /** What each arm comes to, in the metric's own unit. */
-function Values({ comparison: { metric, arm }, decision, arms }: { comparison: Comparison; decision: Decision['decision']; arms: TestArm[] }) {
+function Values({ comparison: { metric, arm }, decision, arms, mode }: { comparison: Comparison; decision: Decision['decision']; arms: TestArm[]; mode: Mode | null }) {
   const evidence = decision.snapshot.metrics[metric];
   if (!evidence) return null;
   if ('split' in evidence) {
@@ -132,11 +149,11 @@ function Values({ comparison: { metric, arm }, decision, arms }: { comparison: C
     return (
       <dl className="facts ab-values">
         <div>
-          <dt>only {armName(arms, 0)} right</dt>
+          <dt>{preferred(armName(arms, 0), mode)}</dt>
           <dd className="num">{plural(signs.only_champion, 'unit')}</dd>
         </div>
         <div>
-          <dt>only {armName(arms, arm)} right</dt>
+          <dt>{preferred(armName(arms, arm), mode)}</dt>
           <dd className="num">{plural(signs.only_candidate, 'unit')}</dd>
         </div>
       </dl>

@@ -15,7 +15,7 @@ import { Effects } from './Effects';
 import { Groups } from './Groups';
 import { Revise } from './Revise';
 import { StatusBadge } from './TestsPage';
-import { outcomeSaid, outcomeTone, scaleOf, share, span, splitSaid, waitingSaid, warningSaid } from './words';
+import { MODE_SAID, outcomeSaid, outcomeTone, scaleOf, share, span, splitSaid, waitingSaid, warningSaid } from './words';
 import './ab.css';
 
 /** One test, live: where it stands, whether its split can be trusted, gains over looks, decisions. */
@@ -32,17 +32,18 @@ export default function TestPage({ params }: { params: Record<string, string> })
 
 function Content({ test }: { test: TestDetail }) {
   const running = test.status === 'running';
-  const shadow = test.mode === 'shadow';
+  // Every arm has the same units then.
+  const paired = test.mode !== null && test.mode !== 'split';
   const looks = usePoll<{ looks: Look[] }>(test.status === 'draft' ? null : `${testPath(test.name)}/looks`, running ? 3000 : 60_000);
   // The newest decision may be of the phase before.
   const decision = test.decision?.phase === test.phase ? test.decision : null;
   return (
     <>
-      <Standing test={test} decision={decision} shadow={shadow} />
+      <Standing test={test} decision={decision} paired={paired} />
       {test.look_failed && <LookFailed failed={test.look_failed} />}
       {decision && <Split test={test} decision={decision.decision} />}
-      <Arms test={test} units={decision?.decision.snapshot.units ?? []} shadow={shadow} />
-      {decision && <Effects decision={decision.decision} looks={looks.data?.looks ?? []} arms={test.arms} shadow={shadow} reached={test.progress} />}
+      <Arms test={test} units={decision?.decision.snapshot.units ?? []} paired={paired} />
+      {decision && <Effects decision={decision.decision} looks={looks.data?.looks ?? []} arms={test.arms} mode={test.mode} reached={test.progress} />}
       {decision && <Groups name={test.name} arms={test.arms} scaleOf={(metric) => scaleOf(decision.decision.plan, metric)} />}
       {test.decision && <Decisions name={test.name} arms={test.arms} running={running} total={test.decision.number} />}
       <Revise test={test} />
@@ -53,10 +54,10 @@ function Content({ test }: { test: TestDetail }) {
 interface StandingProps {
   test: TestDetail;
   decision: Decision | null;
-  shadow: boolean;
+  paired: boolean;
 }
 
-function Standing({ test, decision, shadow }: StandingProps) {
+function Standing({ test, decision, paired }: StandingProps) {
   return (
     <Card title="Where it stands" className="ab-standing" aside={decision && test.status === 'running' && <LookedAt time={decision.time} />}>
       <div className="rollout-head">
@@ -67,7 +68,9 @@ function Standing({ test, decision, shadow }: StandingProps) {
           <p className="rollout-message">
             {test.model === null ? 'Arms are served elsewhere' : <>Model <Link href={`/models/${encodeURIComponent(test.model)}`}>{test.model}</Link></>}
             {' · '}
-            {shadow ? 'all arms answer the same requests' : 'each unit sees one arm'} · {actor(test.created_by)}
+            {test.mode !== null && `${MODE_SAID[test.mode]} · `}
+            {test.strata !== null && <>adjusted by <code>{test.strata}</code> · </>}
+            {actor(test.created_by)}
             {test.started !== null && (
               <>
                 {' '}
@@ -84,7 +87,7 @@ function Standing({ test, decision, shadow }: StandingProps) {
         </div>
         <Actions test={test} />
       </div>
-      {decision && <Progress test={test} decision={decision.decision} shadow={shadow} />}
+      {decision && <Progress test={test} decision={decision.decision} paired={paired} />}
       {test.phases.length > 1 && <Phases phases={test.phases} />}
     </Card>
   );
@@ -130,12 +133,12 @@ function sentence(text: string): string {
 }
 
 /** How much of the plan is reached: units, and the minimum of time. */
-function Progress({ test, decision: { plan, snapshot }, shadow }: { test: TestDetail; decision: Decision['decision']; shadow: boolean }) {
+function Progress({ test, decision: { plan, snapshot }, paired }: { test: TestDetail; decision: Decision['decision']; paired: boolean }) {
   const now = useNow();
   // A look that finds nothing new is not kept, so the newest decision may be older than the phase's time.
   const began = test.phases.at(-1)?.started ?? now;
   const seconds = Math.max(0, Math.round(((test.ended ?? now) - began) / 1000));
-  const units = unitsOf(snapshot.units, shadow);
+  const units = unitsOf(snapshot.units, paired);
   const at = (count: number) => `${Math.min(100, (100 * count) / plan.maximum_units)}%`;
   const reached = units / plan.planned_units;
   return (
@@ -198,7 +201,7 @@ function Split({ test, decision }: { test: TestDetail; decision: Decision['decis
   );
 }
 
-function Arms({ test, units, shadow }: { test: TestDetail; units: number[]; shadow: boolean }) {
+function Arms({ test, units, paired }: { test: TestDetail; units: number[]; paired: boolean }) {
   const total = unitsOf(units, false);
   if (test.arms.length === 0) return <Empty title="The file of this test cannot be read" />;
   return (
@@ -209,7 +212,7 @@ function Arms({ test, units, shadow }: { test: TestDetail; units: number[]; shad
             <tr>
               <th scope="col">Arm</th>
               <th scope="col">Version</th>
-              {!shadow && (
+              {!paired && (
                 <th scope="col" className="right">
                   Weight
                 </th>
@@ -217,7 +220,7 @@ function Arms({ test, units, shadow }: { test: TestDetail; units: number[]; shad
               <th scope="col" className="right">
                 Units
               </th>
-              {!shadow && (
+              {!paired && (
                 <th scope="col" className="right">
                   Share of units
                 </th>
@@ -234,9 +237,9 @@ function Arms({ test, units, shadow }: { test: TestDetail; units: number[]; shad
                 <td>
                   {test.model !== null && arm.version !== null ? <Link href={`/models/${encodeURIComponent(test.model)}/${arm.version}`}>v{arm.version}</Link> : <span className="faint">–</span>}
                 </td>
-                {!shadow && <td className="num right">{share(arm.weight)}</td>}
+                {!paired && <td className="num right">{share(arm.weight)}</td>}
                 <td className="num right">{units[index] === undefined ? '–' : whole(units[index])}</td>
-                {!shadow && <td className="num right">{units[index] === undefined || total === 0 ? '–' : `${((100 * units[index]) / total).toFixed(2)} %`}</td>}
+                {!paired && <td className="num right">{units[index] === undefined || total === 0 ? '–' : `${((100 * units[index]) / total).toFixed(2)} %`}</td>}
               </tr>
             ))}
           </tbody>

@@ -19,14 +19,14 @@ export interface Course {
 /** Early intervals are many times wider than what they come to: looks below this share of the units do not set the scale. */
 const SETTLED = 0.25;
 
-/** The course of a metric of a candidate; `shadow` when all arms answer the same requests. */
-export function course(looks: Look[], metric: string, arm: number, shadow: boolean): Course {
+/** The course of a metric of a candidate; `paired` when all arms answer the same requests. */
+export function course(looks: Look[], metric: string, arm: number, paired: boolean): Course {
   const found: Course = { units: [], estimate: [], low: [], high: [], above: [], below: [], times: [], line: 0, pairs: false };
   for (const look of looks) {
     const comparison = look.comparisons.find((one) => one.metric === metric && one.arm === arm);
     if (!comparison || comparison.low === null || comparison.high === null) continue;
     const [low, high] = [exact(comparison.low), exact(comparison.high)];
-    const units = unitsOf(look.units, shadow);
+    const units = unitsOf(look.units, paired);
     // Units that are left out later make the count fall: a chart goes on from the last of equal ones.
     while (found.units.length > 0 && (found.units.at(-1) ?? 0) >= units) drop(found);
     found.pairs = comparison.effect === null;
@@ -48,9 +48,9 @@ function drop(found: Course): void {
   for (const column of [found.units, found.times, found.low, found.high, found.estimate, found.above, found.below]) column.pop();
 }
 
-/** Units of all arms; in the shadow mode all arms have the same ones. */
-export function unitsOf(units: number[], shadow: boolean): number {
-  return shadow ? Math.max(0, ...units) : units.reduce((sum, one) => sum + one, 0);
+/** Units of all arms; those that answer the same requests have the same ones. */
+export function unitsOf(units: number[], paired: boolean): number {
+  return paired ? Math.max(0, ...units) : units.reduce((sum, one) => sum + one, 0);
 }
 
 /** The values to show: the settled intervals and the line, with air around. */

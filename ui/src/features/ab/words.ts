@@ -1,4 +1,4 @@
-import { type Because, type Comparison, type Decision, exact, type Outcome, type Plan, type Reached, type TestArm, type TestStatus, type Undecided, type Waiting, type Warning } from '../../api/ab';
+import { type Because, type Comparison, type Decision, exact, type Mode, type Outcome, type Plan, type Reached, type TestArm, type TestStatus, type Undecided, type Waiting, type Warning } from '../../api/ab';
 import type { Tone } from '../../components/Badge';
 import type { IconName } from '../../components/Icon';
 import { duration, percent, plural, whole } from '../../components/format';
@@ -180,6 +180,30 @@ export function outcomeTone(outcome: Outcome): Tone {
 
 export function armName(arms: TestArm[], arm: number): string {
   return arms[arm]?.name ?? `arm ${arm}`;
+}
+
+export const MODE_SAID: Record<Mode, string> = {
+  split: 'each unit sees one arm',
+  shadow: 'all arms answer the same requests',
+  interleaved: 'the lists of both arms are merged into one',
+};
+
+/** Which units count for an arm, of pairs. */
+export function preferred(arm: string, mode: Mode | null): string {
+  return mode === 'interleaved' ? `prefer ${arm}` : `only ${arm} right`;
+}
+
+/** What a metric's estimate was adjusted by, and where its values were cut, as facts. */
+export function adjustedSaid({ strata, caps }: Facts['snapshot'], metric: string): [name: string, value: string][] {
+  const facts: [string, string][] = [];
+  const held = strata?.[metric];
+  if (held) {
+    const units = (arms: { n: number }[]) => arms.reduce((sum, arm) => sum + arm.n, 0);
+    facts.push(['Strata', held.map(({ name, arms }) => `${name} ${whole(units(arms))}`).join(' · ')]);
+  }
+  const cap = caps?.[metric];
+  if (cap !== undefined) facts.push(['Values above count as it', telling(exact(cap))]);
+  return facts;
 }
 
 /** A gain on its scale: logarithms of ratios are read as percent. */

@@ -50,10 +50,13 @@ impl Simulate {
         if !(1..=MAX_RUNS).contains(&self.runs) || !self.effect.is_finite() {
             return Err(CliError::usage(format!("play it 1 to {MAX_RUNS} times, with a finite effect")));
         }
-        if spec.mode == Mode::Shadow {
+        if spec.mode != Mode::Split {
             // How often answers differ, and by how much, decides there; nobody knows that beforehand.
-            return Err(CliError::usage("a test with `mode: shadow` cannot be played")
-                .hint("`mainspring ab plan` tells how many requests it needs"));
+            return Err(CliError::usage(format!(
+                "a test with `mode: {}` cannot be played",
+                spec.mode.as_str()
+            ))
+            .hint("`mainspring ab plan` tells how many requests it needs"));
         }
         if spec.bandit.is_some() {
             return Err(CliError::usage("a bandit cannot be played: its weights follow results, day by day")
@@ -119,10 +122,9 @@ impl Simulate {
             let mut snapshot = Snapshot {
                 seconds: plan.minimum_seconds,
                 units: units.clone(),
-                seen_in_several: 0,
                 looks: std::mem::take(&mut looks),
-                counts: false,
                 metrics: moments.iter().map(|(name, all)| ((*name).to_owned(), evidence(all))).collect(),
+                ..Snapshot::default()
             };
             count_look(plan, spec.looks, &mut snapshot);
             let outcome = decide(plan, &snapshot)?.outcome;

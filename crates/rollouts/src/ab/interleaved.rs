@@ -1,0 +1,148 @@
+//! Interleaved designs, for models that rank: the lists of two arms are merged into one for each request,
+//! and what happens to an item counts for the arm that put it there (team-draft interleaving; Radlinski,
+//! Kurup and Joachims 2008).
+
+use super::evidence::Collected;
+use super::metric::{Measure, Metric, Origin, Outcome};
+use super::spec::AbSpec;
+use mainspring_domain::Timestamp;
+use mainspring_domain::ab::AbInterleaved;
+use mainspring_expressions::yaml::{Fault, Mapping, Node};
+use mainspring_stats::assignment::Hashing;
+use mainspring_stats::decide::{Evidence, Known, Scale, Signs};
+use mainspring_stats::sequential::sign::SignTest;
+use std::cmp::Ordering;
+use std::collections::{HashMap, HashSet};
+
+/// Merges the lists of the control and of the candidate, neither of which names an item twice.
+///
+/// In each round both arms put the best of their items that is not there yet, in an order that a coin
+/// decides: the hash of the request, by the seed of the phase. So the same request gets the same list.
+/// Once there are as many items as the shorter list has, the others follow without an arm, because one
+/// arm alone would have put them there. Of arms that nobody prefers each is clicked as often as the
+/// other.
+#[must_use]
+pub fn interleave(lists: [&[String]; 2], seed: &str, request: &str) -> Vec<(String, Option<u16>)> {
+    let shorter = lists[0].len().min(lists[1].len());
+    let mut merged: Vec<(String, Option<u16>)> = Vec::with_capacity(lists[0].len() + lists[1].len());
+    let mut placed: HashSet<&str> = HashSet::new();
+    // Where each list goes on.
+    let mut next = [0, 0];
+    for turn in 0..shorter {
+        let (round, second) = (turn / 2, turn % 2 == 1);
+        let heads = Hashing::Native.place(&format!("{seed}.{round}"), request) < 0.5;
+        let arm = usize::from(heads == second);
+        // As long as fewer are placed than it has, a list has one that is not.
+        let mut left = lists[arm].iter().enumerate().skip(next[arm]);
+        // As long as fewer are placed than it has, a list has one that is not.
+        let Some((place, item)) = left.find(|(_, item)| !placed.contains(item.as_str())) else { break };
+        next[arm] = place + 1;
+        placed.insert(item);
+        merged.push((item.clone(), u16::try_from(arm).ok()));
+    }
+    let rest = lists.into_iter().flatten().filter(|item| placed.insert(item));
+    merged.extend(rest.map(|item| (item.clone(), None)));
+    merged
+}
+
+/// What the merged lists say of a metric: for each unit, on whose items more happened. A unit is one coin
+/// of the sign test, because its requests are alike.
+pub(super) fn measure(metric: &Metric, collected: &Collected, now: Timestamp) -> Option<Evidence> {
+    let Measure::Event { origin: Origin::Events(name), outcome, .. } = &metric.measure else { return None };
+    let due = |list: &&AbInterleaved| now.since(list.time) >= metric.window.unwrap_or_default();
+    let lists: Vec<&AbInterleaved> = collected.interleaved.iter().filter(due).collect();
+    let by_request: HashMap<&str, usize> =
+        lists.iter().enumerate().map(|(place, list)| (list.request.as_str(), place)).collect();
+    // What happened to the items of each list, by arm.
+    let mut happened = vec![[Happened::default(); 2]; lists.len()];
+    for event in collected.events.get(name).into_iter().flatten() {
+        let Some(about) = &event.about else { continue };
+        let Some(place) = by_request.get(about.request.as_str()) else { continue };
+        let list = lists[*place];
+        let late = metric.window.is_some_and(|window| event.time.since(list.time) > window);
+        if event.time < list.time || late {
+            continue;
+        }
+        let arm = list.list.iter().find(|(item, _)| *item == about.item).and_then(|(_, arm)| *arm);
+        if let Some(happened) = arm.and_then(|arm| happened[*place].get_mut(usize::from(arm))) {
+            happened.times += 1.0;
+            happened.value += event.value;
+        }
+    }
+    let mut known = Known::default();
+    let mut test = SignTest::default();
+    // Lists come by unit.
+    let places: Vec<usize> = (0..lists.len()).collect();
+    for of_unit in places.chunk_by(|a, b| lists[*a].unit == lists[*b].unit) {
+        let of_arm = |arm: usize| {
+            let of_list = of_unit.iter().map(|place| happened[*place][arm]);
+            match outcome {
+                Outcome::Any => f64::from(u8::from(of_list.map(|one| one.times).sum::<f64>() > 0.0)),
+                Outcome::Count => of_list.map(|one| one.times).sum(),
+                Outcome::Sum => of_list.map(|one| one.value).sum(),
+            }
+        };
+        match of_arm(1).total_cmp(&of_arm(0)) {
+            Ordering::Less => test.add(1, 0),
+            Ordering::Greater => test.add(0, 1),
+            Ordering::Equal => {}
+        }
+        known.units_due += 1;
+        known.outcomes_due += of_unit.len() as u64;
+    }
+    // Where nothing happened, that is known.
+    (known.units, known.outcomes) = (known.units_due, known.outcomes_due);
+    Some(Evidence::Signs(vec![Signs { test, known }]))
+}
+
+/// What happened to an arm's items of a list.
+#[derive(Clone, Copy, Default)]
+struct Happened {
+    times: f64,
+    value: f64,
+}
+
+/// The units that were shown merged lists, in each arm the same.
+pub(super) fn units(collected: &Collected) -> Vec<u64> {
+    let units = collected.interleaved.chunk_by(|a, b| a.unit == b.unit).count() as u64;
+    vec![units; 2]
+}
+
+/// In merged lists there are preferences of one arm's items and nothing else: whatever these cannot say is
+/// refused.
+pub(super) fn check(spec: &AbSpec, node: &Node, map: &Mapping) -> Result<(), Fault> {
+    let at = |key: &str| map.get(key).map_or(node.at, |node| node.at);
+    let refuse = |key: &str, message: &str, hint: &str| {
+        Err(Fault::new(at(key), format!("the mode `interleaved` {message}"), hint))
+    };
+    if spec.model.is_some() {
+        let message = "merges lists that your program has from the models";
+        return refuse("model", message, "remove `model` and the versions of the arms");
+    }
+    if spec.arms.len() != 2 {
+        return refuse("arms", "merges the lists of two arms", "compare others in another test");
+    }
+    if !spec.plan.guardrails.is_empty() {
+        let message = "shows everybody the items of both arms, so that neither can be guarded";
+        return refuse("guardrails", message, "remove `guardrails`, and guard the rollout of the winner");
+    }
+    if spec.plan.goals.iter().any(|goal| goal.scale == Scale::LogRatio) {
+        return refuse("goals", "counts preferences, which know no scale", "remove `scale`");
+    }
+    let metrics = map.require("metrics", "the test")?;
+    for (name, _, node) in &metrics.map("metrics")?.entries {
+        let preferred = spec.metrics.iter().find(|metric| metric.name == *name).is_some_and(|metric| {
+            let events =
+                matches!(metric.measure, Measure::Event { origin: Origin::Events(_), before: None, .. });
+            events && metric.cap.is_none()
+        });
+        if !preferred {
+            return Err(Fault::new(
+                node.at,
+                format!("`{name}` cannot be told by the items of an arm in the mode `interleaved`"),
+                "count events about items: `{event: clicked, outcome: count}`",
+            ));
+        }
+    }
+    Ok(())
+}
