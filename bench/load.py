@@ -85,6 +85,32 @@ def latencies(port: int, requests: list[list[bytes]]) -> list[float]:
     return sorted(took)
 
 
+def paced(port: int, request: bytes, rate: float, seconds: float) -> list[float]:
+    """Seconds from when each of a steady stream of calls was due until its answer, sorted; the first second
+    is not counted. A call that finds all connections at work waits for one, and the wait counts."""
+    selector = selectors.DefaultSelector()
+    free = [Connection(port, request) for _ in range(64)]
+    for connection in free:
+        selector.register(connection.socket, selectors.EVENT_READ, connection)
+    due_at = {}
+    took = []
+    began, sent = time.monotonic(), 0
+    while len(took) < int((1 + seconds) * rate):
+        now = time.monotonic()
+        while free and sent < (now - began) * rate and sent < int((1 + seconds) * rate):
+            connection = free.pop()
+            due_at[connection] = began + sent / rate
+            sent += 1
+            connection.ask()
+        for key, _ in selector.select(0):
+            if key.data.answered():
+                took.append(time.monotonic() - due_at[key.data])
+                free.append(key.data)
+    for key in list(selector.get_map().values()):
+        key.data.socket.close()
+    return sorted(took[int(rate) :])
+
+
 def post(port: int, path: str, body: bytes, headers: str = "") -> bytes:
     """A request as it goes over the wire."""
     head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{headers}Content-Length: {len(body)}\r\n\r\n"

@@ -6,8 +6,9 @@
 PYTHON is an interpreter with tests/clients/serving-requirements.txt. Starts `mainspring server` in an
 empty Git project, deploys the same models with a log of each kind, and sends single rows over
 connections that are kept alive. The figure is the CPU time of the server's whole process tree, its
-model workers included, per request: wall times say little, because the client shares the machine.
-Linux only.
+model workers included, per request. The server has one core, and the client another, so that the rate
+says what one core answers. Then a steady stream of calls is answered with and without a version in the
+shadow: the figure is the time from when a call was due until its answer, on all cores. Linux only.
 """
 
 import argparse
@@ -21,7 +22,7 @@ import urllib.request
 from pathlib import Path
 
 from idle import free_port, memory_total, run, stop, total, tree, wait_until_healthy
-from load import post, saturate
+from load import paced, post, saturate
 
 ROOT = Path(__file__).resolve().parent.parent
 CONNECTIONS = (1, 8, 64)
@@ -31,6 +32,17 @@ ROLLOUT = """kind: Rollout
 metadata: { name: bench }
 spec: { strategy: { canary: { steps: [{ setWeight: 100 }] } } }
 """
+SHADOW = """kind: Rollout
+metadata: { name: shadow }
+spec:
+  strategy:
+    canary:
+      trafficRouting: { managedRoutes: [{ name: copy }] }
+      steps:
+        - setMirrorRoute: { name: copy, percentage: 100, match: [{ path: { prefix: / } }] }
+        - pause: {}
+"""
+RATE = 1000
 REGISTER = """
 import sys
 import mlflow
@@ -41,7 +53,8 @@ for name, folder in (pair.split("=") for pair in sys.argv[1:]):
     with mlflow.start_run() as run:
         mlflow.log_artifacts(folder, "model")
     client.create_registered_model(name)
-    client.create_model_version(name, f"{run.info.artifact_uri}/model", run.info.run_id)
+    for _ in range(2):
+        client.create_model_version(name, f"{run.info.artifact_uri}/model", run.info.run_id)
 """
 OWN_TIME = """
 import sys, time
@@ -88,8 +101,10 @@ def measure(folder: Path, options) -> dict:
     rules = "".join(
         f'[model.{name}]\nrollout = "rollout.yaml"\n[model.{name}.log]\n{rules}\n' for name, (_, rules) in deployed.items()
     )
+    rules += f'[model.shadowed]\nrollout = "shadow.yaml"\n[model.shadowed.log]\n{LOGS["buffered"]}\n'
     (project / "mainspring.toml").write_text(f'[project]\nname = "bench"\npython = "{python}"\n{rules}')
     (project / "rollout.yaml").write_text(ROLLOUT)
+    (project / "shadow.yaml").write_text(SHADOW)
     port = free_port()
     log = folder / "server.log"
     with log.open("w") as output:
@@ -99,28 +114,74 @@ def measure(folder: Path, options) -> dict:
     try:
         wait_until_healthy(server, port, began, log)
         names = [f"{name}={models / model}" for name, (model, _) in deployed.items()]
+        names.append(f"shadowed={models / MODELS['onnx']}")
         environment = os.environ | {"MLFLOW_TRACKING_URI": f"http://127.0.0.1:{port}"}
         subprocess.run([python, "-W", "ignore", "-c", REGISTER, *names], check=True, env=environment, stdout=subprocess.DEVNULL)
         for name in deployed:
             deploy(port, name)
+        pin(server.pid, [0])
+        os.sched_setaffinity(0, [os.cpu_count() - 1])
         for name in deployed:
             for form, request in forms(port, name).items():
                 for connections in CONNECTIONS:
                     cost, rate = saturate(server.pid, port, request, connections, options.seconds)
                     what = f"{name}, {form}, c={connections}"
-                    results[f"{what}: CPU us"] = cost
+                    results |= {f"{what}: CPU us": cost, f"{what}: per second": rate}
                     print(f"{what}: {cost:.1f} us, {rate:.0f}/s", file=sys.stderr)
+        pin(server.pid, range(os.cpu_count()))
+        os.sched_setaffinity(0, range(os.cpu_count()))
+        results |= shadow(port, options.seconds)
         results["rss MB"] = total(tree(server.pid), "Rss")
     finally:
         stop(server)
     return results
 
 
+def pin(pid: int, cores) -> None:
+    """Gives a server and its workers these cores."""
+    for process in tree(pid):
+        for thread in os.listdir(f"/proc/{process}/task"):
+            os.sched_setaffinity(int(thread), cores)
+
+
+def shadow(port: int, seconds: float) -> dict:
+    """How long answers take, alone and with copies going to a second version, in turns."""
+    deploy(port, "shadowed")
+    request = forms(port, "shadowed")["binary"]
+    took = {"alone": [], "with a shadow": []}
+    for _ in range(3):
+        took["alone"] += paced(port, request, RATE, seconds)
+        send(port, "deployments/shadowed", {"version": 2})
+        wait(port, "shadowed/versions/2")
+        took["with a shadow"] += paced(port, request, RATE, seconds)
+        (newest,) = get(port, "rollouts?model=shadowed&limit=1")["rollouts"]
+        send(port, f"rollouts/{newest['id']}/abort", {})
+    results = {}
+    for what, times in took.items():
+        times.sort()
+        for share in (0.5, 0.99, 0.999):
+            results[f"{RATE} per second, {what}: p{share * 100:g} us"] = times[int(len(times) * share)] * 1e6
+    return results
+
+
 def deploy(port: int, name: str) -> None:
-    url = f"http://127.0.0.1:{port}"
-    body = json.dumps({"version": 1}).encode()
-    request = urllib.request.Request(f"{url}/api/v1/deployments/{name}", body, {"Content-Type": "application/json"})
+    send(port, f"deployments/{name}", {"version": 1})
+    wait(port, name)
+
+
+def send(port: int, path: str, body: dict) -> None:
+    url = f"http://127.0.0.1:{port}/api/v1/{path}"
+    request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
     urllib.request.urlopen(request, timeout=30).read()
+
+
+def get(port: int, path: str):
+    return json.load(urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/{path}", timeout=30))
+
+
+def wait(port: int, name: str) -> None:
+    """Until a model, or a version of it, is ready."""
+    url = f"http://127.0.0.1:{port}"
     until = time.monotonic() + 120
     while time.monotonic() < until:
         try:

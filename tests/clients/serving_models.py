@@ -143,5 +143,119 @@ def lightgbm_linear(folder: Path) -> None:
     booster(folder, 2, objective="regression", linear_tree=True)
 
 
+def xgb(folder: Path, target, form="ubj", rounds=30, names=True, signature=True, label=None, **options) -> None:
+    """An XGBoost booster over numbers with gaps; `target` makes labels of a score about zero."""
+    import xgboost
+
+    random = np.random.default_rng(11)
+    x = random.normal(size=(1500, 5))
+    x[::7, 1], x[::3, 2] = np.nan, 0.0
+    x[:, 3] = random.integers(0, 1000, len(x))
+    score = x[:, 0] + np.nan_to_num(x[:, 1]) + (x[:, 3] % 3 == 0) + 0.1 * random.normal(size=len(x))
+    columns = ["a", "b", "c", "d", "e"] if names else None
+    data = xgboost.DMatrix(x, target(score), feature_names=columns)
+    if label == "bounds":
+        data.set_float_info("label_lower_bound", np.exp(score))
+        data.set_float_info("label_upper_bound", np.exp(score + 0.5))
+    elif label == "groups":
+        data.set_group([50] * 30)
+    model = xgboost.train({"max_depth": 4, "seed": 3, **options}, data, rounds)
+    table = pd.DataFrame(x, columns=columns or list("abcde"))
+    described = infer_signature(table) if signature else None
+    mlflow.xgboost.save_model(model, folder, model_format=form, signature=described, pip_requirements=["xgboost"])
+    rows = np.vstack([x[:300], random.normal(scale=3, size=(100, 5))])
+    rows[300::5, 0] = np.nan
+    # As MLflow asks it.
+    wrapped = mlflow.pyfunc.load_model(str(folder))
+    expected = np.asarray(wrapped.predict(pd.DataFrame(rows, columns=table.columns)))
+    gaps = [[None if np.isnan(value) else value for value in row] for row in rows.tolist()]
+    keep_example(folder, list(table), gaps, expected.reshape(len(rows), -1).tolist())
+
+
+def classes(count):
+    return lambda score: np.digitize(score, np.quantile(score, np.linspace(0, 1, count + 1)[1:-1]))
+
+
+def positive(score):
+    return np.round(np.exp(score / 2), 3)
+
+
+def xgboost_binary(folder: Path) -> None:
+    xgb(folder, classes(2), "json", objective="binary:logistic")
+
+
+def xgboost_raw(folder: Path) -> None:
+    xgb(folder, classes(2), objective="binary:logitraw", base_score=0.25)
+
+
+def xgboost_hinge(folder: Path) -> None:
+    xgb(folder, classes(2), objective="binary:hinge")
+
+
+def xgboost_softprob(folder: Path) -> None:
+    xgb(folder, classes(3), objective="multi:softprob", num_class=3)
+
+
+def xgboost_softmax(folder: Path) -> None:
+    xgb(folder, classes(4), "json", objective="multi:softmax", num_class=4)
+
+
+def xgboost_squares(folder: Path) -> None:
+    """In MLflow's own name for the file, whose content is UBJSON."""
+    xgb(folder, lambda score: score, "xgb", objective="reg:squarederror", rounds=200)
+
+
+def xgboost_unnamed(folder: Path) -> None:
+    xgb(folder, lambda score: score, names=False, signature=False, objective="reg:absoluteerror")
+
+
+def xgboost_quantile(folder: Path) -> None:
+    xgb(folder, lambda score: score, objective="reg:quantileerror", quantile_alpha=0.3)
+
+
+def xgboost_poisson(folder: Path) -> None:
+    xgb(folder, lambda score: np.round(positive(score)), objective="count:poisson")
+
+
+def xgboost_gamma(folder: Path) -> None:
+    xgb(folder, positive, objective="reg:gamma")
+
+
+def xgboost_tweedie(folder: Path) -> None:
+    xgb(folder, positive, objective="reg:tweedie", tweedie_variance_power=1.3)
+
+
+def xgboost_ranking(folder: Path) -> None:
+    xgb(folder, classes(4), objective="rank:ndcg", label="groups")
+
+
+def xgboost_lifetimes(folder: Path) -> None:
+    xgb(folder, lambda score: None, objective="survival:aft", label="bounds")
+
+
+def xgboost_hazard(folder: Path) -> None:
+    xgb(folder, positive, objective="survival:cox")
+
+
+def xgboost_forest(folder: Path) -> None:
+    xgb(folder, classes(2), objective="binary:logistic", rounds=4, num_parallel_tree=5, subsample=0.6, colsample_bynode=0.6)
+
+
+def xgboost_dart(folder: Path) -> None:
+    xgb(folder, classes(3), objective="multi:softprob", num_class=3, booster="dart", rate_drop=0.3)
+
+
+def xgboost_linear(folder: Path) -> None:
+    xgb(folder, classes(3), "json", objective="multi:softprob", num_class=3, booster="gblinear")
+
+
+def xgboost_targets(folder: Path) -> None:
+    xgb(folder, lambda score: np.column_stack([score, -score]), objective="reg:squarederror")
+
+
+def xgboost_several_outputs_per_tree(folder: Path) -> None:
+    xgb(folder, lambda score: np.column_stack([score, -score]), multi_strategy="multi_output_tree", tree_method="hist")
+
+
 for name in sys.argv[2:]:
     globals()[name](Path(sys.argv[1]) / name)

@@ -1,16 +1,20 @@
-"""Every call of an unmodified tritonclient, HTTP and gRPC: triton_session.py HOST:PORT
+"""Every call of an unmodified tritonclient, HTTP and gRPC, with and without asyncio: triton_session.py HOST:PORT
 
 The server has the models of serving_models.py, each as version 1, and asks for no login.
 """
 
+import asyncio
 import base64
+import inspect
 import json
 import queue
 import sys
 
 import numpy as np
 import tritonclient.grpc as grpc
+import tritonclient.grpc.aio as grpc_aio
 import tritonclient.http as http
+import tritonclient.http.aio as http_aio
 from sklearn.datasets import load_breast_cancer
 from tritonclient.utils import InferenceServerException
 
@@ -116,83 +120,167 @@ def common(client, module):
     refused("not offered", client.infer, "matrix", [shared])
 
 
+def http_only(client, module):
+    """What both HTTP clients offer beyond the gRPC ones."""
+    assert "binary_tensor_data" in client.get_server_metadata()["extensions"]
+    metadata = client.get_model_metadata("matrix")
+    assert metadata["inputs"] == [{"name": "input", "datatype": "FP32", "shape": [-1, 30]}], metadata
+    config = client.get_model_config("columns")
+    assert [port["data_type"] for port in config["input"]] == ["TYPE_STRING", "TYPE_INT64", "TYPE_FP64"], config
+    index = client.get_model_repository_index()
+    assert [(entry["name"], entry["state"]) for entry in index] == [("columns", "READY"), ("matrix", "READY")]
+    statistics = client.get_inference_statistics("matrix")["model_stats"][0]
+    assert statistics["inference_stats"]["success"]["count"] >= 5, statistics
+    reference = check_probabilities(client.infer("matrix", matrix(module)))
+    for binary_in in (True, False):
+        for binary_out in (True, False):
+            outputs = [module.InferRequestedOutput("probabilities", binary_data=binary_out)]
+            result = client.infer("matrix", matrix(module, binary_data=binary_in), outputs=outputs)
+            assert np.allclose(check_probabilities(result), reference)
+            result = client.infer("columns", columns(module, binary_data=binary_in))
+            assert result.as_numpy("predictions").shape == (2,)
+    for algorithm in ("gzip", "deflate"):
+        result = client.infer(
+            "matrix", matrix(module), request_compression_algorithm=algorithm, response_compression_algorithm=algorithm
+        )
+        assert np.array_equal(check_probabilities(result), reference)
+    options = dict(request_id="later", headers={"x-mainspring-key": "k"}, query_params={"a": 1})
+    result = client.infer("matrix", matrix(module), **options)
+    assert result.get_response()["id"] == "later"
+    assert result.get_output("probabilities")["datatype"] == "FP32"
+    body, length = module.InferenceServerClient.generate_request_body(matrix(module))
+    import urllib.request
+
+    request = urllib.request.Request(f"http://{ADDRESS}/v2/models/matrix/infer", body)
+    request.add_header("Inference-Header-Content-Length", str(length))
+    with urllib.request.urlopen(request) as reply:
+        length = int(reply.headers["Inference-Header-Content-Length"])
+        result = module.InferenceServerClient.parse_response_body(reply.read(), header_length=length)
+    assert np.array_equal(check_probabilities(result), reference)
+
+
+def grpc_only(client, module):
+    """What both gRPC clients offer beyond the HTTP ones, streams excepted."""
+    assert "binary_tensor_data" in client.get_server_metadata().extensions
+    metadata = client.get_model_metadata("matrix", as_json=True)
+    assert metadata["inputs"] == [{"name": "input", "datatype": "FP32", "shape": ["-1", "30"]}], metadata
+    config = client.get_model_config("matrix").config
+    assert (config.name, config.input[0].data_type, list(config.input[0].dims)) == ("matrix", 11, [30]), config
+    index = client.get_model_repository_index().models
+    assert [(entry.name, entry.state) for entry in index] == [("columns", "READY"), ("matrix", "READY")], index
+    statistics = client.get_inference_statistics("matrix").model_stats[0]
+    assert statistics.inference_stats.success.count >= 5, statistics
+    assert client.get_trace_settings().settings["trace_level"].value == ["OFF"]
+    assert client.get_log_settings().settings["log_error"].bool_param
+    for algorithm in ("gzip", "deflate"):
+        check_probabilities(client.infer("matrix", matrix(module), compression_algorithm=algorithm, client_timeout=10))
+
+
 def over_http():
     with http.InferenceServerClient(ADDRESS, concurrency=4) as client:
         common(client, http)
-        assert "binary_tensor_data" in client.get_server_metadata()["extensions"]
-        metadata = client.get_model_metadata("matrix")
-        assert metadata["inputs"] == [{"name": "input", "datatype": "FP32", "shape": [-1, 30]}], metadata
-        config = client.get_model_config("columns")
-        assert [port["data_type"] for port in config["input"]] == ["TYPE_STRING", "TYPE_INT64", "TYPE_FP64"], config
-        index = client.get_model_repository_index()
-        assert [(entry["name"], entry["state"]) for entry in index] == [("columns", "READY"), ("matrix", "READY")]
-        statistics = client.get_inference_statistics("matrix")["model_stats"][0]
-        assert statistics["inference_stats"]["success"]["count"] >= 5, statistics
-        reference = check_probabilities(client.infer("matrix", matrix(http)))
-        for binary_in in (True, False):
-            for binary_out in (True, False):
-                outputs = [http.InferRequestedOutput("probabilities", binary_data=binary_out)]
-                result = client.infer("matrix", matrix(http, binary_data=binary_in), outputs=outputs)
-                assert np.allclose(check_probabilities(result), reference)
-                result = client.infer("columns", columns(http, binary_data=binary_in))
-                assert result.as_numpy("predictions").shape == (2,)
-        for algorithm in ("gzip", "deflate"):
-            result = client.infer(
-                "matrix", matrix(http), request_compression_algorithm=algorithm, response_compression_algorithm=algorithm
-            )
-            assert np.array_equal(check_probabilities(result), reference)
-        asked = client.async_infer("matrix", matrix(http), request_id="later", headers={"x-mainspring-key": "k"}, query_params={"a": 1})
-        result = asked.get_result()
-        assert result.get_response()["id"] == "later"
-        assert result.get_output("probabilities")["datatype"] == "FP32"
-        body, length = http.InferenceServerClient.generate_request_body(matrix(http))
-        import urllib.request
-
-        request = urllib.request.Request(f"http://{ADDRESS}/v2/models/matrix/infer", body)
-        request.add_header("Inference-Header-Content-Length", str(length))
-        with urllib.request.urlopen(request) as reply:
-            length = int(reply.headers["Inference-Header-Content-Length"])
-            result = http.InferenceServerClient.parse_response_body(reply.read(), header_length=length)
-        assert np.array_equal(check_probabilities(result), reference)
+        http_only(client, http)
+        options = dict(request_id="asked", headers={"x-mainspring-key": "k"}, query_params={"a": 1})
+        asked = client.async_infer("matrix", matrix(http), **options)
+        assert asked.get_result().get_response()["id"] == "asked"
 
 
 def over_grpc():
     with grpc.InferenceServerClient(ADDRESS) as client:
         common(client, grpc)
-        assert "binary_tensor_data" in client.get_server_metadata().extensions
-        metadata = client.get_model_metadata("matrix", as_json=True)
-        assert metadata["inputs"] == [{"name": "input", "datatype": "FP32", "shape": ["-1", "30"]}], metadata
-        config = client.get_model_config("matrix").config
-        assert (config.name, config.input[0].data_type, list(config.input[0].dims)) == ("matrix", 11, [30]), config
-        index = client.get_model_repository_index().models
-        assert [(entry.name, entry.state) for entry in index] == [("columns", "READY"), ("matrix", "READY")], index
-        statistics = client.get_inference_statistics("matrix").model_stats[0]
-        assert statistics.inference_stats.success.count >= 5, statistics
-        assert client.get_trace_settings().settings["trace_level"].value == ["OFF"]
-        assert client.get_log_settings().settings["log_error"].bool_param
-        for algorithm in ("gzip", "deflate"):
-            check_probabilities(client.infer("matrix", matrix(grpc), compression_algorithm=algorithm, client_timeout=10))
+        grpc_only(client, grpc)
         answers = queue.Queue()
         call = client.async_infer("matrix", matrix(grpc), callback=lambda result, error: answers.put((result, error)))
         result, error = answers.get(timeout=10)
         assert error is None and call is not None
         check_probabilities(result)
         client.start_stream(callback=lambda result, error: answers.put((result, error)))
-        for number in range(3):
-            client.async_stream_infer("matrix", matrix(grpc), request_id=f"s{number}", enable_empty_final_response=True)
-        client.async_stream_infer("nope", matrix(grpc), request_id="bad")
-        client.async_stream_infer("matrix", matrix(grpc), request_id="after")
-        for number in range(3):
-            result, error = answers.get(timeout=10)
-            assert error is None and result.get_response().id == f"s{number}"
-            assert result.get_response().parameters["triton_final_response"].bool_param
-            check_probabilities(result)
-        result, error = answers.get(timeout=10)
-        assert result is None and "deployed" in str(error), error
-        result, error = answers.get(timeout=10)
-        assert error is None and result.get_response().id == "after"
+        for request in stream_requests(grpc):
+            client.async_stream_infer(**request)
+        check_stream([answers.get(timeout=10) for _ in range(5)])
         client.stop_stream()
         typed(client)
+
+
+def stream_requests(module):
+    """Three that ask for a mark at the end, one for a model that is not there, and one behind it."""
+    requests = [dict(model_name="matrix", request_id=f"s{number}", enable_empty_final_response=True) for number in range(3)]
+    requests += [dict(model_name="nope", request_id="bad"), dict(model_name="matrix", request_id="after")]
+    return [dict(request, inputs=matrix(module)) for request in requests]
+
+
+def check_stream(answers):
+    for number, (result, error) in enumerate(answers[:3]):
+        assert error is None and result.get_response().id == f"s{number}"
+        assert result.get_response().parameters["triton_final_response"].bool_param
+        check_probabilities(result)
+    result, error = answers[3]
+    assert result is None and "deployed" in str(error), error
+    result, error = answers[4]
+    assert error is None and result.get_response().id == "after"
+
+
+class Awaited:
+    """A client of asyncio, called as the other one is: each call is waited for."""
+
+    def __init__(self, client, loop):
+        self._client, self._loop = client, loop
+
+    def __getattr__(self, name):
+        attribute = getattr(self._client, name)
+        if not inspect.iscoroutinefunction(attribute):
+            return attribute
+        return lambda *args, **kwargs: self._loop.run_until_complete(attribute(*args, **kwargs))
+
+
+async def together(client, module):
+    """Requests beside each other over one client."""
+    results = await asyncio.gather(
+        *(client.infer("matrix", matrix(module), request_id=f"t{number}") for number in range(20)),
+        client.infer("nope", matrix(module)),
+        return_exceptions=True,
+    )
+    for result in results[:-1]:
+        check_probabilities(result)
+    assert isinstance(results[-1], InferenceServerException) and "deployed" in str(results[-1])
+
+
+async def aio_stream(client):
+    async def requests():
+        for request in stream_requests(grpc_aio):
+            yield request
+
+    answers = client.stream_infer(requests(), stream_timeout=20)
+    check_stream([answer async for answer in answers])
+    # A call that nobody waits for any more ends.
+    endless = asyncio.Event()
+
+    async def waiting():
+        yield stream_requests(grpc_aio)[0]
+        await endless.wait()
+
+    answers = client.stream_infer(waiting(), headers={"x-mainspring-key": "k"}, compression_algorithm="gzip")
+    result, error = await answers.__anext__()
+    assert error is None and result.get_response().id == "s0"
+    assert answers.cancel()
+
+
+def over_asyncio():
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    for module, only in ((http_aio, http_only), (grpc_aio, grpc_only)):
+
+        async def opened():
+            return module.InferenceServerClient(ADDRESS)
+
+        client = loop.run_until_complete(opened())
+        common(Awaited(client, loop), module)
+        only(Awaited(client, loop), module)
+        loop.run_until_complete(together(client, module))
+        if module is grpc_aio:
+            loop.run_until_complete(aio_stream(client))
+        loop.run_until_complete(client.close())
+    loop.close()
 
 
 def typed(client):
@@ -208,3 +296,4 @@ def typed(client):
 
 over_http()
 over_grpc()
+over_asyncio()

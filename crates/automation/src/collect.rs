@@ -5,6 +5,7 @@ use mainspring_artifact_store::{ArtifactError, ArtifactPath, Artifacts};
 use mainspring_domain::access::Scope;
 use mainspring_domain::registry::ModelVersion;
 use mainspring_domain::tracking::Lifecycle;
+use mainspring_domain::workspaces::WorkspaceName;
 use mainspring_domain::{Actor, Clock, Timestamp};
 use mainspring_metadata_store::{ReadTx, Store, StoreError, WriteTx};
 use mainspring_tracking::{TrackingError, experiments, purge, runs};
@@ -24,6 +25,8 @@ const AGAIN: Duration = Duration::from_secs(60);
 /// What is to go. When nothing is named, all that was deleted; otherwise only what is named.
 #[derive(Clone, Debug, Default)]
 pub struct Wanted {
+    /// Only what lies in this workspace; without, all of them, and what is left of those that were deleted.
+    pub workspace: Option<WorkspaceName>,
     /// Deleted at least so long ago.
     pub older_than: Duration,
     /// These runs.
@@ -84,7 +87,11 @@ impl Collector {
     /// When something is named that does not exist, is in use, or was deleted too recently.
     pub async fn preview(&self, wanted: Wanted) -> Result<Collected, TrackingError> {
         let before = self.before(&wanted);
-        self.store.read(move |tx| plan(tx, &wanted, before)).await
+        let store = match &wanted.workspace {
+            Some(workspace) => self.store.within(workspace.clone()),
+            None => self.store.clone(),
+        };
+        store.read(move |tx| plan(tx, &wanted, before)).await
     }
 
     /// Deletes for good; the files follow.
@@ -128,7 +135,11 @@ impl Collector {
             let location = purge::experiment(tx, *id)?;
             tx.delete_grants_on(&Scope::Experiment(*id))?;
             // Another place may be shared with other experiments; what lay there has gone by itself.
-            if location == format!("mlflow-artifacts:/{id}") {
+            let own =
+                location.strip_prefix("mlflow-artifacts:/workspaces/").and_then(|rest| rest.split_once('/'));
+            if location == format!("mlflow-artifacts:/{id}")
+                || own.is_some_and(|(_, folder)| folder == id.to_string())
+            {
                 done.release(tx, &artifacts, &location, &id.to_string())?;
             }
             done.experiments.push(*id);

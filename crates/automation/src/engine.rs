@@ -121,6 +121,7 @@ impl Loop {
             config: Arc::clone(&config),
             settings: ServerSettings {
                 onnxruntime: config.serving.onnxruntime.clone(),
+                environments: Some(data_dir.join("environments")),
                 ..ServerSettings::new(python.clone(), python_path.clone(), data_dir.join("logs"))
             },
         });

@@ -20,11 +20,22 @@ pub struct Serving {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EngineName {
-    /// ONNX Runtime for ONNX models, Python workers for all others.
+    /// The server itself for ONNX models and boosters, Python workers for all others.
     #[default]
     Auto,
     /// Python workers.
     Python,
+}
+
+/// Where Python workers have their packages from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EnvironmentName {
+    /// The project's interpreter.
+    #[default]
+    Project,
+    /// An environment made from the model's own requirements.
+    Model,
 }
 
 /// `[model.NAME.serving]`
@@ -33,6 +44,11 @@ pub enum EngineName {
 pub struct ServingRules {
     /// What runs the model.
     pub engine: EngineName,
+    /// Where its Python workers have their packages from.
+    pub environment: EnvironmentName,
+    /// How long the making of an environment may take.
+    #[serde(deserialize_with = "read_duration")]
+    pub environment_timeout: Duration,
     /// Requests that may wait or be at work; more are turned away with 429.
     pub queue: usize,
     /// Requests that may be with the engine at once; none for as many as come.
@@ -56,6 +72,8 @@ impl Default for ServingRules {
     fn default() -> Self {
         Self {
             engine: EngineName::Auto,
+            environment: EnvironmentName::Project,
+            environment_timeout: Duration::from_mins(15),
             queue: 1024,
             concurrency: None,
             timeout: Duration::from_secs(30),
@@ -85,10 +103,14 @@ impl ServingRules {
         if self.load_timeout.is_zero() || self.load_timeout > Duration::from_secs(3600) {
             return Some(("load_timeout", "use up to 1h"));
         }
+        if self.environment_timeout.is_zero() || self.environment_timeout > Duration::from_hours(2) {
+            return Some(("environment_timeout", "use up to 2h"));
+        }
         (self.batch_wait >= self.timeout).then_some(("batch_wait", "use less than `timeout`; `5ms` is much"))
     }
 
-    /// The settings of a model's server: what the process has, with these rules.
+    /// The settings of a model's server: what the process has, with these rules. Environments are made in the
+    /// folder that the process has for them.
     pub(crate) fn apply(&self, settings: &ServerSettings, workers: usize) -> ServerSettings {
         ServerSettings {
             workers,
@@ -96,6 +118,11 @@ impl ServingRules {
                 EngineName::Auto => EngineChoice::Auto,
                 EngineName::Python => EngineChoice::Python,
             },
+            environments: match self.environment {
+                EnvironmentName::Project => None,
+                EnvironmentName::Model => settings.environments.clone(),
+            },
+            environment_timeout: self.environment_timeout,
             queue: self.queue,
             concurrency: self.concurrency,
             request_timeout: self.timeout,

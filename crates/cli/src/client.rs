@@ -29,6 +29,8 @@ pub(crate) struct Client {
     agent: ureq::Agent,
     url: String,
     authorization: String,
+    /// The workspace that calls of MLflow's API are in; empty for the default one.
+    workspace: String,
     patience: Duration,
 }
 
@@ -59,7 +61,12 @@ impl Client {
             .http_status_as_error(false)
             .build();
         let url = url.trim_end_matches('/').to_owned();
-        Ok(Self { agent: config.into(), url, authorization, patience })
+        Ok(Self { agent: config.into(), url, authorization, workspace: String::new(), patience })
+    }
+
+    /// The same client, with its calls in a workspace.
+    pub(crate) fn within(self, workspace: String) -> Self {
+        Self { workspace, ..self }
     }
 
     /// The server's address.
@@ -86,37 +93,62 @@ impl Client {
 
     pub(crate) fn get(&self, path: &str) -> Result<Value, CliError> {
         let url = format!("{}{path}", self.url);
-        let answer =
-            self.patiently(|| self.agent.get(&url).header("authorization", &self.authorization).call());
+        let answer = self.patiently(|| {
+            self.agent
+                .get(&url)
+                .header("authorization", &self.authorization)
+                .header("x-mlflow-workspace", &self.workspace)
+                .call()
+        });
         self.json(answer)
     }
 
     pub(crate) fn get_text(&self, path: &str) -> Result<String, CliError> {
         let url = format!("{}{path}", self.url);
-        let answer =
-            self.patiently(|| self.agent.get(&url).header("authorization", &self.authorization).call());
+        let answer = self.patiently(|| {
+            self.agent
+                .get(&url)
+                .header("authorization", &self.authorization)
+                .header("x-mlflow-workspace", &self.workspace)
+                .call()
+        });
         let mut answer = self.answered(answer)?;
         answer.body_mut().read_to_string().map_err(|error| CliError::outside(error.to_string()))
     }
 
     pub(crate) fn post(&self, path: &str, body: &Value) -> Result<Value, CliError> {
         let url = format!("{}{path}", self.url);
-        let answer = self
-            .patiently(|| self.agent.post(&url).header("authorization", &self.authorization).send_json(body));
+        let answer = self.patiently(|| {
+            self.agent
+                .post(&url)
+                .header("authorization", &self.authorization)
+                .header("x-mlflow-workspace", &self.workspace)
+                .send_json(body)
+        });
         self.json(answer)
     }
 
     pub(crate) fn put(&self, path: &str, body: &Value) -> Result<Value, CliError> {
         let url = format!("{}{path}", self.url);
-        let answer = self
-            .patiently(|| self.agent.put(&url).header("authorization", &self.authorization).send_json(body));
+        let answer = self.patiently(|| {
+            self.agent
+                .put(&url)
+                .header("authorization", &self.authorization)
+                .header("x-mlflow-workspace", &self.workspace)
+                .send_json(body)
+        });
         self.json(answer)
     }
 
     pub(crate) fn delete(&self, path: &str) -> Result<Value, CliError> {
         let url = format!("{}{path}", self.url);
-        let answer =
-            self.patiently(|| self.agent.delete(&url).header("authorization", &self.authorization).call());
+        let answer = self.patiently(|| {
+            self.agent
+                .delete(&url)
+                .header("authorization", &self.authorization)
+                .header("x-mlflow-workspace", &self.workspace)
+                .call()
+        });
         self.json(answer)
     }
 
@@ -130,6 +162,7 @@ impl Client {
             .agent
             .put(&url)
             .header("authorization", &self.authorization)
+            .header("x-mlflow-workspace", &self.workspace)
             .header("content-type", "application/octet-stream")
             .send(file);
         self.answered(answer).map(|_| ())
@@ -143,6 +176,7 @@ impl Client {
             self.agent
                 .put(&url)
                 .header("authorization", &self.authorization)
+                .header("x-mlflow-workspace", &self.workspace)
                 .header("content-type", "application/octet-stream")
                 .send(bytes)
         });
@@ -179,8 +213,13 @@ impl Client {
     pub(crate) fn download_file(&self, path: &str, to: &Path) -> Result<(), CliError> {
         let path: Vec<String> = path.split('/').map(encode).collect();
         let url = format!("{}/api/2.0/mlflow-artifacts/artifacts/{}", self.url, path.join("/"));
-        let answer =
-            self.patiently(|| self.agent.get(&url).header("authorization", &self.authorization).call());
+        let answer = self.patiently(|| {
+            self.agent
+                .get(&url)
+                .header("authorization", &self.authorization)
+                .header("x-mlflow-workspace", &self.workspace)
+                .call()
+        });
         let mut body = self.answered(answer)?.into_body();
         let mut file = std::fs::File::create(to)?;
         let mut reader = body.with_config().limit(FILE_LIMIT).reader();

@@ -1,6 +1,7 @@
 //! Who may do what.
 
 use crate::Timestamp;
+use crate::workspaces::WorkspaceName;
 use serde::{Deserialize, Serialize};
 
 /// What somebody may do; each role includes those before it.
@@ -48,16 +49,19 @@ pub enum Scope {
     Experiment(i64),
     /// One registered model with its versions.
     Model(String),
+    /// One workspace with all that lies in it.
+    Workspace(WorkspaceName),
 }
 
 impl Scope {
-    /// The stored form: `server`, `experiment:7`, `model:flights`.
+    /// The stored form: `server`, `experiment:7`, `model:flights`, `workspace:team-a`.
     #[must_use]
     pub fn to_text(&self) -> String {
         match self {
             Self::Server => "server".to_owned(),
             Self::Experiment(id) => format!("experiment:{id}"),
             Self::Model(name) => format!("model:{name}"),
+            Self::Workspace(name) => format!("workspace:{name}"),
         }
     }
 
@@ -68,6 +72,7 @@ impl Scope {
             None if text == "server" => Some(Self::Server),
             Some(("experiment", id)) => id.parse().ok().map(Self::Experiment),
             Some(("model", name)) if !name.is_empty() => Some(Self::Model(name.to_owned())),
+            Some(("workspace", name)) => WorkspaceName::parse(name).ok().map(Self::Workspace),
             _ => None,
         }
     }
@@ -111,12 +116,14 @@ pub struct AccessToken {
 #[cfg(test)]
 mod tests {
     use super::{Role, Scope};
+    use crate::workspaces::WorkspaceName;
 
     #[test]
     fn roles_include_those_below_and_scopes_read_back() {
         assert!(Role::Admin > Role::Manager && Role::Manager > Role::Editor && Role::Editor > Role::Reader);
         assert!(Role::ALL.iter().all(|role| Role::parse(role.as_str()) == Some(*role)));
-        for scope in [Scope::Server, Scope::Experiment(7), Scope::Model("a:b/c".into())] {
+        let workspace = Scope::Workspace(WorkspaceName::parse("team-a").unwrap());
+        for scope in [Scope::Server, Scope::Experiment(7), Scope::Model("a:b/c".into()), workspace] {
             assert_eq!(Scope::parse(&scope.to_text()), Some(scope));
         }
         for text in ["", "server:1", "experiment:x", "model:", "nothing"] {

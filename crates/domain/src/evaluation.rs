@@ -2,6 +2,7 @@
 
 use crate::Timestamp;
 use crate::tracking::KeyValue;
+use crate::workspaces::WorkspaceName;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -10,6 +11,8 @@ use serde_json::{Map, Value};
 pub struct EvaluationDataset {
     /// `d-` and 32 hexadecimal digits.
     pub id: String,
+    /// The workspace that it lies in.
+    pub workspace: WorkspaceName,
     /// Its name; others may have the same.
     pub name: String,
     /// Changes with its content.

@@ -20,6 +20,7 @@ pub mod traces;
 pub mod tracking;
 pub mod wandb;
 pub mod webhooks;
+pub mod workspaces;
 
 pub use actor::Actor;
 pub use time::{Clock, SystemClock, Timestamp};

@@ -1,5 +1,6 @@
 //! Experiments, runs and what is logged to them.
 
+use crate::workspaces::WorkspaceName;
 use crate::{Actor, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -46,7 +47,9 @@ pub struct KeyValue {
 pub struct Experiment {
     /// A decimal number; 0 is the default experiment.
     pub id: i64,
-    /// Unique among all experiments, the deleted ones included.
+    /// The workspace that it lies in.
+    pub workspace: WorkspaceName,
+    /// Unique among the experiments of its workspace, the deleted ones included.
     pub name: String,
     /// Where its artifacts live, as a URI.
     pub artifact_location: String,

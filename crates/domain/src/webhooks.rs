@@ -1,6 +1,7 @@
 //! Webhooks: addresses elsewhere that hear of changes in the registry.
 
 use crate::Timestamp;
+use crate::workspaces::WorkspaceName;
 use std::fmt;
 
 /// What an event is about.
@@ -183,6 +184,8 @@ impl fmt::Debug for SealedSecret {
 pub struct Webhook {
     /// A UUID.
     pub id: String,
+    /// The workspace whose models it hears of.
+    pub workspace: WorkspaceName,
     /// A name for people.
     pub name: String,
     /// A text for people.

@@ -1,10 +1,11 @@
 //! What somebody may do: roles on the server, on experiments and on registered models.
 //!
-//! A role on the server counts everywhere; a role on one experiment or model counts there. Roles only
+//! A role on the server counts everywhere; a role on a workspace, an experiment or a model counts there. Roles only
 //! add up: the highest one counts, and who holds none may do nothing.
 
 use mainspring_domain::Actor;
 use mainspring_domain::access::{Role, Scope};
+use mainspring_domain::workspaces::WorkspaceName;
 use mainspring_metadata_store::{ReadTx, StoreError, token_sha256};
 use std::collections::HashMap;
 
@@ -14,6 +15,8 @@ pub struct Principal {
     /// The name in the audit trail.
     pub actor: Actor,
     server: Option<Role>,
+    /// The role on the workspace that the request is in.
+    here: Option<Role>,
     grants: HashMap<Scope, Role>,
 }
 
@@ -22,7 +25,7 @@ impl Principal {
     /// tasks of the project's own pipelines.
     #[must_use]
     pub fn with_role(actor: Actor, role: Role) -> Self {
-        Self { actor, server: Some(role), grants: HashMap::new() }
+        Self { actor, server: Some(role), here: None, grants: HashMap::new() }
     }
 
     /// The user or task attempt that a secret belongs to; `None` when it belongs to nobody or is no
@@ -46,7 +49,8 @@ impl Principal {
         if expired || claimed.is_some_and(|name| name != token.user) {
             return Ok(None);
         }
-        let mut principal = Self { actor: Actor::user(&token.user), server: None, grants: HashMap::new() };
+        let mut principal =
+            Self { actor: Actor::user(&token.user), server: None, here: None, grants: HashMap::new() };
         for grant in tx.grants_of(&token.user)? {
             match grant.scope {
                 Scope::Server => principal.server = Some(grant.role),
@@ -59,6 +63,13 @@ impl Principal {
         Ok(Some(principal))
     }
 
+    /// The same, for a request that sees one workspace: the role held there counts on all that it finds.
+    #[must_use]
+    pub fn within(mut self, workspace: &WorkspaceName) -> Self {
+        self.here = self.grants.get(&Scope::Workspace(workspace.clone())).copied();
+        self
+    }
+
     /// The role held on the whole server.
     #[must_use]
     pub const fn server_role(&self) -> Option<Role> {
@@ -68,7 +79,11 @@ impl Principal {
     /// The role that counts on a scope.
     #[must_use]
     pub fn role_on(&self, scope: &Scope) -> Option<Role> {
-        self.server.max(self.grants.get(scope).copied())
+        let here = match scope {
+            Scope::Server | Scope::Workspace(_) => None,
+            Scope::Experiment(_) | Scope::Model(_) => self.here,
+        };
+        self.server.max(here).max(self.grants.get(scope).copied())
     }
 
     /// Whether a role is held on a scope.

@@ -145,6 +145,7 @@ pub fn grant(tx: &mut dyn WriteTx, user: &str, scope: &Scope, role: Option<Role>
             Scope::Server => true,
             Scope::Experiment(id) => tx.experiment(*id)?.is_some(),
             Scope::Model(name) => tx.registered_model(name)?.is_some(),
+            Scope::Workspace(name) => tx.workspace(name)?.is_some(),
         };
         if !known {
             return Err(AccessError::Missing(format!("there is no {}", scope.to_text())));

@@ -35,7 +35,8 @@ const MIGRATIONS: &[Migration] = migrations! {
     11 "0011_shadows"
     12 "0012_ab_tests"
     13 "0013_metrics_by_value"
-    20 "0020_ab_interleaved"
+    14 "0014_workspaces"
+    15 "0015_ab_interleaved"
 };
 
 /// Refuses a database whose schema is not the newest that is known.
@@ -51,6 +52,12 @@ pub(crate) fn check_current(conn: &Connection) -> Result<()> {
 
 /// Brings a database to the newest schema. Servers that start together take turns.
 pub(crate) fn migrate(conn: &Connection) -> Result<()> {
+    conn.check_references(false)?;
+    apply(conn)?;
+    conn.check_references(true)
+}
+
+fn apply(conn: &Connection) -> Result<()> {
     conn.begin_write()?;
     let found = conn.schema_version()?;
     let known = MIGRATIONS.last().map_or(0, |migration| migration.number);
@@ -65,4 +72,41 @@ pub(crate) fn migrate(conn: &Connection) -> Result<()> {
         conn.migrate(migration.number, sql)?;
     }
     Ok(conn.commit(None)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MIGRATIONS, migrate};
+    use crate::driver::Connection;
+
+    #[test]
+    fn a_table_that_is_made_anew_loses_neither_what_refers_to_it_nor_the_ids_that_were_given() {
+        let folder = tempfile::tempdir().unwrap();
+        let conn = Connection::sqlite_writer(&folder.path().join("db")).unwrap();
+        conn.begin_write().unwrap();
+        for migration in MIGRATIONS.iter().filter(|migration| migration.number < 21) {
+            conn.migrate(migration.number, migration.sqlite).unwrap();
+        }
+        for sql in [
+            "INSERT INTO experiments VALUES (7, 'kept', 'x', 'active', 1, 1)",
+            "INSERT INTO experiments VALUES (9, 'purged', 'x', 'active', 1, 1)",
+            "DELETE FROM experiments WHERE id = 9",
+            "INSERT INTO experiment_tags VALUES (7, 'k', 'v')",
+            "INSERT INTO runs VALUES (1, 'r', 7, 'n', 'u', 'RUNNING', 1, NULL, 'active', 'x', 'c', NULL, 0)",
+            "INSERT INTO run_params VALUES (1, 'p', '1')",
+        ] {
+            conn.execute(sql, &[]).unwrap();
+        }
+        conn.commit(None).unwrap();
+        migrate(&conn).unwrap();
+        let count = |sql: &str| conn.row(sql, &[], |row| row.get::<i64>(0)).unwrap().unwrap();
+        assert_eq!(count("SELECT COUNT(*) FROM runs r JOIN experiments e ON e.id = r.experiment"), 1);
+        assert_eq!(count("SELECT COUNT(*) FROM experiment_tags"), 1);
+        assert_eq!(count("SELECT COUNT(*) FROM run_params"), 1);
+        assert_eq!(count("SELECT COUNT(*) FROM experiments WHERE workspace = 'default'"), 2);
+        assert_eq!(count("SELECT seq FROM sqlite_sequence WHERE name = 'experiments'"), 9);
+        assert_eq!(count("SELECT COUNT(*) FROM pragma_foreign_key_check"), 0);
+        // References are held again.
+        assert!(conn.execute("INSERT INTO experiment_tags VALUES (8, 'k', 'v')", &[]).is_err());
+    }
 }

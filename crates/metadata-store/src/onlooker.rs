@@ -39,7 +39,7 @@ impl Onlooker {
         query: impl FnOnce(&dyn ReadTx) -> std::result::Result<T, E>,
     ) -> std::result::Result<T, E> {
         self.conn.begin_read()?;
-        let result = query(&SqlTx::reader(&self.conn));
+        let result = query(&SqlTx::reader(&self.conn, None));
         self.conn.rollback()?;
         result
     }

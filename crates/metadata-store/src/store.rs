@@ -7,6 +7,7 @@ use crate::sql::{SqlTx, audit};
 use crate::traits::{ReadTx, WriteTx};
 use crate::writer::Writer;
 use crate::{Result, StoreError};
+use mainspring_domain::workspaces::WorkspaceName;
 use mainspring_domain::{Actor, Clock};
 use std::fs::File;
 use std::path::Path;
@@ -86,6 +87,7 @@ pub struct Store {
     readers: Arc<Readers>,
     changes: watch::Receiver<i64>,
     backend: Backend,
+    within: Option<WorkspaceName>,
 }
 
 impl std::fmt::Debug for Store {
@@ -128,7 +130,21 @@ impl Store {
             readers: Arc::new(Readers::new(backend.limits(), reader)),
             changes,
             backend,
+            within: None,
         })
+    }
+
+    /// The same store, of which transactions see one workspace: experiments and models of others, and all
+    /// that belongs to them, are not there for them.
+    #[must_use]
+    pub fn within(&self, workspace: WorkspaceName) -> Self {
+        Self { within: Some(workspace), ..self.clone() }
+    }
+
+    /// The workspace that transactions see; none when they see everything.
+    #[must_use]
+    pub const fn workspace(&self) -> Option<&WorkspaceName> {
+        self.within.as_ref()
     }
 
     /// Runs a change. It is durable when this returns.
@@ -141,7 +157,7 @@ impl Store {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        let answer = self.writer.submit(actor, change).map_err(E::from)?;
+        let answer = self.writer.submit((actor, self.within.clone()), change).map_err(E::from)?;
         answer.await.unwrap_or_else(|_| Err(E::from(StoreError::Closed)))
     }
 
@@ -155,8 +171,8 @@ impl Store {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        let readers = Arc::clone(&self.readers);
-        tokio::task::spawn_blocking(move || readers.with(|conn| query(&SqlTx::reader(conn))))
+        let (readers, within) = (Arc::clone(&self.readers), self.within.clone());
+        tokio::task::spawn_blocking(move || readers.with(|conn| query(&SqlTx::reader(conn, within))))
             .await
             .unwrap_or_else(|_| Err(E::from(StoreError::Closed)))
     }

@@ -6,6 +6,7 @@ use crate::sql::SqlTx;
 use crate::sql::audit::{self, Head};
 use crate::traits::WriteTx;
 use crate::{Result, StoreError};
+use mainspring_domain::workspaces::WorkspaceName;
 use mainspring_domain::{Actor, Clock};
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -52,10 +53,11 @@ impl Writer {
         Ok(Self { jobs })
     }
 
-    /// Queues a change; the receiver gets its result after the commit.
+    /// Queues a change of somebody, who sees a workspace or everything; the receiver gets its result after
+    /// the commit.
     pub(crate) fn submit<T, E, F>(
         &self,
-        actor: Actor,
+        scope: (Actor, Option<WorkspaceName>),
         change: F,
     ) -> Result<oneshot::Receiver<std::result::Result<T, E>>>
     where
@@ -66,7 +68,7 @@ impl Writer {
         let (send, receive) = oneshot::channel();
         let job: Job = Box::new(move |turn| {
             let result = match turn {
-                Ok((conn, head, clock)) => in_savepoint(conn, head, clock, actor, change),
+                Ok((conn, head, clock)) => in_savepoint(conn, head, clock, scope, change),
                 Err(failure) => Err(E::from(failure.into())),
             };
             Box::new(move |committed| {
@@ -183,7 +185,7 @@ fn in_savepoint<T, E, F>(
     conn: &Connection,
     head: &mut Head,
     clock: &dyn Clock,
-    actor: Actor,
+    scope: (Actor, Option<WorkspaceName>),
     change: F,
 ) -> std::result::Result<T, E>
 where
@@ -193,7 +195,7 @@ where
     let before = head.clone();
     conn.begin_change()?;
     let rows_before = conn.total_changes();
-    let mut tx = SqlTx::writer(conn, actor, clock.now(), head);
+    let mut tx = SqlTx::writer(conn, scope, clock.now(), head);
     let result = catch_unwind(AssertUnwindSafe(|| change(&mut tx)));
     let recorded = tx.is_recorded();
     let result = match result {

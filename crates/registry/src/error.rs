@@ -1,6 +1,7 @@
 //! What can go wrong.
 
 use crate::Refusal;
+use mainspring_domain::workspaces::WorkspaceName;
 use mainspring_expressions::search::FilterError;
 use mainspring_metadata_store::StoreError;
 use thiserror::Error;
@@ -17,6 +18,9 @@ pub enum RegistryError {
     /// There is no such model.
     #[error("Registered Model with name={0} not found")]
     NoModel(String),
+    /// There is no such workspace any more.
+    #[error("Workspace '{0}' not found")]
+    NoWorkspace(WorkspaceName),
     /// The name is taken.
     #[error("Registered Model (name={0}) already exists.")]
     ModelExists(String),

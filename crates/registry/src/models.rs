@@ -21,7 +21,7 @@ pub fn create(
     description: &str,
     tags: Vec<KeyValue>,
 ) -> Result<RegisteredModel> {
-    validation::model_name(name)?;
+    validation::model_name(tx, name)?;
     validation::description(description)?;
     tags.iter().try_for_each(validation::tag)?;
     if tx.registered_model(name)?.is_some() {
@@ -94,7 +94,7 @@ fn updated(tx: &mut dyn WriteTx, name: &str, details: Value) -> Result<()> {
 /// # Errors
 /// When there is no such model, or the new name is not taken or in use.
 pub fn rename(tx: &mut dyn WriteTx, name: &str, new_name: &str) -> Result<RegisteredModel> {
-    validation::model_name(new_name)?;
+    validation::model_name(tx, new_name)?;
     let model = get(tx, name)?;
     if name == new_name {
         return Ok(model);

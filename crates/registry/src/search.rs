@@ -2,6 +2,7 @@
 
 use crate::{RegistryError, Result, validation};
 use mainspring_domain::registry::{ModelVersion, RegisteredModel};
+use mainspring_domain::workspaces::WorkspaceName;
 use mainspring_expressions::search::{EntityKind, parse_filter, parse_order_by};
 use mainspring_metadata_store::ReadTx;
 use mainspring_metadata_store::traits::search::{
@@ -26,12 +27,17 @@ pub const PROMPT_TAG: &str = "mlflow.prompt.is_prompt";
 
 impl Query {
     /// Prompts are found only by a search that asks for them.
-    fn search(&self, kind: EntityKind) -> Result<Search> {
+    fn search(&self, tx: &dyn ReadTx, kind: EntityKind) -> Result<Search> {
         let unknown = || RegistryError::Invalid("The search names an unknown attribute.".to_owned());
         let mut search = Search { limit: self.limit, offset: self.offset, ..Search::default() };
         let mut prompts = false;
         for comparison in parse_filter(&self.filter, kind)? {
-            let condition = Condition::of(comparison, attribute).ok_or_else(unknown)?;
+            let mut condition = Condition::of(comparison, attribute).ok_or_else(unknown)?;
+            if let Some(within) = tx.within()
+                && condition.field == Field::Attribute(Attribute::Name)
+            {
+                qualify(within, &mut condition.operand);
+            }
             if condition.field == Field::Tag(PROMPT_TAG.to_owned()) {
                 let yes = condition.operand == Operand::Text("true".to_owned());
                 prompts |= yes && condition.operator == Operator::Equal;
@@ -66,6 +72,15 @@ impl Query {
     }
 }
 
+/// Names, and patterns of them, as the whole server knows them: those of a workspace all begin alike.
+fn qualify(workspace: &WorkspaceName, operand: &mut Operand) {
+    match operand {
+        Operand::Text(name) => *name = workspace.qualify(name),
+        Operand::Texts(names) => names.iter_mut().for_each(|name| *name = workspace.qualify(name)),
+        Operand::Number(_) | Operand::None => {}
+    }
+}
+
 /// What an attribute's name means.
 fn attribute(key: &str) -> Option<Attribute> {
     Some(match key {
@@ -84,7 +99,7 @@ fn attribute(key: &str) -> Option<Attribute> {
 /// # Errors
 /// When the filter or the order is not understood.
 pub fn models(tx: &dyn ReadTx, query: &Query) -> Result<Page<RegisteredModel>> {
-    query.search(EntityKind::RegisteredModel)?.page(|search| Ok(tx.search_registered_models(search)?))
+    query.search(tx, EntityKind::RegisteredModel)?.page(|search| Ok(tx.search_registered_models(search)?))
 }
 
 /// Searches versions.
@@ -92,5 +107,5 @@ pub fn models(tx: &dyn ReadTx, query: &Query) -> Result<Page<RegisteredModel>> {
 /// # Errors
 /// When the filter or the order is not understood.
 pub fn versions(tx: &dyn ReadTx, query: &Query) -> Result<Page<ModelVersion>> {
-    query.search(EntityKind::ModelVersion)?.page(|search| Ok(tx.search_model_versions(search)?))
+    query.search(tx, EntityKind::ModelVersion)?.page(|search| Ok(tx.search_model_versions(search)?))
 }

@@ -6,6 +6,7 @@ use crate::versions::{self, NewVersion};
 use crate::{RegistryError, Result, aliases, models, validation};
 use mainspring_domain::registry::Stage;
 use mainspring_domain::tracking::{Lifecycle, LoggedModel, RunInfo};
+use mainspring_domain::workspaces::local_model_name;
 use mainspring_metadata_store::traits::search::{Attribute, Condition, Field, Operand, Operator, Search};
 use mainspring_metadata_store::{ReadTx, StoreError};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
@@ -170,13 +171,15 @@ fn from_registry(tx: &dyn ReadTx, mut origin: Origin, rest: &str) -> Result<Orig
         origin.run_id = origin.run_id.or(model.source_run);
         return Ok(origin);
     }
+    // A URI names a model as it is called within the workspace.
+    let known = |name: &str| tx.within().map_or_else(|| name.to_owned(), |within| within.qualify(name));
     let other = match (path.split_once('@'), path.split_once('/')) {
-        (Some((name, alias)), _) => aliases::resolve(tx, name, alias)?,
+        (Some((name, alias)), _) => aliases::resolve(tx, &known(name), alias)?,
         (None, Some((name, which))) => match Stage::parse(which) {
-            Some(stage) => models::latest_versions(tx, name, &[stage])?
+            Some(stage) => models::latest_versions(tx, &known(name), &[stage])?
                 .pop()
                 .ok_or_else(|| RegistryError::NoLatest(name.to_owned()))?,
-            None => versions::get(tx, name, versions::parse_version(which)?)?,
+            None => versions::get(tx, &known(name), versions::parse_version(which)?)?,
         },
         (None, None) => return contained(&source, "model_id"),
     };
@@ -190,7 +193,7 @@ fn from_registry(tx: &dyn ReadTx, mut origin: Origin, rest: &str) -> Result<Orig
         ));
     }
     Ok(Origin {
-        source: format!("models:/{}/{}", other.name, other.version),
+        source: format!("models:/{}/{}", local_model_name(&other.name), other.version),
         storage_location: other.storage_location,
         run_id: other.run_id,
         model_id: other.model_id,

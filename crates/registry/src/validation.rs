@@ -3,6 +3,7 @@
 use crate::{RegistryError, Result};
 use mainspring_domain::names;
 use mainspring_domain::tracking::KeyValue;
+use mainspring_metadata_store::ReadTx;
 use serde_json::json;
 
 pub(crate) fn invalid<T>(message: impl Into<String>) -> Result<T> {
@@ -16,7 +17,22 @@ pub(crate) fn check_length(what: &str, text: &str, limit: usize) -> Result<()> {
     invalid(format!("'{what}' exceeds the maximum length of {limit} characters"))
 }
 
-pub(crate) fn model_name(name: &str) -> Result<()> {
+/// Checks the name of a new model, as the whole server is to know it: its workspace, in which the
+/// transaction is, must be there still.
+pub(crate) fn model_name(tx: &dyn ReadTx, name: &str) -> Result<()> {
+    let Some(workspace) = tx.within().filter(|workspace| !workspace.is_default()) else {
+        return local_name(name);
+    };
+    if tx.workspace(workspace)?.is_none() {
+        return Err(RegistryError::NoWorkspace(workspace.clone()));
+    }
+    match name.split_once(':') {
+        Some((own, local)) if own == workspace.as_str() => local_name(local),
+        _ => invalid(format!("Invalid model name '{name}'. It is not one of the workspace '{workspace}'.")),
+    }
+}
+
+fn local_name(name: &str) -> Result<()> {
     if name.is_empty() {
         return invalid("Registered model name cannot be empty.");
     }

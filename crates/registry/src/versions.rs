@@ -5,6 +5,7 @@ use crate::{RegistryError, Result, StageCheck, models, validation};
 use mainspring_domain::events::Record;
 use mainspring_domain::registry::{ModelVersion, Stage};
 use mainspring_domain::tracking::KeyValue;
+use mainspring_domain::workspaces::local_model_name;
 use mainspring_metadata_store::{ReadTx, WriteTx};
 use serde_json::{Value, json};
 
@@ -63,7 +64,7 @@ pub fn parse_stage(text: &str) -> Result<Stage> {
 /// # Errors
 /// When there is no such model, or the source or a tag is not taken.
 pub fn create(tx: &mut dyn WriteTx, new: NewVersion) -> Result<ModelVersion> {
-    validation::model_name(&new.name)?;
+    validation::model_name(tx, &new.name)?;
     validation::description(&new.description)?;
     new.tags.iter().try_for_each(validation::tag)?;
     models::get(tx, &new.name)?;
@@ -103,7 +104,7 @@ fn note_in_logged_model(tx: &mut dyn WriteTx, model: &str, version: &ModelVersio
     let held = model.tags.iter().find(|tag| tag.key == VERSIONS_TAG);
     let mut versions: Vec<Value> =
         held.and_then(|tag| serde_json::from_str(&tag.value).ok()).unwrap_or_default();
-    let entry = json!({ "name": version.name, "version": version.version });
+    let entry = json!({ "name": local_model_name(&version.name), "version": version.version });
     if !versions.contains(&entry) {
         versions.push(entry);
     }

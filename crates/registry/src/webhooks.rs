@@ -90,8 +90,13 @@ pub fn create(tx: &mut dyn WriteTx, new: NewWebhook) -> Result<Webhook> {
         return invalid(format!("There are {WEBHOOKS} webhooks already; delete one first."));
     }
     let now = tx.now();
+    let workspace = tx.within().cloned().unwrap_or_default();
+    if tx.workspace(&workspace)?.is_none() {
+        return Err(RegistryError::NoWorkspace(workspace));
+    }
     let webhook = Webhook {
         id: new.id,
+        workspace,
         name: new.name,
         description: new.description,
         url: new.url,

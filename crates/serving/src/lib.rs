@@ -1,13 +1,15 @@
 //! Models that answer: worker processes and the gateway that spreads requests over versions.
 //!
-//! An ONNX model runs in this process, by the ONNX Runtime of the user's environment, and so does a LightGBM
-//! booster, read from its text; any other in Python
-//! worker processes of that environment: the server never loads what is code.
+//! An ONNX model runs in this process, by the ONNX Runtime of the user's environment, and so does a booster of
+//! LightGBM or XGBoost, read from its file; any other in Python worker processes of that environment: the
+//! server never loads what is code.
 //! [`ModelServer`] keeps the workers of one version alive, [`Gateway`] holds the route of each
 //! model and assigns each request to a version. What was served comes back as a
 //! [`Prediction`](mainspring_domain::monitoring::Prediction) for the caller to store.
 
+mod boosters;
 mod engine;
+mod environment;
 mod frames;
 mod gateway;
 mod lightgbm;
@@ -22,6 +24,7 @@ mod signature;
 mod statistics;
 mod testing;
 mod worker;
+mod xgboost;
 
 pub use engine::Description;
 pub use gateway::{Assign, Gateway, RouteView, Served, ServedVersion, score};
@@ -100,6 +103,9 @@ pub enum ServeError {
 /// Why a version cannot be served.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum StartError {
+    /// What its requirements ask for could not be made.
+    #[error("the model's environment cannot be made: {0}")]
+    Environment(String),
     /// The process could not be started.
     #[error("cannot start the model worker: {0}")]
     Spawn(String),

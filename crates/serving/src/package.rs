@@ -18,18 +18,30 @@ pub(crate) struct Package {
     pub(crate) format: Format,
     pub(crate) file: PathBuf,
     pub(crate) inputs: Option<Vec<ColumnSpec>>,
+    /// Whether its signature names parameters of a prediction.
+    pub(crate) params: bool,
 }
 
 /// How a model is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
     Onnx,
-    /// The text of a LightGBM booster.
-    LightGbm,
+    Booster(Library),
 }
 
-/// The class of boosters in MLflow's flavor; models of its other classes are pickled.
-const BOOSTER: &str = "lightgbm.basic.Booster";
+/// What wrote a booster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Library {
+    /// Its boosters are a text.
+    LightGbm,
+    /// Its boosters are JSON or UBJSON.
+    XgBoost,
+}
+
+/// The class of LightGBM's boosters in MLflow's flavor; models of its other classes are pickled.
+const LIGHTGBM_BOOSTER: &str = "lightgbm.basic.Booster";
+/// The class of XGBoost's boosters there, also where none is named. Its other classes predict in their own way.
+const XGBOOST_BOOSTER: &str = "xgboost.core.Booster";
 
 #[derive(Deserialize)]
 struct MlModel {
@@ -44,6 +56,8 @@ struct MlModel {
 struct Signature {
     #[serde(default)]
     inputs: Option<String>,
+    #[serde(default)]
+    params: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -69,7 +83,7 @@ const fn yes() -> bool {
 }
 
 impl Package {
-    /// The model of a folder: that of MLflow's flavors `onnx` and `lightgbm`, or the only `.onnx` file
+    /// The model of a folder: that of MLflow's flavors `onnx`, `lightgbm` and `xgboost`, or the only `.onnx` file
     /// where MLflow has described nothing. None when it is another kind of model.
     ///
     /// # Errors
@@ -78,7 +92,12 @@ impl Package {
         let unreadable = |problem: String| StartError::Load(format!("{DESCRIPTION}: {problem}"));
         let description = folder.join(DESCRIPTION);
         if !description.exists() {
-            return Ok(bare(folder).map(|file| Self { format: Format::Onnx, file, inputs: None }));
+            return Ok(bare(folder).map(|file| Self {
+                format: Format::Onnx,
+                file,
+                inputs: None,
+                params: false,
+            }));
         }
         let size = description.metadata().map_err(|error| unreadable(error.to_string()))?.len();
         if size > LIMIT {
@@ -87,22 +106,26 @@ impl Package {
         let text = std::fs::read_to_string(&description).map_err(|error| unreadable(error.to_string()))?;
         let model: MlModel = serde_saphyr::from_str(&text).map_err(|error| unreadable(error.to_string()))?;
         let onnx = model.flavors.get("onnx").map(|flavor| (Format::Onnx, flavor, "model.onnx"));
-        let booster = model.flavors.get("lightgbm").filter(|flavor| flavor["model_class"] == BOOSTER);
-        let booster = booster.map(|flavor| (Format::LightGbm, flavor, "model.lgb"));
-        let Some((format, flavor, usual)) = onnx.or(booster) else { return Ok(None) };
+        let lightgbm =
+            model.flavors.get("lightgbm").filter(|flavor| flavor["model_class"] == LIGHTGBM_BOOSTER);
+        let lightgbm = lightgbm.map(|flavor| (Format::Booster(Library::LightGbm), flavor, "model.lgb"));
+        let booster =
+            |flavor: &&Value| flavor["model_class"].as_str().unwrap_or(XGBOOST_BOOSTER) == XGBOOST_BOOSTER;
+        let xgboost = model.flavors.get("xgboost").filter(booster);
+        let xgboost = xgboost.map(|flavor| (Format::Booster(Library::XgBoost), flavor, "model.xgb"));
+        let Some((format, flavor, usual)) = onnx.or(lightgbm).or(xgboost) else { return Ok(None) };
         let data = flavor["data"].as_str().unwrap_or(usual);
         let plain = Path::new(data).components().all(|part| matches!(part, Component::Normal(_)));
         let file = folder.join(data);
         if !plain || !file.symlink_metadata().is_ok_and(|file| file.is_file()) {
             return Err(unreadable(format!("its flavor names `{data}`, which is no file of the model")));
         }
-        let inputs = match model.signature.and_then(|signature| signature.inputs) {
-            None => None,
-            Some(text) => {
-                Some(columns(&text).map_err(|problem| unreadable(format!("signature: {problem}")))?)
-            }
-        };
-        Ok(Some(Self { format, file, inputs }))
+        let (inputs, params) =
+            model.signature.map_or((None, None), |signature| (signature.inputs, signature.params));
+        let inputs = inputs.map(|text| columns(&text)).transpose();
+        let inputs = inputs.map_err(|problem| unreadable(format!("signature: {problem}")))?;
+        let params = params.is_some_and(|text| text.trim() != "[]");
+        Ok(Some(Self { format, file, inputs, params }))
     }
 }
 
@@ -127,7 +150,7 @@ fn columns(text: &str) -> Result<Vec<ColumnSpec>, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Format, Package};
+    use super::{Format, Library, Package};
 
     fn described(description: &str) -> Result<Option<Package>, crate::StartError> {
         let folder = tempfile::tempdir().unwrap();
@@ -143,6 +166,7 @@ mod tests {
         );
         let found = found.unwrap().unwrap();
         assert!(found.file.ends_with("model.onnx"));
+        assert!(!found.params);
         let inputs = found.inputs.unwrap();
         assert_eq!(
             (inputs[0].name.as_str(), inputs[0].kind.as_str(), inputs[0].required),
@@ -155,7 +179,13 @@ mod tests {
     fn other_models_and_other_files_are_told_apart() {
         assert_eq!(described("flavors:\n  sklearn: {}\n").unwrap(), None);
         let booster = "flavors:\n  lightgbm: {data: model.onnx, model_class: lightgbm.basic.Booster}\n";
-        assert_eq!(described(booster).unwrap().unwrap().format, Format::LightGbm);
+        assert_eq!(described(booster).unwrap().unwrap().format, Format::Booster(Library::LightGbm));
+        let other = "flavors:\n  xgboost: {data: model.onnx, model_class: xgboost.core.Booster}\n";
+        assert_eq!(described(other).unwrap().unwrap().format, Format::Booster(Library::XgBoost));
+        assert_eq!(described(&other.replace("core.Booster", "sklearn.XGBClassifier")).unwrap(), None);
+        let asked =
+            format!("{other}signature:\n  inputs: null\n  params: '[{{\"name\": \"output_margin\"}}]'\n");
+        assert!(described(&asked).unwrap().unwrap().params);
         let pickled = booster.replace("basic.Booster", "sklearn.LGBMClassifier");
         assert_eq!(described(&pickled).unwrap(), None);
         for outside in ["../model.onnx", "/etc/passwd", "nothing.onnx"] {

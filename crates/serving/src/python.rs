@@ -2,7 +2,7 @@
 
 use crate::engine::{Answer, Deadline, Description, Engine};
 use crate::worker::Worker;
-use crate::{Rows, ServeError, ServerSettings, StartError};
+use crate::{Rows, ServeError, ServerSettings, StartError, environment};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -35,11 +35,14 @@ impl PythonWorkers {
     pub(crate) async fn start(
         name: &str,
         model: &Path,
-        settings: ServerSettings,
+        mut settings: ServerSettings,
     ) -> Result<Self, StartError> {
         std::fs::create_dir_all(&settings.logs).map_err(|error| StartError::Spawn(error.to_string()))?;
         let file: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
         let log = settings.logs.join(format!("{file}.log"));
+        if let Some(folder) = &settings.environments {
+            settings.python = environment::interpreter(name, model, folder, &settings).await?;
+        }
         let mut workers = Vec::new();
         for _ in 0..settings.workers.max(1) {
             workers.push(Arc::new(Worker::start(&settings, model, &log).await?));

@@ -1,7 +1,7 @@
 //! One version of a model at work: its engine, who gets in, and what is counted.
 
+use crate::boosters::BoosterModel;
 use crate::engine::{Deadline, Description, Engine};
-use crate::lightgbm::LightGbmModel;
 use crate::onnx::OnnxModel;
 use crate::package::{Format, Package};
 use crate::python::PythonWorkers;
@@ -18,6 +18,11 @@ use tokio::sync::Semaphore;
 pub struct ServerSettings {
     /// The Python interpreter.
     pub python: PathBuf,
+    /// Where environments are made from the requirements of models, for Python workers; none for them to run in
+    /// that of `python`.
+    pub environments: Option<PathBuf>,
+    /// How long the making of an environment may take.
+    pub environment_timeout: Duration,
     /// The folder that holds the `mainspring` Python package.
     pub python_path: PathBuf,
     /// Workers per version.
@@ -48,11 +53,13 @@ pub struct ServerSettings {
 
 impl ServerSettings {
     /// The defaults, with one worker: 1,024 requests may wait, batches have 256 rows and nobody waits for
-    /// them, loading may take two minutes and a request 30 seconds.
+    /// them, loading may take two minutes, a request 30 seconds and an environment a quarter of an hour.
     #[must_use]
     pub fn new(python: PathBuf, python_path: PathBuf, logs: PathBuf) -> Self {
         Self {
             python,
+            environments: None,
+            environment_timeout: Duration::from_mins(15),
             python_path,
             workers: 1,
             queue: 1024,
@@ -99,14 +106,18 @@ impl ModelServer {
             EngineChoice::Auto => Package::find(&model)?,
             EngineChoice::Python => None,
         };
-        let engine: Box<dyn Engine> = match package {
-            Some(package) if package.format == Format::Onnx => {
-                Box::new(OnnxModel::start(package, &settings).await?)
+        let mut engine: Option<Box<dyn Engine>> = None;
+        if let Some(package) = package {
+            match package.format {
+                Format::Onnx => engine = Some(Box::new(OnnxModel::start(package, &settings).await?)),
+                Format::Booster(library) => {
+                    let booster = BoosterModel::start(package, library, &settings).await?;
+                    engine = booster.map(|booster| Box::new(booster) as _);
+                }
             }
-            Some(package) => match LightGbmModel::start(package, &settings).await? {
-                Some(booster) => Box::new(booster),
-                None => Box::new(PythonWorkers::start(name, &model, settings.clone()).await?),
-            },
+        }
+        let engine = match engine {
+            Some(engine) => engine,
             None => Box::new(PythonWorkers::start(name, &model, settings.clone()).await?),
         };
         Ok(Self {

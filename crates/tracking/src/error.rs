@@ -1,6 +1,7 @@
 //! What can go wrong.
 
 use mainspring_domain::tracking::Lifecycle;
+use mainspring_domain::workspaces::WorkspaceName;
 use mainspring_expressions::search::FilterError;
 use mainspring_metadata_store::StoreError;
 use thiserror::Error;
@@ -17,6 +18,15 @@ pub enum TrackingError {
     /// There is no such experiment, or not in this state.
     #[error("No Experiment with id={0} exists")]
     NoExperiment(i64),
+    /// There is no such workspace.
+    #[error("Workspace '{0}' not found")]
+    NoWorkspace(WorkspaceName),
+    /// The name is taken by another workspace.
+    #[error("Workspace '{0}' already exists.")]
+    WorkspaceExists(WorkspaceName),
+    /// What lies in a workspace keeps it from being deleted.
+    #[error("{0}")]
+    WorkspaceInUse(String),
     /// There is no experiment of this name.
     #[error("Could not find experiment with name '{0}'")]
     NoExperimentNamed(String),

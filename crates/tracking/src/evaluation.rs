@@ -1,7 +1,7 @@
 //! Data sets for evaluation: records with inputs, and what is expected of a model for them.
 
 use crate::validation::{self, invalid};
-use crate::{Result, TrackingError, experiments};
+use crate::{Result, TrackingError, experiments, workspaces};
 use mainspring_domain::evaluation::{EvaluationDataset, EvaluationRecord, RecordSource};
 use mainspring_domain::events::Record;
 use mainspring_domain::tracking::KeyValue;
@@ -54,6 +54,7 @@ pub fn create(
     let now = tx.now();
     let user = tags.iter().find(|tag| tag.key == USER_TAG).map(|tag| tag.value.clone());
     let dataset = EvaluationDataset {
+        workspace: workspaces::current(tx)?.name,
         id: format!("d-{}", Uuid::new_v4().simple()),
         name: name.to_owned(),
         digest: digest(name, now),

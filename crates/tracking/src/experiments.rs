@@ -2,7 +2,7 @@
 
 use crate::locations::Locations;
 use crate::validation;
-use crate::{Result, TrackingError};
+use crate::{Result, TrackingError, workspaces};
 use mainspring_domain::Timestamp;
 use mainspring_domain::events::Record;
 use mainspring_domain::tracking::{Experiment, KeyValue, Lifecycle};
@@ -48,10 +48,13 @@ pub fn create(
     tags.iter().try_for_each(validation::experiment_tag)?;
     check_unused(tx, name)?;
     let id = tx.next_experiment_id()?;
-    let location = locations.of(id, location)?;
+    let workspace = workspaces::current(tx)?;
+    let location = locations.within(&workspace, id, location)?;
     let now = tx.now();
+    let details = json!({ "name": name, "workspace": workspace.name.as_str() });
     tx.insert_experiment(&Experiment {
         id,
+        workspace: workspace.name,
         name: name.to_owned(),
         artifact_location: location,
         lifecycle: Lifecycle::Active,
@@ -59,7 +62,7 @@ pub fn create(
         updated: now,
         tags,
     })?;
-    tx.record(Record::new("experiment.created", subject(id)).with(json!({ "name": name })))?;
+    tx.record(Record::new("experiment.created", subject(id)).with(details))?;
     Ok(id)
 }
 

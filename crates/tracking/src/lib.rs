@@ -19,6 +19,7 @@ pub mod traces;
 mod validation;
 pub mod wandb;
 pub mod wandb_file;
+pub mod workspaces;
 
 pub use downsample::{Band, Series};
 pub use error::TrackingError;

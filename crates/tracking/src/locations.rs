@@ -3,12 +3,16 @@
 use crate::experiments::EXPERIMENT_DEFAULT;
 use crate::{Result, validation};
 use mainspring_domain::events::Record;
+use mainspring_domain::workspaces::Workspace;
 use mainspring_metadata_store::WriteTx;
 use mainspring_metadata_store::traits::search::{Search, View};
 use serde_json::json;
 
 /// The root that a new store begins with: artifacts go through the server.
 const PROXY: &str = "mlflow-artifacts:/";
+
+/// The folder below a root in which each workspace but the default one has a folder.
+pub const FOLDER: &str = "workspaces";
 
 /// Where new experiments keep their artifacts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,15 +21,38 @@ pub struct Locations {
     pub root: String,
     /// The folder at which relative paths given by clients begin, absolute.
     pub base: String,
+    /// Whether workspaces are in use: clients give no locations of their own then, which could lead into
+    /// another workspace.
+    pub workspaces: bool,
 }
 
 impl Default for Locations {
     fn default() -> Self {
-        Self { root: PROXY.to_owned(), base: "/".to_owned() }
+        Self { root: PROXY.to_owned(), base: "/".to_owned(), workspaces: false }
     }
 }
 
 impl Locations {
+    /// The location of a new experiment of a workspace: in the default one as [`Locations::of`] says,
+    /// in another one below a folder of its own. A root that the workspace has counts before the server's.
+    ///
+    /// # Errors
+    /// When a location is given where it cannot be, or one that artifacts cannot have.
+    pub fn within(&self, workspace: &Workspace, experiment: i64, given: Option<&str>) -> Result<String> {
+        if self.workspaces && given.is_some() {
+            return validation::invalid("artifact_location cannot be specified when workspaces are enabled");
+        }
+        let root = match &workspace.artifact_root {
+            Some(root) => root.trim_end_matches('/').to_owned(),
+            None if workspace.name.is_default() => return self.of(experiment, given),
+            None => format!("{}/{FOLDER}/{}", self.root.trim_end_matches('/'), workspace.name),
+        };
+        match given {
+            None => Ok(format!("{root}/{experiment}")),
+            Some(_) => self.of(experiment, given),
+        }
+    }
+
     /// The location of an experiment: the one that was given, made absolute, or one below the root.
     ///
     /// # Errors
@@ -94,7 +121,7 @@ mod tests {
 
     #[test]
     fn locations_are_absolute() {
-        let locations = Locations { root: "file:///r/".into(), base: "/work/dir".into() };
+        let locations = Locations { root: "file:///r/".into(), base: "/work/dir".into(), workspaces: false };
         for (given, location) in [
             (None, "file:///r/7"),
             (Some("my_location"), "/work/dir/my_location"),

@@ -4,6 +4,8 @@ import type { Millis } from './types';
 
 export interface ExperimentSummary {
   experiment_id: string;
+  /** `default` for what names no other. */
+  workspace: string;
   name: string;
   lifecycle_stage: 'active' | 'deleted';
   created: Millis;

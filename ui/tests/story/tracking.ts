@@ -16,6 +16,7 @@ const BROKEN = 5;
 export function experiments(now: number): ExperimentSummary[] {
   return Object.entries(EXPERIMENTS).map(([experiment_id, { name, runs, note }], index) => ({
     experiment_id,
+    workspace: 'default',
     name,
     lifecycle_stage: 'active',
     created: now - 9_000_000,

@@ -30,9 +30,9 @@ pub(crate) fn hears(event: &Event) -> bool {
 
 /// Puts a message for each webhook that hears of an event into the queue.
 pub(crate) fn enqueue(tx: &mut dyn WriteTx, event: &Event) -> Result<(), StoreError> {
-    let Some((kind, told)) = payload::of(tx, event)? else { return Ok(()) };
+    let Some((kind, workspace, told)) = payload::of(tx, event)? else { return Ok(()) };
     let told = serde_json::to_string(&told)?;
-    for webhook in tx.webhooks_for(kind)? {
+    for webhook in tx.webhooks_for(kind, &workspace)? {
         if tx.waiting_deliveries(&webhook.id)? >= WAITING {
             tracing::warn!(webhook = webhook.id, event = %kind, "too many messages wait; this one is lost");
             continue;

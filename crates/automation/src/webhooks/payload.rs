@@ -5,6 +5,7 @@ use mainspring_domain::events::Event;
 use mainspring_domain::registry::{ModelVersion, RegisteredModel};
 use mainspring_domain::tracking::KeyValue;
 use mainspring_domain::webhooks::{WebhookAction, WebhookEntity, WebhookEvent};
+use mainspring_domain::workspaces::{WorkspaceName, local_model_name};
 use mainspring_metadata_store::{ReadTx, StoreError};
 use mainspring_registry::search::PROMPT_TAG;
 use serde_json::{Map, Value, json};
@@ -27,8 +28,11 @@ pub(super) fn is_told(action: &str) -> bool {
     )
 }
 
-/// The event as webhooks know it, and what they are told of it; none when they are not told.
-pub(super) fn of(tx: &dyn ReadTx, event: &Event) -> Result<Option<(WebhookEvent, Value)>, StoreError> {
+/// The event as webhooks know it, the workspace whose webhooks hear of it, and what they are told.
+type Told = (WebhookEvent, WorkspaceName, Value);
+
+/// What webhooks are told of an event; none when they are not told.
+pub(super) fn of(tx: &dyn ReadTx, event: &Event) -> Result<Option<Told>, StoreError> {
     use WebhookAction::{Created, Deleted, Set};
     use WebhookEntity as Entity;
     let Some(subject) = event.subject.strip_prefix("model:") else { return Ok(None) };
@@ -36,6 +40,8 @@ pub(super) fn of(tx: &dyn ReadTx, event: &Event) -> Result<Option<(WebhookEvent,
         Some((name, number)) => (name, number.parse::<u32>().ok()),
         None => (subject, None),
     };
+    // A workspace's receivers know its models as its clients do.
+    let shown = local_model_name(name);
     let model = tx.registered_model(name)?;
     let prompt = model.as_ref().is_some_and(|model| is_prompt(&model.tags));
     let choose = |of_prompt, of_model| if prompt { of_prompt } else { of_model };
@@ -44,26 +50,26 @@ pub(super) fn of(tx: &dyn ReadTx, event: &Event) -> Result<Option<(WebhookEvent,
     let told = match (event.action.as_str(), number) {
         ("model.registered", _) => {
             let entity = choose(Entity::Prompt, Entity::RegisteredModel);
-            Some((entity, Created, registered(name, model.as_ref())))
+            Some((entity, Created, registered(shown, model.as_ref())))
         }
         ("model.alias_set", _) => {
             let version = details["version"].as_u64().map(|version| version.to_string());
-            let payload = json!({ "name": name, "alias": details["alias"], "version": version });
+            let payload = json!({ "name": shown, "alias": details["alias"], "version": version });
             Some((choose(Entity::PromptAlias, Entity::ModelVersionAlias), Created, payload))
         }
         ("model.alias_deleted", _) => {
-            let payload = json!({ "name": name, "alias": details["alias"] });
+            let payload = json!({ "name": shown, "alias": details["alias"] });
             Some((choose(Entity::PromptAlias, Entity::ModelVersionAlias), Deleted, payload))
         }
         // Of the tags of models only those of prompts are told.
         ("model.updated", _) if prompt => {
             if let Some(key) = details["tag"].as_str() {
                 let value = model.as_ref().and_then(|model| value_of(&model.tags, key));
-                Some((Entity::PromptTag, Set, json!({ "name": name, "key": key, "value": value })))
+                Some((Entity::PromptTag, Set, json!({ "name": shown, "key": key, "value": value })))
             } else {
                 details["tag_removed"]
                     .as_str()
-                    .map(|key| (Entity::PromptTag, Deleted, json!({ "name": name, "key": key })))
+                    .map(|key| (Entity::PromptTag, Deleted, json!({ "name": shown, "key": key })))
             }
         }
         ("model_version.created", Some(number)) => {
@@ -75,17 +81,19 @@ pub(super) fn of(tx: &dyn ReadTx, event: &Event) -> Result<Option<(WebhookEvent,
             let entity = choose(Entity::PromptVersionTag, Entity::ModelVersionTag);
             let (key, version) = (&details["key"], number.to_string());
             if removed {
-                Some((entity, Deleted, json!({ "name": name, "version": version, "key": key })))
+                Some((entity, Deleted, json!({ "name": shown, "version": version, "key": key })))
             } else {
                 let held = tx.model_version(name, number)?;
                 let value = held.as_ref().and_then(|held| value_of(&held.tags, key.as_str()?));
-                let payload = json!({ "name": name, "version": version, "key": key, "value": value });
+                let payload = json!({ "name": shown, "version": version, "key": key, "value": value });
                 Some((entity, Set, payload))
             }
         }
         _ => None,
     };
-    Ok(told.and_then(|(entity, action, payload)| Some((WebhookEvent::new(entity, action)?, payload))))
+    Ok(told.and_then(|(entity, action, payload)| {
+        Some((WebhookEvent::new(entity, action)?, WorkspaceName::of_model(name), payload))
+    }))
 }
 
 fn is_prompt(tags: &[KeyValue]) -> bool {
@@ -114,14 +122,14 @@ fn created(version: &ModelVersion, prompt: bool) -> Value {
     let number = version.version.to_string();
     if prompt {
         return json!({
-            "name": version.name, "version": number,
+            "name": local_model_name(&version.name), "version": number,
             "template": value_of(&version.tags, PROMPT_TEXT_TAG),
             "tags": tags(&version.tags, &[PROMPT_TAG, PROMPT_TYPE_TAG, PROMPT_TEXT_TAG]),
             "description": description,
         });
     }
     json!({
-        "name": version.name, "version": number, "source": version.source, "run_id": version.run_id,
+        "name": local_model_name(&version.name), "version": number, "source": version.source, "run_id": version.run_id,
         "tags": tags(&version.tags, &[]), "description": description,
     })
 }

@@ -4,6 +4,7 @@ use crate::project::{Project, until};
 use mainspring_automation::collect::{Collected, Wanted};
 use mainspring_domain::Actor;
 use mainspring_domain::tracking::{KeyValue, Metric};
+use mainspring_domain::workspaces::WorkspaceName;
 use mainspring_metadata_store::WriteTx;
 use mainspring_registry::versions::NewVersion;
 use mainspring_registry::{RegistryError, models, versions};
@@ -11,6 +12,7 @@ use mainspring_tracking::locations::Locations;
 use mainspring_tracking::logged_models::{self, NewLoggedModel};
 use mainspring_tracking::logging::LoggedMetric;
 use mainspring_tracking::runs::NewRun;
+use mainspring_tracking::workspaces::{self, Deletion, WorkspaceChange};
 use mainspring_tracking::{TrackingError, experiments, logging, runs};
 use std::time::Duration;
 
@@ -116,4 +118,29 @@ async fn an_experiment_goes_with_all_that_is_in_it_unless_a_version_comes_from_i
     project.artifact("9/lost/artifacts/x");
     project.restart().await;
     until("the lost files to go", async || !project.has_artifact("9/lost")).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_workspace_is_collected_at_a_time_unless_all_are_meant() {
+    let project = Project::started().await;
+    let team = WorkspaceName::parse("team-a").unwrap();
+    track(&project, |tx| workspaces::create(tx, "team-a", WorkspaceChange::default()).map(drop)).await;
+    let here = experiment(&project, "flights").await;
+    let create =
+        |tx: &mut dyn WriteTx| experiments::create(tx, &Locations::default(), "flights", None, Vec::new());
+    let there = project.store().within(team.clone()).write(Actor::user("ada"), create).await.unwrap();
+    let (ours, theirs) = (run(&project, here).await, run(&project, there).await);
+    project.artifact(&format!("workspaces/team-a/{there}/{theirs}/artifacts/model.txt"));
+    track(&project, move |tx| experiments::delete(tx, here)).await;
+    let gone = team.clone();
+    track(&project, move |tx| workspaces::delete(tx, &gone, Deletion::Cascade)).await;
+    let wanted = |workspace: WorkspaceName| Wanted { workspace: Some(workspace), ..Wanted::default() };
+    let nothing = collect(&project, wanted(team)).await;
+    assert_eq!((nothing.runs.len(), nothing.experiments.len()), (0, 0));
+    let ours_gone = collect(&project, wanted(WorkspaceName::default())).await;
+    assert_eq!((&ours_gone.runs, &ours_gone.experiments), (&vec![ours], &vec![here]));
+    let all = collect(&project, Wanted::default()).await;
+    assert_eq!((&all.runs, &all.experiments), (&vec![theirs], &vec![there]));
+    let folder = format!("workspaces/team-a/{there}");
+    until("the files of the deleted workspace to go", async || !project.has_artifact(&folder)).await;
 }

@@ -106,6 +106,19 @@ fn a_model_without_rollout() {
 }
 
 #[test]
+fn an_environment_that_nobody_makes() {
+    let model = "[model.a]\nrollout = \"r.yaml\"\n[model.a.serving]\n";
+    insta::assert_snapshot!(refused(&format!("{model}environment = \"conda\"\n")), @r"
+    mainspring.toml:6:15: unknown variant `conda`, expected `project` or `model`
+      hint: compare with the file that `mainspring init --example flights` writes
+    ");
+    insta::assert_snapshot!(refused(&format!("{model}environment_timeout = \"3h\"\n")), @r"
+    mainspring.toml:6:1: model.a.serving: this value of `environment_timeout` is not possible
+      hint: use up to 2h
+    ");
+}
+
+#[test]
 fn two_triggers_on_one_event() {
     let text =
         "[[trigger]]\non = \"data.arrived\"\ndag = \"a\"\n[[trigger]]\non = \"data.arrived\"\ndag = \"b\"\n";

@@ -182,6 +182,11 @@ impl Project {
         std::fs::write(path, "content").unwrap();
     }
 
+    /// Writes a file of a version's model.
+    pub(crate) fn model_file(&self, version: u32, name: &str, content: &str) {
+        std::fs::write(self.path(&format!("artifacts/m/{version}")).join(name), content).unwrap();
+    }
+
     pub(crate) fn has_artifact(&self, path: &str) -> bool {
         self.path("artifacts").join(path).exists()
     }

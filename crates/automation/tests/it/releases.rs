@@ -208,6 +208,25 @@ async fn a_version_that_cannot_be_loaded_is_given_up() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_version_whose_environment_cannot_be_made_is_given_up() {
+    let mut project = Project::new();
+    let rules = "[model.flights.serving]\nenvironment = \"model\"\n[monitor.flights]";
+    project.configure("[monitor.flights]", rules);
+    project.start().await;
+    project.register(1, json!({ "answer": 1 })).await;
+    project.model_file(1, "requirements.txt", "");
+    project.promote(1).await;
+    project.until_all_from(1).await;
+    project.register(2, json!({ "answer": 2 })).await;
+    project.model_file(2, "requirements.txt", "--index-url https://example.org/simple\nnumpy\n");
+    project.promote(2).await;
+    until("the end of the rollout", async || project.events("rollout.aborted").await.len() == 1).await;
+    let reason = project.events("rollout.aborted").await[0].reason.clone().unwrap();
+    assert!(reason.contains("the model's environment cannot be made: requirements.txt, line 1"), "{reason}");
+    assert_eq!((project.stage(2).await, project.ask("1").await), (Stage::Archived, Some(1)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_promotion_before_the_version_is_loaded_is_kept() {
     let project = Project::with_champion().await;
     project.register(2, json!({ "answer": 2, "load_seconds": 1.0 })).await;

@@ -1,9 +1,10 @@
 //! Webhooks from a change in the registry to a receiver, over a real socket.
 
 use crate::project::{Project, until};
-use mainspring_domain::Actor;
 use mainspring_domain::tracking::KeyValue;
 use mainspring_domain::webhooks::{WebhookEvent, WebhookStatus};
+use mainspring_domain::workspaces::{Workspace, WorkspaceName};
+use mainspring_domain::{Actor, Timestamp};
 use mainspring_metadata_store::WriteTx;
 use mainspring_registry::versions::NewVersion;
 use mainspring_registry::webhooks::{self, NewWebhook, WebhookChange};
@@ -308,4 +309,50 @@ async fn a_receiver_that_never_answers_holds_up_nobody() {
     .await;
     // What waits for it has a bound.
     assert_eq!(project.read(|tx| tx.waiting_deliveries(HOOK)).await, 1000);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_workspace_tells_of_its_own_models_as_its_clients_name_them() {
+    let project = Project::started().await;
+    let receiver = Receiver::start(&[]);
+    let team = WorkspaceName::parse("team-a").unwrap();
+    let made = Workspace {
+        name: team.clone(),
+        description: None,
+        artifact_root: None,
+        created: Timestamp::default(),
+        updated: Timestamp::default(),
+    };
+    change(&project, move |tx| {
+        tx.bookkeeping();
+        Ok(tx.insert_workspace(&made)?)
+    })
+    .await;
+    let within = project.store().within(team);
+    let new = NewWebhook {
+        id: HOOK.to_owned(),
+        name: "hook".to_owned(),
+        description: String::new(),
+        url: receiver.url.clone(),
+        events: vec![WebhookEvent::parse("model_version.created").unwrap()],
+        status: WebhookStatus::Active,
+        secret: None,
+    };
+    within.write(Actor::user("ada"), |tx| webhooks::create(tx, new)).await.unwrap();
+    assert_eq!(project.store().read(|tx| tx.webhooks(9, 0)).await.unwrap().len(), 1);
+    let default = project.store().within(WorkspaceName::default());
+    assert_eq!(default.read(|tx| tx.webhooks(9, 0)).await.unwrap().len(), 0);
+    for (store, name) in [(default, "m"), (within, "team-a:m")] {
+        let version = NewVersion { name: name.into(), source: "s3://b/x".into(), ..NewVersion::default() };
+        let register = move |tx: &mut dyn WriteTx| {
+            models::create(tx, name, "", vec![])?;
+            versions::create(tx, version)
+        };
+        store.write(Actor::user("ada"), register).await.unwrap();
+    }
+    let told = receiver.until(1).await;
+    let told = told[0].json();
+    assert_eq!((&told["data"]["name"], &told["data"]["version"]), (&json!("m"), &json!("1")));
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(receiver.got().len(), 1, "the other model is not of this workspace");
 }

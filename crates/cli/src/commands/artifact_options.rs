@@ -67,6 +67,7 @@ impl ArtifactOptions {
         Ok(Locations {
             root: artifacts.default_root().to_owned(),
             base: std::env::current_dir()?.to_string_lossy().into_owned(),
+            workspaces: false,
         })
     }
 

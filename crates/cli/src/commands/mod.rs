@@ -20,3 +20,4 @@ pub(crate) mod test_model;
 pub(crate) mod users;
 pub(crate) mod validate;
 pub(crate) mod why;
+mod workspace_options;

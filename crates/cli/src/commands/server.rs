@@ -1,6 +1,7 @@
 //! `mainspring server`: everything in one process.
 
 use crate::commands::artifact_options::ArtifactOptions;
+use crate::commands::workspace_options::WorkspaceOptions;
 use crate::error::{CliError, ExitCode};
 use crate::project;
 use crate::terminal::note;
@@ -48,6 +49,8 @@ pub(crate) struct Server {
     pub(crate) backend_store_uri: Option<String>,
     #[command(flatten)]
     pub(crate) artifacts: ArtifactOptions,
+    #[command(flatten)]
+    pub(crate) workspaces: WorkspaceOptions,
 }
 
 /// The variable that names the database.
@@ -98,7 +101,7 @@ impl Server {
             Backend::Postgres(database) => format!("{database} and {}", data_dir.display()),
         };
         let Assembled { app, parts, log, telemetry, first } =
-            assemble(&root, &data_dir, backend, &self.artifacts, config, address).await?;
+            assemble(&root, &data_dir, backend, (&self.artifacts, &self.workspaces), config, address).await?;
         note(&format!(
             "mainspring is ready after {} ms: http://{address} (project {}, data in {place})",
             began.elapsed().as_millis(),
@@ -151,7 +154,7 @@ async fn assemble(
     root: &Path,
     data_dir: &Path,
     backend: Backend,
-    options: &ArtifactOptions,
+    (options, workspaces): (&ArtifactOptions, &WorkspaceOptions),
     config: Config,
     address: SocketAddr,
 ) -> Result<Assembled, CliError> {
@@ -163,7 +166,7 @@ async fn assemble(
         other => CliError::outside(other.to_string()),
     })?;
     let artifacts = options.open(data_dir)?;
-    let locations = ArtifactOptions::locations(&artifacts)?;
+    let locations = workspaces.apply(ArtifactOptions::locations(&artifacts)?)?;
     let place = locations.clone();
     store
         .write(Actor::system("start"), move |tx| locations::settle_default(tx, &place))
@@ -192,7 +195,8 @@ async fn assemble(
     })
     .await
     .map_err(|error| CliError::usage(error.to_string()))?;
-    let policy = access_policy(&config.access, address.ip());
+    let policy =
+        AccessPolicy { workspaces: locations.workspaces, ..access_policy(&config.access, address.ip()) };
     let first = if policy.login {
         let actor = Actor::system("first start");
         let made = store.write(actor, users::first_admin).await;
@@ -259,7 +263,7 @@ fn access_policy(access: &Access, ip: IpAddr) -> AccessPolicy {
     if ip.is_loopback() {
         hosts.push(if ip.is_ipv6() { format!("[{ip}]") } else { ip.to_string() });
     }
-    AccessPolicy { login, hosts, origins: access.allowed_origins.clone() }
+    AccessPolicy { login, hosts, origins: access.allowed_origins.clone(), workspaces: false }
 }
 
 /// What somebody needs who has just started a server that asks for a login.

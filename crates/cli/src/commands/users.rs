@@ -49,14 +49,18 @@ struct On {
     /// On one registered model.
     #[arg(long)]
     model: Option<String>,
+    /// On one workspace.
+    #[arg(long, conflicts_with_all = ["experiment", "model"])]
+    workspace: Option<String>,
 }
 
 impl On {
     fn scope(&self) -> String {
-        match (&self.experiment, &self.model) {
-            (Some(id), _) => format!("experiment:{id}"),
-            (None, Some(name)) => format!("model:{name}"),
-            (None, None) => "server".to_owned(),
+        match (&self.experiment, &self.model, &self.workspace) {
+            (Some(id), _, _) => format!("experiment:{id}"),
+            (None, Some(name), _) => format!("model:{name}"),
+            (None, None, Some(name)) => format!("workspace:{name}"),
+            (None, None, None) => "server".to_owned(),
         }
     }
 }

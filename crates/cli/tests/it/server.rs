@@ -282,3 +282,33 @@ fn a_way_of_exporting_spans_that_is_not_there_is_refused() {
      hint: set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf and the collector's port for HTTP, 4318 by default
     ");
 }
+
+#[test]
+fn workspaces_are_there_when_they_are_asked_for() {
+    let project = Project::new();
+    let enabled = |server: &Server| -> serde_json::Value {
+        let url = format!("{}/api/3.0/mlflow/server-info", server.url);
+        let info: serde_json::Value = ureq::get(url).call().unwrap().body_mut().read_json().unwrap();
+        info["workspaces_enabled"].clone()
+    };
+    for (options, expected) in [
+        (&[][..], false),
+        (&["--enable-workspaces"], true),
+        (&["--enable-workspaces", "--disable-workspaces"], false),
+    ] {
+        let (server, _) = Server::start_with(&project, options, 1);
+        assert_eq!(enabled(&server), expected, "{options:?}");
+    }
+    // The folder of workspaces is kept for them.
+    for folder in ["workspaces", "workspaces/team-a"] {
+        let root = format!("file://{}/{folder}", project.path().display());
+        let output = Command::new(BINARY)
+            .args(["server", "--port", "0", "--enable-workspaces", "--default-artifact-root", &root])
+            .current_dir(project.path())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains("kept for the artifacts of workspaces"), "{said}");
+    }
+}

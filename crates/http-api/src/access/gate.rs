@@ -16,12 +16,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use mainspring_domain::Clock;
 use mainspring_domain::access::{Role, Scope};
+use mainspring_domain::workspaces::WorkspaceName;
 use mainspring_governance::access::Principal;
 use mainspring_metadata_store::{Store, StoreError};
 use std::sync::Arc;
 
 /// Bytes of a body that are read for its ids; no JSON route takes more.
 const BODY_LIMIT: usize = 32 << 20;
+/// The header in which clients name the workspace that a request is in.
+const WORKSPACE: &str = "x-mlflow-workspace";
 /// User names by which clients that know no users send a token.
 const TOKEN_USERS: [&str; 3] = ["", "api", "token"];
 
@@ -34,6 +37,8 @@ pub struct AccessPolicy {
     pub hosts: Vec<String>,
     /// The origins of foreign pages that may send changes, as `https://name:port`.
     pub origins: Vec<String>,
+    /// Whether clients of MLflow may name workspaces; without, all are in the default one.
+    pub workspaces: bool,
 }
 
 /// Lets requests through, or not.
@@ -86,12 +91,31 @@ impl Gate {
         Err(Refusal::Foreign(format!("Changes from pages of `{origin}` are not taken.")))
     }
 
+    /// The workspace that a request is in.
+    async fn workspace(&self, headers: &HeaderMap) -> Result<WorkspaceName, Refusal> {
+        let named = headers.get(WORKSPACE).map(|value| value.to_str().unwrap_or("?").trim());
+        let Some(name) = named.filter(|name| !name.is_empty()) else { return Ok(WorkspaceName::default()) };
+        if !self.policy.workspaces {
+            return Err(Refusal::NoWorkspaces);
+        }
+        let name = WorkspaceName::parse(name).map_err(|error| Refusal::WorkspaceName(error.to_string()))?;
+        if name.is_default() {
+            return Ok(name);
+        }
+        let asked = name.clone();
+        let found = self.store.read(move |tx| tx.workspace(&asked)).await.map_err(failed)?;
+        found.map(|found| found.name).ok_or_else(|| Refusal::NoWorkspace(name.to_string()))
+    }
+
     async fn admit(&self, mut request: Request) -> Result<Request, Refusal> {
         self.check_origin(request.method(), request.uri(), request.headers())?;
-        let needs = match request.extensions().get::<MatchedPath>() {
-            Some(pattern) => permissions::of(request.method(), pattern.as_str()),
+        let (needs, of_workspace) = match request.extensions().get::<MatchedPath>() {
+            Some(pattern) => {
+                let pattern = pattern.as_str();
+                (permissions::of(request.method(), pattern), permissions::lies_in_workspace(pattern))
+            }
             // No route: the answer says so, to whoever may ask at all.
-            None => Some(Needs::Login),
+            None => (Some(Needs::Login), false),
         };
         let needs = needs.ok_or_else(|| unlisted(&request))?;
         let known = self.identify(request.headers()).await?;
@@ -108,10 +132,18 @@ impl Gate {
             }
             None => return Err(Refusal::Login),
         };
+        let workspace = if of_workspace { Some(self.workspace(request.headers()).await?) } else { None };
+        let principal = match &workspace {
+            Some(workspace) => principal.within(workspace),
+            None => principal,
+        };
         if let Needs::Role(role, on) = needs
             && !(on == On::Visible || principal.may(role, &Scope::Server))
         {
-            request = self.check(request, &principal, role, on).await?;
+            request = self.check(request, &principal, workspace.clone(), (role, on)).await?;
+        }
+        if let Some(workspace) = workspace {
+            request.extensions_mut().insert(workspace);
         }
         request.extensions_mut().insert(principal.actor.clone());
         request.extensions_mut().insert(Arc::new(principal));
@@ -123,8 +155,8 @@ impl Gate {
         &self,
         request: Request,
         principal: &Principal,
-        role: Role,
-        on: On,
+        workspace: Option<WorkspaceName>,
+        (role, on): (Role, On),
     ) -> Result<Request, Refusal> {
         let (mut parts, mut body) = request.into_parts();
         let mut named = Named::default();
@@ -145,14 +177,19 @@ impl Gate {
             Ok(params) => params.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
             Err(_) => Vec::new(),
         };
+        let store = match workspace {
+            Some(workspace) => self.store.within(workspace),
+            None => self.store.clone(),
+        };
         let needed =
-            self.store.read(move |tx| target::needed(tx, role, on, &named, &path)).await.map_err(failed)?;
+            store.read(move |tx| target::needed(tx, role, on, &named, &path)).await.map_err(failed)?;
         for (role, scope) in &needed {
             if !principal.may(*role, scope) {
                 let place = match scope {
                     Scope::Server => "the whole server".to_owned(),
                     Scope::Experiment(id) => format!("experiment {id}"),
                     Scope::Model(name) => format!("the model `{name}`"),
+                    Scope::Workspace(name) => format!("the workspace `{name}`"),
                 };
                 return Err(Refusal::Forbidden(format!(
                     "`{}` needs the role {} on {place}.",
@@ -170,7 +207,8 @@ pub fn guarded(routes: Router, gate: Gate) -> Router {
     routes.layer(middleware::from_fn_with_state(gate, guard))
 }
 
-/// The middleware: puts the [`mainspring_domain::Actor`] and the [`Principal`] of a request into its extensions.
+/// The middleware: puts the [`mainspring_domain::Actor`], the [`Principal`] and, where there is
+/// one, the workspace of a request into its extensions.
 async fn guard(State(gate): State<Gate>, request: Request, next: Next) -> Response {
     match gate.admit(request).await {
         Ok(request) => next.run(request).await,

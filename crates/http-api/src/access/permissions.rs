@@ -3,11 +3,18 @@
 use axum::http::Method;
 use mainspring_domain::access::Role::{self, Admin, Editor, Manager, Reader};
 
+/// Where MLflow's API lies.
+const PREFIXES: [&str; 4] = ["/api/2.0/", "/api/3.0/", "/ajax-api/2.0/", "/ajax-api/3.0/"];
+
 /// What a route works on, and so where the role must be held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum On {
     /// The whole server.
     Server,
+    /// The workspace of the request.
+    Workspace,
+    /// The workspace in the path.
+    WorkspacePath,
     /// A list that shows each caller what it may see.
     Visible,
     /// The experiment of `experiment_id`.
@@ -76,6 +83,19 @@ pub(super) enum Needs {
     Role(Role, On),
 }
 
+/// Whether calls of the route with this pattern see one workspace. The workspaces themselves, and what the
+/// server is, are the same in all of them.
+pub(super) fn lies_in_workspace(pattern: &str) -> bool {
+    for prefix in PREFIXES {
+        if let Some(rest) = pattern.strip_prefix(prefix) {
+            let apart = matches!(rest, "mlflow/server-info" | "mlflow-artifacts/signed/{*path}")
+                || rest.starts_with("mlflow/workspaces");
+            return !apart;
+        }
+    }
+    matches!(pattern, "/get-artifact" | "/model-versions/get-artifact" | "/v1/traces")
+}
+
 /// What the route with this pattern needs; none when it is not listed.
 pub(super) fn of(method: &Method, pattern: &str) -> Option<Needs> {
     let method = match *method {
@@ -86,7 +106,7 @@ pub(super) fn of(method: &Method, pattern: &str) -> Option<Needs> {
         Method::DELETE => "DELETE",
         _ => return Some(Needs::Login),
     };
-    for prefix in ["/api/2.0/", "/api/3.0/", "/ajax-api/2.0/", "/ajax-api/3.0/"] {
+    for prefix in PREFIXES {
         if let Some(rest) = pattern.strip_prefix(prefix) {
             if matches!((method, rest), ("GET" | "PUT", "mlflow-artifacts/signed/{*path}")) {
                 // The link itself says what it allows.
@@ -108,7 +128,10 @@ pub(super) fn of(method: &Method, pattern: &str) -> Option<Needs> {
 fn mlflow(method: &str, route: &str) -> Option<(Role, On)> {
     Some(match (method, route) {
         ("GET", "server-info") => (Reader, On::Visible),
-        ("POST", "experiments/create") => (Editor, On::Server),
+        ("GET", "workspaces") => (Reader, On::Visible),
+        ("GET", "workspaces/{workspace}") => (Reader, On::WorkspacePath),
+        ("POST", "workspaces") | ("PATCH" | "DELETE", "workspaces/{workspace}") => (Admin, On::Server),
+        ("POST", "experiments/create") => (Editor, On::Workspace),
         ("GET", "experiments/get") => (Reader, On::Experiment),
         ("GET", "experiments/get-by-name") => (Reader, On::ExperimentName),
         ("GET" | "POST", "experiments/search") => (Reader, On::Visible),
@@ -144,10 +167,10 @@ fn mlflow(method: &str, route: &str) -> Option<(Role, On)> {
         ("PATCH", "logged-models/{id}" | "logged-models/{id}/tags")
         | ("DELETE", "logged-models/{id}/tags/{key}")
         | ("POST", "logged-models/{id}/params") => (Editor, On::LoggedModel),
-        // A webhook carries what happens on the whole server elsewhere, and its address may be a secret.
+        // A webhook carries what happens in the whole workspace elsewhere, and its address may be a secret.
         ("GET" | "POST", "webhooks")
         | ("GET" | "PATCH" | "DELETE", "webhooks/{webhook}")
-        | ("POST", "webhooks/{webhook}/test") => (Manager, On::Server),
+        | ("POST", "webhooks/{webhook}/test") => (Manager, On::Workspace),
         ("POST", "datasets/create") => (Editor, On::Experiments),
         ("GET" | "POST", "datasets/search") => (Reader, On::Visible),
         (
@@ -179,7 +202,7 @@ fn mlflow(method: &str, route: &str) -> Option<(Role, On)> {
         ("POST", "traces/delete-traces") => (Manager, On::Experiment),
         ("POST", "traces/link-to-run") => (Editor, On::Run),
         ("POST", "traces/link-prompts") => (Editor, On::Traces),
-        ("POST", "registered-models/create") => (Editor, On::Server),
+        ("POST", "registered-models/create") => (Editor, On::Workspace),
         ("GET", "registered-models/search" | "model-versions/search") => (Reader, On::Visible),
         (
             "GET",

@@ -22,6 +22,12 @@ pub(super) enum Refusal {
     TooLarge,
     /// A name that the store cannot hold.
     Unstorable(String),
+    /// A workspace is named where there are none.
+    NoWorkspaces,
+    /// There is no such workspace.
+    NoWorkspace(String),
+    /// What is named as a workspace is no name of one.
+    WorkspaceName(String),
     /// The store failed.
     Failed,
 }
@@ -68,6 +74,21 @@ impl IntoResponse for Refusal {
             ),
             Self::Unstorable(message) => {
                 (StatusCode::BAD_REQUEST, "INVALID_PARAMETER_VALUE", message, "leave the character out")
+            }
+            Self::NoWorkspaces => (
+                StatusCode::BAD_REQUEST,
+                "FEATURE_DISABLED",
+                "Workspace APIs are not available: workspaces are not enabled on this server".to_owned(),
+                "start the server with --enable-workspaces, or unset MLFLOW_WORKSPACE",
+            ),
+            Self::NoWorkspace(name) => (
+                StatusCode::NOT_FOUND,
+                "RESOURCE_DOES_NOT_EXIST",
+                format!("Workspace '{name}' not found"),
+                "an admin makes one with `mlflow.create_workspace`",
+            ),
+            Self::WorkspaceName(message) => {
+                (StatusCode::BAD_REQUEST, "INVALID_PARAMETER_VALUE", message, "see MLFLOW_WORKSPACE")
             }
             Self::Failed => (
                 StatusCode::INTERNAL_SERVER_ERROR,

@@ -4,7 +4,9 @@ use super::ids::Named;
 use super::permissions::On;
 use mainspring_domain::access::{Role, Scope};
 use mainspring_domain::delivery::served_model;
+use mainspring_domain::workspaces::WorkspaceName;
 use mainspring_metadata_store::{ReadTx, StoreError};
+use mainspring_tracking::locations::FOLDER;
 use mainspring_tracking::wandb::projects;
 
 /// A role that is needed, and where.
@@ -20,33 +22,42 @@ pub(super) fn needed(
     path: &[(String, String)],
 ) -> Result<Vec<Needed>, StoreError> {
     let in_path = |key: &str| path.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str());
+    // What cannot be found, and what is no single thing, asks for the role on all that there is to see.
+    let whole = || tx.within().map_or(Scope::Server, |within| Scope::Workspace(within.clone()));
+    let model =
+        |name: &str| Scope::Model(tx.within().map_or_else(|| name.to_owned(), |within| within.qualify(name)));
     let mut needed = Vec::new();
     match on {
-        On::Server | On::Visible => {}
+        On::Server => needed.push((role, Scope::Server)),
+        On::Visible | On::Workspace => {}
+        On::WorkspacePath => {
+            let name = in_path("workspace").and_then(|name| WorkspaceName::parse(name).ok());
+            needed.push((role, name.map_or(Scope::Server, Scope::Workspace)));
+        }
         On::Experiment | On::Experiments | On::ExperimentHeader => {
             needed.extend(named.experiments.iter().map(|id| (role, experiment(id))));
             // A logged model names the run that it comes from.
             for run in &named.runs {
-                needed.push((role, of_run(tx, run)?));
+                needed.push((role, of_run(tx, run)?.unwrap_or_else(whole)));
             }
         }
         On::ExperimentName => {
             for name in &named.experiment_names {
                 let found = tx.experiment_by_name(name)?;
-                needed.push((role, found.map_or(Scope::Server, |found| Scope::Experiment(found.id))));
+                needed.push((role, found.map_or_else(whole, |found| Scope::Experiment(found.id))));
             }
         }
         On::Run | On::RunQuery => {
             for run in &named.runs {
-                needed.push((role, of_run(tx, run)?));
+                needed.push((role, of_run(tx, run)?.unwrap_or_else(whole)));
             }
-            for model in &named.logged_models {
-                needed.push((role, of_logged_model(tx, model)?));
+            for id in &named.logged_models {
+                needed.push((role, of_logged_model(tx, id)?.unwrap_or_else(whole)));
             }
         }
         On::LoggedModel => {
             if let Some(id) = in_path("id") {
-                needed.push((role, of_logged_model(tx, id)?));
+                needed.push((role, of_logged_model(tx, id)?.unwrap_or_else(whole)));
             }
         }
         On::EvaluationDataset => {
@@ -55,35 +66,46 @@ pub(super) fn needed(
             let own = dataset.map(|dataset| dataset.experiments).unwrap_or_default();
             needed.extend(own.into_iter().map(|id| (role, Scope::Experiment(id))));
             if needed.is_empty() {
-                needed.push((role, Scope::Server));
+                needed.push((role, whole()));
             }
             needed.extend(named.experiments.iter().map(|id| (role, experiment(id))));
         }
         On::Trace => {
             if let Some(id) = in_path("id") {
-                needed.push((role, of_trace(tx, id)?));
+                needed.push((role, of_trace(tx, id)?.unwrap_or_else(whole)));
             }
         }
         On::Traces => {
             for id in &named.traces {
-                needed.push((role, of_trace(tx, id)?));
+                needed.push((role, of_trace(tx, id)?.unwrap_or_else(whole)));
             }
         }
-        On::Artifact => needed.extend(in_path("path").map(|path| (role, of_path(path)))),
-        On::ArtifactQuery => needed.extend(named.paths.iter().map(|path| (role, of_path(path)))),
-        On::Model => needed.extend(named.models.iter().map(|name| (role, Scope::Model(name.clone())))),
-        On::ModelWithSource => {
-            needed.extend(named.models.iter().map(|name| (role, Scope::Model(name.clone()))));
-            for run in &named.runs {
-                needed.push((Role::Reader, of_run(tx, run)?));
+        On::Artifact => {
+            let path = in_path("path").unwrap_or_default();
+            needed.push((role, of_path(tx, path)?));
+        }
+        On::ArtifactQuery => {
+            for path in &named.paths {
+                needed.push((role, of_path(tx, path)?));
             }
-            for model in &named.logged_models {
-                needed.push((Role::Reader, of_logged_model(tx, model)?));
+            // The root of the default workspace is that of all.
+            if needed.is_empty() && tx.within().is_none_or(WorkspaceName::is_default) {
+                needed.push((role, Scope::Server));
+            }
+        }
+        On::Model => needed.extend(named.models.iter().map(|name| (role, model(name)))),
+        On::ModelWithSource => {
+            needed.extend(named.models.iter().map(|name| (role, model(name))));
+            for run in &named.runs {
+                needed.push((Role::Reader, of_run(tx, run)?.unwrap_or_else(whole)));
+            }
+            for id in &named.logged_models {
+                needed.push((Role::Reader, of_logged_model(tx, id)?.unwrap_or_else(whole)));
             }
             for source in &named.sources {
                 if let Some(rest) = source.strip_prefix("models:/").filter(|rest| rest.contains(['/', '@'])) {
                     let name = rest.split(['/', '@']).next().unwrap_or_default();
-                    needed.push((Role::Reader, Scope::Model(name.to_owned())));
+                    needed.push((Role::Reader, model(name)));
                 }
             }
         }
@@ -114,7 +136,7 @@ pub(super) fn needed(
         }
     }
     if needed.is_empty() {
-        needed.push((role, Scope::Server));
+        needed.push((role, whole()));
     }
     Ok(needed)
 }
@@ -123,20 +145,26 @@ fn experiment(id: &str) -> Scope {
     id.parse().map_or(Scope::Server, Scope::Experiment)
 }
 
-fn of_run(tx: &dyn ReadTx, run: &str) -> Result<Scope, StoreError> {
-    Ok(tx.run_info(run)?.map_or(Scope::Server, |run| Scope::Experiment(run.experiment)))
+fn of_run(tx: &dyn ReadTx, run: &str) -> Result<Option<Scope>, StoreError> {
+    Ok(tx.run_info(run)?.map(|run| Scope::Experiment(run.experiment)))
 }
 
-fn of_logged_model(tx: &dyn ReadTx, id: &str) -> Result<Scope, StoreError> {
-    Ok(tx.logged_model(id)?.map_or(Scope::Server, |model| Scope::Experiment(model.experiment)))
+fn of_logged_model(tx: &dyn ReadTx, id: &str) -> Result<Option<Scope>, StoreError> {
+    Ok(tx.logged_model(id)?.map(|model| Scope::Experiment(model.experiment)))
 }
 
-fn of_trace(tx: &dyn ReadTx, id: &str) -> Result<Scope, StoreError> {
-    Ok(tx.trace_experiment(id)?.map_or(Scope::Server, Scope::Experiment))
+fn of_trace(tx: &dyn ReadTx, id: &str) -> Result<Option<Scope>, StoreError> {
+    Ok(tx.trace_experiment(id)?.map(Scope::Experiment))
 }
 
-/// Artifact paths begin with the id of their experiment.
-fn of_path(path: &str) -> Scope {
-    let first = path.split('/').find(|part| !part.is_empty() && *part != ".");
-    first.map_or(Scope::Server, experiment)
+/// Artifact paths begin with the id of their experiment, in another workspace than the default one perhaps
+/// behind the workspace's folder.
+fn of_path(tx: &dyn ReadTx, path: &str) -> Result<Scope, StoreError> {
+    let mut parts = path.split('/').filter(|part| !part.is_empty() && *part != ".");
+    let first = match parts.next() {
+        Some(FOLDER) => parts.nth(1),
+        first => first,
+    };
+    let Some(id) = first.and_then(|first| first.parse().ok()) else { return Ok(Scope::Server) };
+    Ok(tx.experiment(id)?.map_or(Scope::Server, |found| Scope::Experiment(found.id)))
 }

@@ -1,18 +1,19 @@
 //! The artifact proxy, and lists of the artifacts of runs and models.
 
-use super::request::Call;
-use super::{ApiError, MlflowState, downloads};
+use super::request::{Call, Within};
+use super::{AllWorkspaces, ApiError, MlflowState, downloads};
 use axum::body::Body;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, Path, Query, State};
+use axum::extract::{DefaultBodyLimit, Path, Query};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use futures_util::StreamExt as _;
 use mainspring_artifact_store::{ArtifactError, ArtifactPath, ArtifactStore, Upload};
-use mainspring_tracking::runs;
+use mainspring_tracking::locations::FOLDER;
+use mainspring_tracking::{TrackingError, runs};
 use serde::{Deserialize, Serialize};
 
 type Answer<T> = Result<Json<T>, ApiError>;
@@ -21,14 +22,14 @@ type Answer<T> = Result<Json<T>, ApiError>;
 const UPLOAD_LIMIT: usize = 10 << 20;
 
 /// `artifacts/list` of the tracking API.
-pub(super) fn run_routes() -> Router<MlflowState> {
+pub(super) fn run_routes() -> Router<AllWorkspaces> {
     Router::new()
         .route("/artifacts/list", get(list_of_run))
         .route("/upload-artifact", post(upload_one).layer(DefaultBodyLimit::max(UPLOAD_LIMIT)))
 }
 
 /// Routes below `mlflow-artifacts`.
-pub(super) fn proxy_routes() -> Router<MlflowState> {
+pub(super) fn proxy_routes() -> Router<AllWorkspaces> {
     Router::new()
         .route("/artifacts", get(list))
         .route("/artifacts/{*path}", get(download).put(upload).delete(remove))
@@ -65,12 +66,52 @@ async fn entries(
     Ok(entries.into_iter().map(file).collect())
 }
 
-async fn list(State(state): State<MlflowState>, call: Call) -> Answer<Listing> {
-    let path = ArtifactPath::parse(&call.params.text("path")?.unwrap_or_default())?;
+/// The path of an artifact that a client names. In another workspace than the default one all paths lie
+/// in the workspace's folder, and no path leads into that of another.
+pub(super) async fn path_within(state: &MlflowState, path: &str) -> Result<ArtifactPath, ApiError> {
+    let parsed = ArtifactPath::parse(path)?;
+    let Some(workspace) = state.store.workspace().filter(|_| state.locations.workspaces) else {
+        return Ok(parsed);
+    };
+    let mut parts = parsed.as_str().split('/');
+    // On some disks names in small and in large letters are the same.
+    if !parts.next().is_some_and(|first| first.eq_ignore_ascii_case(FOLDER)) {
+        if workspace.is_default() {
+            return Ok(parsed);
+        }
+        return Ok(ArtifactPath::parse(&format!("{FOLDER}/{workspace}"))?.join(parsed.as_str())?);
+    }
+    let Some(named) = parts.next() else {
+        return Err(ApiError::invalid(
+            "Artifact paths prefixed with 'workspaces/' must include a workspace name.",
+        ));
+    };
+    if named == workspace.as_str() {
+        let rest: Vec<&str> = parts.collect();
+        return Ok(ArtifactPath::parse(&format!("{FOLDER}/{workspace}"))?.join(&rest.join("/"))?);
+    }
+    // An experiment that was moved out of a workspace which is gone keeps its artifacts where they are.
+    if let Some(id) = parts.next().and_then(|id| id.parse().ok()) {
+        let place = format!("mlflow-artifacts:/{FOLDER}/{named}/{id}");
+        let found = state.read(move |tx| Ok::<_, TrackingError>(tx.experiment(id)?)).await?;
+        if found.is_some_and(|found| found.artifact_location == place)
+            && parsed.as_str().starts_with(&format!("{FOLDER}/{named}/{id}"))
+        {
+            return Ok(parsed);
+        }
+    }
+    Err(ApiError::invalid(format!(
+        "Artifact path targets workspace '{named}' but the workspace specified in the request is \
+         '{workspace}'."
+    )))
+}
+
+async fn list(Within(state): Within, call: Call) -> Answer<Listing> {
+    let path = path_within(&state, &call.params.text("path")?.unwrap_or_default()).await?;
     Ok(Json(Listing { root_uri: None, files: entries(state.artifacts.own()?, &path, "").await? }))
 }
 
-async fn list_of_run(State(state): State<MlflowState>, call: Call) -> Answer<Listing> {
+async fn list_of_run(Within(state): Within, call: Call) -> Answer<Listing> {
     let id = call.params.run_id()?;
     let path = call.params.text("path")?.unwrap_or_default();
     let run = state.read(move |tx| runs::info(tx, &id)).await?;
@@ -86,23 +127,19 @@ pub(super) async fn list_below(state: &MlflowState, root_uri: String, path: &str
 }
 
 async fn download(
-    State(state): State<MlflowState>,
+    Within(state): Within,
     Path(path): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let path = ArtifactPath::parse(&path)?;
+    let path = path_within(&state, &path).await?;
     downloads::attachment(state.artifacts.own()?, &path, &headers).await
 }
 
-async fn upload(
-    State(state): State<MlflowState>,
-    Path(path): Path<String>,
-    body: Body,
-) -> Result<StatusCode, ApiError> {
-    let path = ArtifactPath::parse(&path)?;
-    if path.as_str().is_empty() {
+async fn upload(Within(state): Within, Path(path): Path<String>, body: Body) -> Result<StatusCode, ApiError> {
+    if ArtifactPath::parse(&path)?.as_str().is_empty() {
         return Err(ArtifactError::InvalidPath.into());
     }
+    let path = path_within(&state, &path).await?;
     receive(state.artifacts.own()?, body).await?.commit(&path).await?;
     Ok(StatusCode::OK)
 }
@@ -119,10 +156,10 @@ pub(super) async fn receive(store: &ArtifactStore, body: Body) -> Result<Upload,
 }
 
 async fn remove(
-    State(state): State<MlflowState>,
+    Within(state): Within,
     Path(path): Path<String>,
 ) -> Result<Json<super::wire::Void>, ApiError> {
-    state.artifacts.own()?.delete(&ArtifactPath::parse(&path)?).await?;
+    state.artifacts.own()?.delete(&path_within(&state, &path).await?).await?;
     Ok(Json(super::wire::Void {}))
 }
 
@@ -136,7 +173,7 @@ struct Target {
 
 /// A small file as a whole, into a run's artifacts.
 async fn upload_one(
-    State(state): State<MlflowState>,
+    Within(state): Within,
     Query(target): Query<Target>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<StatusCode, ApiError> {

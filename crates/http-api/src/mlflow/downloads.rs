@@ -2,11 +2,10 @@
 
 use super::model_versions::version_of;
 use super::ranges::{self, Wanted};
-use super::request::Call;
-use super::{ApiError, MlflowState, transfers};
+use super::request::{Call, Within};
+use super::{AllWorkspaces, ApiError, MlflowState, transfers};
 use crate::streaming;
 use axum::Router;
-use axum::extract::State;
 use axum::http::header::{
     ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
     IF_RANGE, LAST_MODIFIED, RANGE,
@@ -20,15 +19,11 @@ use mainspring_tracking::runs;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use std::time::SystemTime;
 
-pub(super) fn routes() -> Router<MlflowState> {
+pub(super) fn routes() -> Router<AllWorkspaces> {
     Router::new().route("/get-artifact", get(of_run)).route("/model-versions/get-artifact", get(of_version))
 }
 
-async fn of_run(
-    State(state): State<MlflowState>,
-    headers: HeaderMap,
-    call: Call,
-) -> Result<Response, ApiError> {
+async fn of_run(Within(state): Within, headers: HeaderMap, call: Call) -> Result<Response, ApiError> {
     let (id, path) = (call.params.run_id()?, call.params.required("path")?);
     ArtifactPath::parse(&path)?;
     let run = state.read(move |tx| runs::info(tx, &id)).await?;
@@ -36,12 +31,8 @@ async fn of_run(
     attachment(&place.store, &place.path.join(&path)?, &headers).await
 }
 
-async fn of_version(
-    State(state): State<MlflowState>,
-    headers: HeaderMap,
-    call: Call,
-) -> Result<Response, ApiError> {
-    let (name, version) = version_of(&call.params)?;
+async fn of_version(Within(state): Within, headers: HeaderMap, call: Call) -> Result<Response, ApiError> {
+    let (name, version) = version_of(&state, &call.params)?;
     let uri = state.read(move |tx| versions::download_uri(tx, &name, version)).await?;
     below(&state, &headers, &call, &uri, "path").await
 }

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use mainspring_artifact_store::ArtifactError;
+use mainspring_domain::workspaces::local_model_name;
 use mainspring_metadata_store::StoreError;
 use mainspring_registry::RegistryError;
 use mainspring_tracking::TrackingError;
@@ -35,6 +36,11 @@ impl ApiError {
 
     pub(super) fn missing(message: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "RESOURCE_DOES_NOT_EXIST", message)
+    }
+
+    /// What was switched off when the server was started.
+    pub(super) fn disabled(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "FEATURE_DISABLED", message)
     }
 
     pub(super) fn endpoint_not_found(message: impl Into<String>) -> Self {
@@ -88,6 +94,7 @@ impl From<TrackingError> for ApiError {
             | TrackingError::NotActive { .. }
             | TrackingError::ParamChanged { .. } => Self::invalid(message),
             TrackingError::NoExperiment(_)
+            | TrackingError::NoWorkspace(_)
             | TrackingError::NoExperimentNamed(_)
             | TrackingError::NoRun(_)
             | TrackingError::NoLoggedModel(_)
@@ -100,7 +107,10 @@ impl From<TrackingError> for ApiError {
             | TrackingError::SpansElsewhere(_)
             | TrackingError::NotExported(_)
             | TrackingError::NoTag { .. } => Self::missing(message),
-            TrackingError::ExperimentExists { .. } => Self::exists(message),
+            TrackingError::ExperimentExists { .. } | TrackingError::WorkspaceExists(_) => {
+                Self::exists(message)
+            }
+            TrackingError::WorkspaceInUse(_) => Self::new(StatusCode::BAD_REQUEST, "INVALID_STATE", message),
             TrackingError::Store(error) => error.into(),
         }
     }
@@ -108,12 +118,14 @@ impl From<TrackingError> for ApiError {
 
 impl From<RegistryError> for ApiError {
     fn from(error: RegistryError) -> Self {
+        let error = as_clients_name_it(error);
         let message = error.to_string();
         match error {
             RegistryError::Invalid(_) | RegistryError::Filter(_) | RegistryError::NoAlias(_) => {
                 Self::invalid(message)
             }
             RegistryError::NoModel(_)
+            | RegistryError::NoWorkspace(_)
             | RegistryError::NoVersion { .. }
             | RegistryError::NoLatest(_)
             | RegistryError::NoWebhook(_) => Self::missing(message),
@@ -128,6 +140,18 @@ impl From<RegistryError> for ApiError {
             }
             RegistryError::Store(error) => error.into(),
         }
+    }
+}
+
+/// An error about a model, with the name that the model has within its workspace.
+fn as_clients_name_it(error: RegistryError) -> RegistryError {
+    let local = |name: String| local_model_name(&name).to_owned();
+    match error {
+        RegistryError::NoModel(name) => RegistryError::NoModel(local(name)),
+        RegistryError::ModelExists(name) => RegistryError::ModelExists(local(name)),
+        RegistryError::NoLatest(name) => RegistryError::NoLatest(local(name)),
+        RegistryError::NoVersion { name, version } => RegistryError::NoVersion { name: local(name), version },
+        other => other,
     }
 }
 

@@ -1,9 +1,9 @@
 //! `datasets/*`: data sets for evaluation.
 
-use super::request::{Call, Params};
+use super::request::{Call, Params, Within};
 use super::wire::Void;
-use super::{ApiError, MlflowState, experiments, page_token};
-use axum::extract::{Path, State};
+use super::{AllWorkspaces, ApiError, experiments, page_token};
+use axum::extract::Path;
 use axum::routing::{delete, get, patch, post};
 use axum::{Json, Router};
 use base64::Engine as _;
@@ -21,7 +21,7 @@ type Answer<T> = Result<Json<T>, ApiError>;
 /// Records in one answer.
 const RECORDS: usize = 50_000;
 
-pub(super) fn routes() -> Router<MlflowState> {
+pub(super) fn routes() -> Router<AllWorkspaces> {
     Router::new()
         .route("/datasets/create", post(create))
         .route("/datasets/search", get(find).post(find))
@@ -131,18 +131,18 @@ fn ids(params: &Params) -> Result<Vec<i64>, ApiError> {
     Ok(experiments::ids(&params.texts("experiment_ids")?)?)
 }
 
-async fn create(State(state): State<MlflowState>, call: Call) -> Answer<One> {
+async fn create(Within(state): Within, call: Call) -> Answer<One> {
     let name = call.params.required("name")?;
     let (tags, experiments) = (tags(&call.params)?.unwrap_or_default(), ids(&call.params)?);
     let made = state.write(call.actor, move |tx| evaluation::create(tx, &name, tags, experiments)).await?;
     Ok(Json(made.into()))
 }
 
-async fn by_id(State(state): State<MlflowState>, Path(id): Path<String>) -> Answer<One> {
+async fn by_id(Within(state): Within, Path(id): Path<String>) -> Answer<One> {
     Ok(Json(state.read(move |tx| evaluation::get(tx, &id)).await?.into()))
 }
 
-async fn remove(State(state): State<MlflowState>, Path(id): Path<String>, call: Call) -> Answer<Void> {
+async fn remove(Within(state): Within, Path(id): Path<String>, call: Call) -> Answer<Void> {
     state.write(call.actor, move |tx| evaluation::delete(tx, &id)).await?;
     Ok(Json(Void {}))
 }
@@ -153,7 +153,7 @@ fn sees(call: &Call, dataset: &EvaluationDataset) -> bool {
     call.sees(&Scope::Server) || (all && !dataset.experiments.is_empty())
 }
 
-async fn find(State(state): State<MlflowState>, call: Call) -> Answer<Many> {
+async fn find(Within(state): Within, call: Call) -> Answer<Many> {
     let params = &call.params;
     let experiments = ids(params)?;
     let query = search::Query {
@@ -171,14 +171,14 @@ async fn find(State(state): State<MlflowState>, call: Call) -> Answer<Many> {
     }))
 }
 
-async fn set_tags(State(state): State<MlflowState>, Path(id): Path<String>, call: Call) -> Answer<One> {
+async fn set_tags(Within(state): Within, Path(id): Path<String>, call: Call) -> Answer<One> {
     let tags = tags(&call.params)?.ok_or_else(|| call.params.missing("tags"))?;
     let dataset = state.write(call.actor, move |tx| evaluation::set_tags(tx, &id, &tags)).await?;
     Ok(Json(dataset.into()))
 }
 
 async fn delete_tag(
-    State(state): State<MlflowState>,
+    Within(state): Within,
     Path((id, key)): Path<(String, String)>,
     call: Call,
 ) -> Answer<Void> {
@@ -186,11 +186,7 @@ async fn delete_tag(
     Ok(Json(Void {}))
 }
 
-async fn upsert_records(
-    State(state): State<MlflowState>,
-    Path(id): Path<String>,
-    call: Call,
-) -> Answer<Value> {
+async fn upsert_records(Within(state): Within, Path(id): Path<String>, call: Call) -> Answer<Value> {
     let records = match json_text(&call.params, "records")? {
         Some(Value::Array(records)) => records,
         Some(_) => return Err(ApiError::invalid("Parameter 'records' must hold a JSON list.")),
@@ -202,11 +198,7 @@ async fn upsert_records(
     Ok(Json(json!({ "inserted_count": inserted, "updated_count": updated })))
 }
 
-async fn delete_records(
-    State(state): State<MlflowState>,
-    Path(id): Path<String>,
-    call: Call,
-) -> Answer<Value> {
+async fn delete_records(Within(state): Within, Path(id): Path<String>, call: Call) -> Answer<Value> {
     let records = call.params.texts("dataset_record_ids")?;
     let removed = state.write(call.actor, move |tx| evaluation::delete_records(tx, &id, &records)).await?;
     Ok(Json(json!({ "deleted_count": removed })))
@@ -243,7 +235,7 @@ fn record(dataset: &str, record: EvaluationRecord) -> Value {
     wire
 }
 
-async fn records(State(state): State<MlflowState>, Path(id): Path<String>, call: Call) -> Answer<Value> {
+async fn records(Within(state): Within, Path(id): Path<String>, call: Call) -> Answer<Value> {
     let limit = call.params.max_results(1000, RECORDS)?;
     let after = match call.params.text("page_token")? {
         Some(token) => Some(decode(&token).ok_or_else(|| ApiError::invalid("Invalid page token"))?),
@@ -278,27 +270,19 @@ fn decode(token: &str) -> Option<(Timestamp, String)> {
     Some((Timestamp::from_millis(time.parse().ok()?), id.to_owned()))
 }
 
-async fn experiment_ids(State(state): State<MlflowState>, Path(id): Path<String>) -> Answer<Value> {
+async fn experiment_ids(Within(state): Within, Path(id): Path<String>) -> Answer<Value> {
     let found: Result<_, TrackingError> = state.store.read(move |tx| Ok(tx.evaluation_dataset(&id)?)).await;
     let ids = found?.map(|dataset| texts(&dataset.experiments)).unwrap_or_default();
     Ok(Json(if ids.is_empty() { json!({}) } else { json!({ "experiment_ids": ids }) }))
 }
 
-async fn add_experiments(
-    State(state): State<MlflowState>,
-    Path(id): Path<String>,
-    call: Call,
-) -> Answer<One> {
+async fn add_experiments(Within(state): Within, Path(id): Path<String>, call: Call) -> Answer<One> {
     let ids = ids(&call.params)?;
     let dataset = state.write(call.actor, move |tx| evaluation::add_to_experiments(tx, &id, &ids)).await?;
     Ok(Json(dataset.into()))
 }
 
-async fn remove_experiments(
-    State(state): State<MlflowState>,
-    Path(id): Path<String>,
-    call: Call,
-) -> Answer<One> {
+async fn remove_experiments(Within(state): Within, Path(id): Path<String>, call: Call) -> Answer<One> {
     let ids = ids(&call.params)?;
     let remove = move |tx: &mut dyn mainspring_metadata_store::WriteTx| {
         evaluation::remove_from_experiments(tx, &id, &ids)

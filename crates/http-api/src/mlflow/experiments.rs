@@ -1,9 +1,8 @@
 //! `experiments/*`
 
-use super::request::Call;
+use super::request::{Call, Within};
 use super::wire::{ExperimentWire, Void};
-use super::{ApiError, MlflowState, page_token, runs};
-use axum::extract::State;
+use super::{AllWorkspaces, ApiError, page_token, runs};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use mainspring_domain::access::Scope;
@@ -23,7 +22,7 @@ const DATASET_EXPERIMENTS: usize = 20;
 /// Data sets in one answer.
 const DATASETS: usize = 1000;
 
-pub(super) fn routes() -> Router<MlflowState> {
+pub(super) fn routes() -> Router<AllWorkspaces> {
     Router::new()
         .route("/experiments/create", post(create))
         .route("/experiments/get", get(by_id))
@@ -50,7 +49,7 @@ struct Many {
     next_page_token: Option<String>,
 }
 
-async fn create(State(state): State<MlflowState>, call: Call) -> Answer<Value> {
+async fn create(Within(state): Within, call: Call) -> Answer<Value> {
     let name = call.params.required("name")?;
     let location = call.params.text("artifact_location")?;
     let tags = call.params.pairs("tags")?;
@@ -68,19 +67,19 @@ fn id(call: &Call) -> Result<i64, ApiError> {
     Ok(parse_id(&call.params.required("experiment_id")?)?)
 }
 
-async fn by_id(State(state): State<MlflowState>, call: Call) -> Answer<One> {
+async fn by_id(Within(state): Within, call: Call) -> Answer<One> {
     let id = id(&call)?;
     let experiment = state.read(move |tx| experiments::get(tx, id)).await?;
     Ok(Json(One { experiment: experiment.into() }))
 }
 
-async fn by_name(State(state): State<MlflowState>, call: Call) -> Answer<One> {
+async fn by_name(Within(state): Within, call: Call) -> Answer<One> {
     let name = call.params.required("experiment_name")?;
     let experiment = state.read(move |tx| experiments::get_by_name(tx, &name)).await?;
     Ok(Json(One { experiment: experiment.into() }))
 }
 
-async fn find(State(state): State<MlflowState>, call: Call) -> Answer<Many> {
+async fn find(Within(state): Within, call: Call) -> Answer<Many> {
     let view = runs::view(&call.params, "view_type")?;
     let query = search::Query {
         filter: call.params.text("filter")?.unwrap_or_default(),
@@ -97,31 +96,31 @@ async fn find(State(state): State<MlflowState>, call: Call) -> Answer<Many> {
     }))
 }
 
-async fn update(State(state): State<MlflowState>, call: Call) -> Answer<Void> {
+async fn update(Within(state): Within, call: Call) -> Answer<Void> {
     let (id, name) = (id(&call)?, call.params.required("new_name")?);
     state.write(call.actor, move |tx| experiments::rename(tx, id, &name)).await?;
     Ok(Json(Void {}))
 }
 
-async fn delete(State(state): State<MlflowState>, call: Call) -> Answer<Void> {
+async fn delete(Within(state): Within, call: Call) -> Answer<Void> {
     let id = id(&call)?;
     state.write(call.actor, move |tx| experiments::delete(tx, id)).await?;
     Ok(Json(Void {}))
 }
 
-async fn restore(State(state): State<MlflowState>, call: Call) -> Answer<Void> {
+async fn restore(Within(state): Within, call: Call) -> Answer<Void> {
     let id = id(&call)?;
     state.write(call.actor, move |tx| experiments::restore(tx, id)).await?;
     Ok(Json(Void {}))
 }
 
-async fn set_tag(State(state): State<MlflowState>, call: Call) -> Answer<Void> {
+async fn set_tag(Within(state): Within, call: Call) -> Answer<Void> {
     let (id, tag) = (id(&call)?, call.params.pair()?);
     state.write(call.actor, move |tx| experiments::set_tag(tx, id, &tag)).await?;
     Ok(Json(Void {}))
 }
 
-async fn delete_tag(State(state): State<MlflowState>, call: Call) -> Answer<Void> {
+async fn delete_tag(Within(state): Within, call: Call) -> Answer<Void> {
     let (id, key) = (id(&call)?, call.params.required("key")?);
     state.write(call.actor, move |tx| experiments::delete_tag(tx, id, &key)).await?;
     Ok(Json(Void {}))
@@ -147,7 +146,7 @@ struct DatasetSummaries {
     dataset_summaries: Vec<DatasetSummaryWire>,
 }
 
-async fn find_datasets(State(state): State<MlflowState>, call: Call) -> Answer<DatasetSummaries> {
+async fn find_datasets(Within(state): Within, call: Call) -> Answer<DatasetSummaries> {
     let texts = call.params.texts("experiment_ids")?;
     if texts.is_empty() {
         return Err(ApiError::invalid("SearchDatasets request must specify at least one experiment_id."));

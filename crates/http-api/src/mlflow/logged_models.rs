@@ -1,9 +1,9 @@
 //! `logged-models`
 
-use super::request::{Call, Params};
+use super::request::{Call, Params, Within};
 use super::wire::{LoggedModelWire, Void};
-use super::{ApiError, MlflowState, artifacts, downloads, experiments, page_token};
-use axum::extract::{Path, State};
+use super::{AllWorkspaces, ApiError, MlflowState, artifacts, downloads, experiments, page_token};
+use axum::extract::Path;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::{delete, get, patch, post};
@@ -19,7 +19,7 @@ use serde_json::Value;
 
 type Answer<T> = Result<Json<T>, ApiError>;
 
-pub(super) fn routes() -> Router<MlflowState> {
+pub(super) fn routes() -> Router<AllWorkspaces> {
     Router::new()
         .route("/logged-models", post(create))
         .route("/logged-models/search", post(find))
@@ -44,7 +44,7 @@ struct Many {
     next_page_token: Option<String>,
 }
 
-async fn create(State(state): State<MlflowState>, call: Call) -> Answer<One> {
+async fn create(Within(state): Within, call: Call) -> Answer<One> {
     let params = &call.params;
     let new = NewLoggedModel {
         experiment: parse_id(&params.required("experiment_id")?)?,
@@ -83,7 +83,7 @@ async fn one(state: &MlflowState, id: String) -> Answer<One> {
     Ok(Json(One { model: LoggedModelWire::new(model, metrics) }))
 }
 
-async fn by_id(State(state): State<MlflowState>, Path(id): Path<String>) -> Answer<One> {
+async fn by_id(Within(state): Within, Path(id): Path<String>) -> Answer<One> {
     one(&state, id).await
 }
 
@@ -92,19 +92,19 @@ fn status(params: &Params) -> Result<LoggedModelStatus, ApiError> {
     LoggedModelStatus::parse(&text).ok_or_else(|| params.wrong("status", &Value::String(text)))
 }
 
-async fn finalize(State(state): State<MlflowState>, Path(id): Path<String>, call: Call) -> Answer<One> {
+async fn finalize(Within(state): Within, Path(id): Path<String>, call: Call) -> Answer<One> {
     let status = status(&call.params)?;
     let model = id.clone();
     state.write(call.actor, move |tx| logged_models::finalize(tx, &model, status)).await?;
     one(&state, id).await
 }
 
-async fn remove(State(state): State<MlflowState>, Path(id): Path<String>, call: Call) -> Answer<Void> {
+async fn remove(Within(state): Within, Path(id): Path<String>, call: Call) -> Answer<Void> {
     state.write(call.actor, move |tx| logged_models::delete(tx, &id)).await?;
     Ok(Json(Void {}))
 }
 
-async fn set_tags(State(state): State<MlflowState>, Path(id): Path<String>, call: Call) -> Answer<One> {
+async fn set_tags(Within(state): Within, Path(id): Path<String>, call: Call) -> Answer<One> {
     let tags = call.params.pairs("tags")?;
     let model = id.clone();
     state.write(call.actor, move |tx| logged_models::set_tags(tx, &model, &tags)).await?;
@@ -112,7 +112,7 @@ async fn set_tags(State(state): State<MlflowState>, Path(id): Path<String>, call
 }
 
 async fn delete_tag(
-    State(state): State<MlflowState>,
+    Within(state): Within,
     Path((id, key)): Path<(String, String)>,
     call: Call,
 ) -> Answer<Void> {
@@ -120,7 +120,7 @@ async fn delete_tag(
     Ok(Json(Void {}))
 }
 
-async fn log_params(State(state): State<MlflowState>, Path(id): Path<String>, call: Call) -> Answer<Void> {
+async fn log_params(Within(state): Within, Path(id): Path<String>, call: Call) -> Answer<Void> {
     let params = call.params.pairs("params")?;
     state.write(call.actor, move |tx| logged_models::log_params(tx, &id, &params)).await?;
     Ok(Json(Void {}))
@@ -135,7 +135,7 @@ fn order_by(params: &Params) -> Result<Vec<String>, ApiError> {
     params.objects("order_by")?.iter().map(key).collect()
 }
 
-async fn find(State(state): State<MlflowState>, call: Call) -> Answer<Many> {
+async fn find(Within(state): Within, call: Call) -> Answer<Many> {
     let params = &call.params;
     let datasets = params.objects("datasets")?;
     let dataset = |dataset: &Params| Ok((dataset.required("dataset_name")?, dataset.text("dataset_digest")?));
@@ -161,7 +161,7 @@ async fn find(State(state): State<MlflowState>, call: Call) -> Answer<Many> {
 }
 
 async fn list_artifacts(
-    State(state): State<MlflowState>,
+    Within(state): Within,
     Path(id): Path<String>,
     call: Call,
 ) -> Answer<artifacts::Listing> {
@@ -171,7 +171,7 @@ async fn list_artifacts(
 }
 
 async fn artifact(
-    State(state): State<MlflowState>,
+    Within(state): Within,
     Path(id): Path<String>,
     headers: HeaderMap,
     call: Call,

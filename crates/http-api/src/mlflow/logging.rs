@@ -1,9 +1,9 @@
 //! What runs log: `runs/log-*`, `runs/outputs` and `metrics/*`.
 
-use super::request::{Call, Params};
+use super::request::{Call, Params, Within};
 use super::wire::{MetricWire, OwnedMetricWire, Void};
-use super::{ApiError, MlflowState, page_token};
-use axum::extract::{DefaultBodyLimit, State};
+use super::{AllWorkspaces, ApiError, page_token};
+use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use mainspring_domain::Timestamp;
@@ -24,7 +24,7 @@ const BULK_RUNS: usize = 100;
 /// Points of one run in a sample, unless told and at most.
 const SAMPLE: (usize, usize) = (320, 2500);
 
-pub(super) fn routes() -> Router<MlflowState> {
+pub(super) fn routes() -> Router<AllWorkspaces> {
     Router::new()
         .route("/runs/log-metric", post(log_metric))
         .route("/runs/log-parameter", post(log_param))
@@ -50,19 +50,19 @@ fn metric(params: &Params) -> Result<LoggedMetric, ApiError> {
     })
 }
 
-async fn log_metric(State(state): State<MlflowState>, call: Call) -> Answer<Void> {
+async fn log_metric(Within(state): Within, call: Call) -> Answer<Void> {
     let (run, metric) = (call.params.run_id()?, metric(&call.params)?);
     state.write(call.actor, move |tx| logging::log_metric(tx, &run, metric)).await?;
     Ok(Json(Void {}))
 }
 
-async fn log_param(State(state): State<MlflowState>, call: Call) -> Answer<Void> {
+async fn log_param(Within(state): Within, call: Call) -> Answer<Void> {
     let (run, param) = (call.params.run_id()?, call.params.pair()?);
     state.write(call.actor, move |tx| logging::log_param(tx, &run, param)).await?;
     Ok(Json(Void {}))
 }
 
-async fn log_batch(State(state): State<MlflowState>, mut call: Call) -> Answer<Void> {
+async fn log_batch(Within(state): Within, mut call: Call) -> Answer<Void> {
     let run = call.params.required("run_id")?;
     let batch = Batch {
         metrics: call.params.take_objects("metrics")?.iter().map(metric).collect::<Result<_, _>>()?,
@@ -73,7 +73,7 @@ async fn log_batch(State(state): State<MlflowState>, mut call: Call) -> Answer<V
     Ok(Json(Void {}))
 }
 
-async fn log_model(State(state): State<MlflowState>, call: Call) -> Answer<Void> {
+async fn log_model(Within(state): Within, call: Call) -> Answer<Void> {
     let (run, model) = (call.params.required("run_id")?, call.params.required("model_json")?);
     state.write(call.actor, move |tx| logging::log_model(tx, &run, &model)).await?;
     Ok(Json(Void {}))
@@ -96,7 +96,7 @@ fn model_ids(params: &Params) -> Result<Vec<String>, ApiError> {
     params.objects("models")?.iter().map(|model| model.required("model_id")).collect()
 }
 
-async fn log_inputs(State(state): State<MlflowState>, call: Call) -> Answer<Void> {
+async fn log_inputs(Within(state): Within, call: Call) -> Answer<Void> {
     let run = call.params.required("run_id")?;
     let datasets: Vec<_> = call.params.objects("datasets")?.iter().map(dataset).collect::<Result<_, _>>()?;
     let models = model_ids(&call.params)?;
@@ -104,7 +104,7 @@ async fn log_inputs(State(state): State<MlflowState>, call: Call) -> Answer<Void
     Ok(Json(Void {}))
 }
 
-async fn log_outputs(State(state): State<MlflowState>, call: Call) -> Answer<Void> {
+async fn log_outputs(Within(state): Within, call: Call) -> Answer<Void> {
     let run = call.params.required("run_id")?;
     let output = |model: &Params| -> Result<ModelOutput, ApiError> {
         Ok(ModelOutput { model_id: model.required("model_id")?, step: model.integer("step")?.unwrap_or(0) })
@@ -125,7 +125,7 @@ struct History {
     next_page_token: Option<String>,
 }
 
-async fn history(State(state): State<MlflowState>, call: Call) -> Answer<History> {
+async fn history(Within(state): Within, call: Call) -> Answer<History> {
     let (run, key) = (call.params.run_id()?, call.params.required("metric_key")?);
     let offset = page_token::offset(&call.params)?;
     // Clients that ask for no number expect everything at once.
@@ -147,7 +147,7 @@ struct Histories {
     metrics: Vec<OwnedMetricWire>,
 }
 
-async fn history_bulk(State(state): State<MlflowState>, call: Call) -> Answer<Histories> {
+async fn history_bulk(Within(state): Within, call: Call) -> Answer<Histories> {
     let mut ids = call.params.texts("run_id")?;
     ids.extend(call.params.texts("run_ids")?);
     if ids.is_empty() {
@@ -180,7 +180,7 @@ async fn history_bulk(State(state): State<MlflowState>, call: Call) -> Answer<Hi
     Ok(Json(Histories { metrics }))
 }
 
-async fn history_bulk_interval(State(state): State<MlflowState>, call: Call) -> Answer<Histories> {
+async fn history_bulk_interval(Within(state): Within, call: Call) -> Answer<Histories> {
     let params = &call.params;
     let ids = params.texts("run_ids")?;
     if ids.is_empty() {

@@ -24,6 +24,7 @@ mod transfers;
 mod unsupported;
 mod webhooks;
 mod wire;
+mod workspaces;
 
 pub use error::ApiError;
 pub use transfers::Transfers;
@@ -67,7 +68,17 @@ impl std::fmt::Debug for MlflowState {
     }
 }
 
+/// What the routes work on, with all workspaces in sight. Handlers take [`request::Within`] instead,
+/// unless what they do is the same in every workspace.
+#[derive(Clone)]
+struct AllWorkspaces(MlflowState);
+
 impl MlflowState {
+    /// The name by which the whole server knows a registered model that the client names.
+    fn model(&self, name: &str) -> String {
+        self.store.workspace().map_or_else(|| name.to_owned(), |workspace| workspace.qualify(name))
+    }
+
     /// Runs a change in a transaction of its own.
     async fn write<T, E, F>(&self, actor: Actor, change: F) -> Result<T, ApiError>
     where
@@ -103,6 +114,7 @@ pub fn router(state: MlflowState) -> Router {
         .merge(model_versions::routes())
         .merge(evaluation::routes())
         .merge(webhooks::routes())
+        .merge(workspaces::routes())
         .merge(artifacts::run_routes())
         .merge(transfers::run_routes())
         .merge(traces::routes())
@@ -125,7 +137,7 @@ pub fn router(state: MlflowState) -> Router {
                 .nest(&format!("{prefix}/{version}/mlflow-artifacts"), proxy.clone());
         }
     }
-    router.layer(map_response(guard)).with_state(state)
+    router.layer(map_response(guard)).with_state(AllWorkspaces(state))
 }
 
 /// Headers that every answer carries: no foreign page may frame it or guess its type.

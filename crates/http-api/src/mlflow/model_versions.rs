@@ -1,10 +1,9 @@
 //! `model-versions/*`
 
 use super::registered_models::query;
-use super::request::{Call, Params};
+use super::request::{Call, Params, Within};
 use super::wire::{ModelVersionWire, Void};
-use super::{ApiError, MlflowState, page_token};
-use axum::extract::State;
+use super::{AllWorkspaces, ApiError, MlflowState, page_token};
 use axum::routing::{delete, get, patch, post};
 use axum::{Json, Router};
 use mainspring_domain::access::Scope;
@@ -16,7 +15,7 @@ use std::sync::Arc;
 
 type Answer<T> = Result<Json<T>, ApiError>;
 
-pub(super) fn routes() -> Router<MlflowState> {
+pub(super) fn routes() -> Router<AllWorkspaces> {
     Router::new()
         .route("/model-versions/create", post(create))
         .route("/model-versions/get", get(by_version))
@@ -43,16 +42,16 @@ struct Many {
 }
 
 /// The version that a request is about. Clients send its number as text, some as a number.
-pub(super) fn version_of(params: &Params) -> Result<(String, u32), ApiError> {
-    let name = params.required("name")?;
+pub(super) fn version_of(state: &MlflowState, params: &Params) -> Result<(String, u32), ApiError> {
+    let name = state.model(&params.required("name")?);
     let version = params.number_text("version")?.ok_or_else(|| params.missing("version"))?;
     Ok((name, parse_version(&version)?))
 }
 
-async fn create(State(state): State<MlflowState>, call: Call) -> Answer<One> {
+async fn create(Within(state): Within, call: Call) -> Answer<One> {
     let params = &call.params;
     let new = NewVersion {
-        name: params.required("name")?,
+        name: state.model(&params.required("name")?),
         source: params.required("source")?,
         run_id: params.text("run_id")?,
         model_id: params.text("model_id")?,
@@ -64,34 +63,34 @@ async fn create(State(state): State<MlflowState>, call: Call) -> Answer<One> {
     Ok(Json(One { model_version: version.into() }))
 }
 
-async fn by_version(State(state): State<MlflowState>, call: Call) -> Answer<One> {
-    let (name, version) = version_of(&call.params)?;
+async fn by_version(Within(state): Within, call: Call) -> Answer<One> {
+    let (name, version) = version_of(&state, &call.params)?;
     let version = state.read(move |tx| versions::get(tx, &name, version)).await?;
     Ok(Json(One { model_version: version.into() }))
 }
 
-async fn download_uri(State(state): State<MlflowState>, call: Call) -> Answer<Value> {
-    let (name, version) = version_of(&call.params)?;
+async fn download_uri(Within(state): Within, call: Call) -> Answer<Value> {
+    let (name, version) = version_of(&state, &call.params)?;
     let uri = state.read(move |tx| versions::download_uri(tx, &name, version)).await?;
     Ok(Json(json!({ "artifact_uri": uri })))
 }
 
-async fn update(State(state): State<MlflowState>, call: Call) -> Answer<One> {
-    let (name, version) = version_of(&call.params)?;
+async fn update(Within(state): Within, call: Call) -> Answer<One> {
+    let (name, version) = version_of(&state, &call.params)?;
     let description = call.params.text("description")?.unwrap_or_default();
     let version =
         state.write(call.actor, move |tx| versions::update(tx, &name, version, &description)).await?;
     Ok(Json(One { model_version: version.into() }))
 }
 
-async fn remove(State(state): State<MlflowState>, call: Call) -> Answer<Void> {
-    let (name, version) = version_of(&call.params)?;
+async fn remove(Within(state): Within, call: Call) -> Answer<Void> {
+    let (name, version) = version_of(&state, &call.params)?;
     state.write(call.actor, move |tx| versions::delete(tx, &name, version)).await?;
     Ok(Json(Void {}))
 }
 
-async fn transition_stage(State(state): State<MlflowState>, call: Call) -> Answer<One> {
-    let (name, version) = version_of(&call.params)?;
+async fn transition_stage(Within(state): Within, call: Call) -> Answer<One> {
+    let (name, version) = version_of(&state, &call.params)?;
     let stage = parse_stage(&call.params.required("stage")?)?;
     let archive_existing = call.params.flag("archive_existing_versions")?.unwrap_or(false);
     // Beyond MLflow's protocol: the stage that the version must have now.
@@ -108,19 +107,19 @@ async fn transition_stage(State(state): State<MlflowState>, call: Call) -> Answe
     Ok(Json(One { model_version: version.into() }))
 }
 
-async fn set_tag(State(state): State<MlflowState>, call: Call) -> Answer<Void> {
-    let ((name, version), tag) = (version_of(&call.params)?, call.params.pair()?);
+async fn set_tag(Within(state): Within, call: Call) -> Answer<Void> {
+    let ((name, version), tag) = (version_of(&state, &call.params)?, call.params.pair()?);
     state.write(call.actor, move |tx| versions::set_tag(tx, &name, version, &tag)).await?;
     Ok(Json(Void {}))
 }
 
-async fn delete_tag(State(state): State<MlflowState>, call: Call) -> Answer<Void> {
-    let ((name, version), key) = (version_of(&call.params)?, call.params.required("key")?);
+async fn delete_tag(Within(state): Within, call: Call) -> Answer<Void> {
+    let ((name, version), key) = (version_of(&state, &call.params)?, call.params.required("key")?);
     state.write(call.actor, move |tx| versions::delete_tag(tx, &name, version, &key)).await?;
     Ok(Json(Void {}))
 }
 
-async fn find(State(state): State<MlflowState>, call: Call) -> Answer<Many> {
+async fn find(Within(state): Within, call: Call) -> Answer<Many> {
     let query = query(&call.params, 10_000, 200_000)?;
     let mut page = state.read(move |tx| search::versions(tx, &query)).await?;
     page.items.retain(|version| call.sees(&Scope::Model(version.name.clone())));

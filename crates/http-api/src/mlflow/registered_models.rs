@@ -1,9 +1,8 @@
 //! `registered-models/*`
 
-use super::request::{Call, Params};
+use super::request::{Call, Params, Within};
 use super::wire::{ModelVersionWire, RegisteredModelWire, Void};
-use super::{ApiError, MlflowState, page_token};
-use axum::extract::State;
+use super::{AllWorkspaces, ApiError, page_token};
 use axum::routing::{delete, get, patch, post};
 use axum::{Json, Router};
 use mainspring_domain::access::Scope;
@@ -19,7 +18,7 @@ use std::sync::Arc;
 type Answer<T> = Result<Json<T>, ApiError>;
 type WithLatest = (RegisteredModel, Vec<ModelVersion>);
 
-pub(super) fn routes() -> Router<MlflowState> {
+pub(super) fn routes() -> Router<AllWorkspaces> {
     Router::new()
         .route("/registered-models/create", post(create))
         .route("/registered-models/get", get(by_name))
@@ -68,8 +67,8 @@ fn with_latest(tx: &dyn ReadTx, model: RegisteredModel) -> Result<WithLatest, Re
     Ok((model, latest))
 }
 
-async fn create(State(state): State<MlflowState>, call: Call) -> Answer<One> {
-    let name = call.params.required("name")?;
+async fn create(Within(state): Within, call: Call) -> Answer<One> {
+    let name = state.model(&call.params.required("name")?);
     let description = call.params.text("description")?.unwrap_or_default();
     let tags = call.params.pairs("tags")?;
     let create = move |tx: &mut dyn WriteTx| {
@@ -81,8 +80,8 @@ async fn create(State(state): State<MlflowState>, call: Call) -> Answer<One> {
     Ok(One::new((model, Vec::new())))
 }
 
-async fn by_name(State(state): State<MlflowState>, call: Call) -> Answer<One> {
-    let name = call.params.required("name")?;
+async fn by_name(Within(state): Within, call: Call) -> Answer<One> {
+    let name = state.model(&call.params.required("name")?);
     let found = state
         .read(move |tx| {
             let model = models::get(tx, &name)?;
@@ -92,8 +91,8 @@ async fn by_name(State(state): State<MlflowState>, call: Call) -> Answer<One> {
     Ok(One::new(found))
 }
 
-async fn update(State(state): State<MlflowState>, call: Call) -> Answer<One> {
-    let name = call.params.required("name")?;
+async fn update(Within(state): Within, call: Call) -> Answer<One> {
+    let name = state.model(&call.params.required("name")?);
     let description = call.params.text("description")?.unwrap_or_default();
     let changed = state
         .write(call.actor, move |tx| {
@@ -104,8 +103,9 @@ async fn update(State(state): State<MlflowState>, call: Call) -> Answer<One> {
     Ok(One::new(changed))
 }
 
-async fn rename(State(state): State<MlflowState>, call: Call) -> Answer<One> {
-    let (name, new_name) = (call.params.required("name")?, call.params.required("new_name")?);
+async fn rename(Within(state): Within, call: Call) -> Answer<One> {
+    let (name, new_name) =
+        (state.model(&call.params.required("name")?), state.model(&call.params.required("new_name")?));
     let changed = state
         .write(call.actor, move |tx| {
             let model = models::rename(tx, &name, &new_name)?;
@@ -116,8 +116,8 @@ async fn rename(State(state): State<MlflowState>, call: Call) -> Answer<One> {
     Ok(One::new(changed))
 }
 
-async fn remove(State(state): State<MlflowState>, call: Call) -> Answer<Void> {
-    let name = call.params.required("name")?;
+async fn remove(Within(state): Within, call: Call) -> Answer<Void> {
+    let name = state.model(&call.params.required("name")?);
     let delete = move |tx: &mut dyn WriteTx| {
         models::delete(tx, &name)?;
         Ok::<_, RegistryError>(tx.delete_grants_on(&Scope::Model(name))?)
@@ -126,28 +126,28 @@ async fn remove(State(state): State<MlflowState>, call: Call) -> Answer<Void> {
     Ok(Json(Void {}))
 }
 
-async fn latest(State(state): State<MlflowState>, call: Call) -> Answer<Versions> {
-    let name = call.params.required("name")?;
+async fn latest(Within(state): Within, call: Call) -> Answer<Versions> {
+    let name = state.model(&call.params.required("name")?);
     let stages = call.params.texts("stages")?;
     let stages = stages.iter().map(|stage| parse_stage(stage)).collect::<Result<Vec<_>, _>>()?;
     let versions = state.read(move |tx| models::latest_versions(tx, &name, &stages)).await?;
     Ok(Json(Versions { model_versions: versions.into_iter().map(Into::into).collect() }))
 }
 
-async fn set_tag(State(state): State<MlflowState>, call: Call) -> Answer<Void> {
-    let (name, tag) = (call.params.required("name")?, call.params.pair()?);
+async fn set_tag(Within(state): Within, call: Call) -> Answer<Void> {
+    let (name, tag) = (state.model(&call.params.required("name")?), call.params.pair()?);
     state.write(call.actor, move |tx| models::set_tag(tx, &name, &tag)).await?;
     Ok(Json(Void {}))
 }
 
-async fn delete_tag(State(state): State<MlflowState>, call: Call) -> Answer<Void> {
-    let (name, key) = (call.params.required("name")?, call.params.required("key")?);
+async fn delete_tag(Within(state): Within, call: Call) -> Answer<Void> {
+    let (name, key) = (state.model(&call.params.required("name")?), call.params.required("key")?);
     state.write(call.actor, move |tx| models::delete_tag(tx, &name, &key)).await?;
     Ok(Json(Void {}))
 }
 
-async fn by_alias(State(state): State<MlflowState>, call: Call) -> Answer<Version> {
-    let (name, alias) = (call.params.required("name")?, call.params.required("alias")?);
+async fn by_alias(Within(state): Within, call: Call) -> Answer<Version> {
+    let (name, alias) = (state.model(&call.params.required("name")?), call.params.required("alias")?);
     let version = state.read(move |tx| aliases::resolve(tx, &name, &alias)).await?;
     Ok(Json(Version { model_version: version.into() }))
 }
@@ -162,8 +162,8 @@ fn expected_alias(params: &Params) -> Result<Option<ExpectedAlias>, ApiError> {
     })
 }
 
-async fn set_alias(State(state): State<MlflowState>, call: Call) -> Answer<Void> {
-    let (name, alias) = (call.params.required("name")?, call.params.required("alias")?);
+async fn set_alias(Within(state): Within, call: Call) -> Answer<Void> {
+    let (name, alias) = (state.model(&call.params.required("name")?), call.params.required("alias")?);
     let version = parse_version(&call.params.required("version")?)?;
     let expected = expected_alias(&call.params)?;
     let check = Arc::clone(&state.stage_check);
@@ -177,8 +177,8 @@ async fn set_alias(State(state): State<MlflowState>, call: Call) -> Answer<Void>
     Ok(Json(Void {}))
 }
 
-async fn delete_alias(State(state): State<MlflowState>, call: Call) -> Answer<Void> {
-    let (name, alias) = (call.params.required("name")?, call.params.required("alias")?);
+async fn delete_alias(Within(state): Within, call: Call) -> Answer<Void> {
+    let (name, alias) = (state.model(&call.params.required("name")?), call.params.required("alias")?);
     let expected = expected_alias(&call.params)?;
     let delete = move |tx: &mut dyn WriteTx| {
         if let Some(expected) = expected {
@@ -200,7 +200,7 @@ pub(super) fn query(params: &Params, default: usize, most: usize) -> Result<sear
     })
 }
 
-async fn find(State(state): State<MlflowState>, call: Call) -> Answer<Many> {
+async fn find(Within(state): Within, call: Call) -> Answer<Many> {
     let query = query(&call.params, 100, 1000)?;
     let (mut page, mut latest) = state
         .read(move |tx| {

@@ -1,14 +1,17 @@
 //! Reading requests. Parameters come as a JSON object or as a query, with numbers and truth values
 //! as text; unknown ones are ignored.
 
-use super::ApiError;
+use super::{AllWorkspaces, ApiError, MlflowState};
 use axum::Extension;
 use axum::RequestExt as _;
-use axum::extract::{FromRequest, Query, Request};
+use axum::RequestPartsExt as _;
+use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::http::request::Parts;
 use axum::http::{Method, StatusCode, header};
 use mainspring_domain::Actor;
 use mainspring_domain::access::{Role, Scope};
 use mainspring_domain::tracking::KeyValue;
+use mainspring_domain::workspaces::WorkspaceName;
 use mainspring_governance::access::Principal;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -41,6 +44,24 @@ impl<S: Send + Sync> FromRequest<S> for Call {
             from_body(request, state).await
         }?;
         Ok(Self { actor: actor.0, principal: principal.0, params: Params::new(params) })
+    }
+}
+
+/// What a handler works on: the store as the workspace of the request sees it.
+pub(super) struct Within(pub(super) MlflowState);
+
+impl FromRequestParts<AllWorkspaces> for Within {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        AllWorkspaces(state): &AllWorkspaces,
+    ) -> Result<Self, ApiError> {
+        let Extension(workspace) = parts
+            .extract::<Extension<WorkspaceName>>()
+            .await
+            .map_err(|error| ApiError::internal("The workspace of the request", &error))?;
+        Ok(Self(MlflowState { store: state.store.within(workspace), ..state.clone() }))
     }
 }
 

@@ -1,9 +1,8 @@
 //! `runs/*`: their life and the search for them.
 
-use super::request::{Call, Params};
+use super::request::{Call, Params, Within};
 use super::wire::{RunInfoWire, RunWire, Void};
-use super::{ApiError, MlflowState, experiments, page_token};
-use axum::extract::State;
+use super::{AllWorkspaces, ApiError, experiments, page_token};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use mainspring_domain::Timestamp;
@@ -17,7 +16,7 @@ use serde_json::Value;
 
 type Answer<T> = Result<Json<T>, ApiError>;
 
-pub(super) fn routes() -> Router<MlflowState> {
+pub(super) fn routes() -> Router<AllWorkspaces> {
     Router::new()
         .route("/runs/create", post(create))
         .route("/runs/get", get(by_id))
@@ -47,7 +46,7 @@ struct Many {
     next_page_token: Option<String>,
 }
 
-async fn create(State(state): State<MlflowState>, call: Call) -> Answer<One> {
+async fn create(Within(state): Within, call: Call) -> Answer<One> {
     let params = &call.params;
     let new = NewRun {
         experiment: parse_id(&params.text("experiment_id")?.unwrap_or_default())?,
@@ -60,7 +59,7 @@ async fn create(State(state): State<MlflowState>, call: Call) -> Answer<One> {
     Ok(Json(One { run: run.into() }))
 }
 
-async fn by_id(State(state): State<MlflowState>, call: Call) -> Answer<One> {
+async fn by_id(Within(state): Within, call: Call) -> Answer<One> {
     let id = call.params.run_id()?;
     let (run, models) = state
         .read(move |tx| {
@@ -94,7 +93,7 @@ fn status(params: &Params) -> Result<Option<RunStatus>, ApiError> {
     RunStatus::parse(&text).map(Some).ok_or_else(|| params.wrong("status", &Value::String(text)))
 }
 
-async fn update(State(state): State<MlflowState>, call: Call) -> Answer<Info> {
+async fn update(Within(state): Within, call: Call) -> Answer<Info> {
     let id = call.params.run_id()?;
     let change = RunChange {
         status: status(&call.params)?,
@@ -105,25 +104,25 @@ async fn update(State(state): State<MlflowState>, call: Call) -> Answer<Info> {
     Ok(Json(Info { run_info: info.into() }))
 }
 
-async fn delete(State(state): State<MlflowState>, call: Call) -> Answer<Void> {
+async fn delete(Within(state): Within, call: Call) -> Answer<Void> {
     let id = call.params.run_id()?;
     state.write(call.actor, move |tx| runs::delete(tx, &id)).await?;
     Ok(Json(Void {}))
 }
 
-async fn restore(State(state): State<MlflowState>, call: Call) -> Answer<Void> {
+async fn restore(Within(state): Within, call: Call) -> Answer<Void> {
     let id = call.params.run_id()?;
     state.write(call.actor, move |tx| runs::restore(tx, &id)).await?;
     Ok(Json(Void {}))
 }
 
-async fn set_tag(State(state): State<MlflowState>, call: Call) -> Answer<Void> {
+async fn set_tag(Within(state): Within, call: Call) -> Answer<Void> {
     let (id, tag) = (call.params.run_id()?, call.params.pair()?);
     state.write(call.actor, move |tx| runs::set_tag(tx, &id, tag)).await?;
     Ok(Json(Void {}))
 }
 
-async fn delete_tag(State(state): State<MlflowState>, call: Call) -> Answer<Void> {
+async fn delete_tag(Within(state): Within, call: Call) -> Answer<Void> {
     let (id, key) = (call.params.run_id()?, call.params.required("key")?);
     state.write(call.actor, move |tx| runs::delete_tag(tx, &id, &key)).await?;
     Ok(Json(Void {}))
@@ -139,7 +138,7 @@ pub(super) fn view(params: &Params, name: &str) -> Result<View, ApiError> {
     }
 }
 
-async fn find(State(state): State<MlflowState>, call: Call) -> Answer<Many> {
+async fn find(Within(state): Within, call: Call) -> Answer<Many> {
     let params = &call.params;
     let ids = experiments::ids(&params.texts("experiment_ids")?)?;
     let view = view(params, "run_view_type")?;

@@ -1,8 +1,8 @@
 //! Transfers of large files: in parts, and by links that carry their own authority.
 
-use super::artifacts::receive;
-use super::request::{Call, Params};
-use super::{ApiError, BODY_LIMIT, MlflowState, downloads};
+use super::artifacts::{path_within, receive};
+use super::request::{Call, Params, Within};
+use super::{AllWorkspaces, ApiError, BODY_LIMIT, MlflowState, downloads};
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::{HeaderMap, header};
@@ -43,14 +43,14 @@ impl Default for Transfers {
 }
 
 /// Routes below `mlflow`.
-pub(super) fn run_routes() -> Router<MlflowState> {
+pub(super) fn run_routes() -> Router<AllWorkspaces> {
     Router::new()
         .route("/artifacts/presigned-upload-url", post(upload_link))
         .route("/artifacts/presigned-download-url", post(download_link))
 }
 
 /// Routes below `mlflow-artifacts`.
-pub(super) fn proxy_routes() -> Router<MlflowState> {
+pub(super) fn proxy_routes() -> Router<AllWorkspaces> {
     Router::new()
         .route("/mpu/create/{*path}", post(begin))
         .route("/mpu/complete/{*path}", post(complete))
@@ -62,22 +62,22 @@ pub(super) fn proxy_routes() -> Router<MlflowState> {
 
 /// The file of a multipart upload: the folder of the URL and the name in the body. Old clients send
 /// the path that the file has with them, of which only the name counts.
-fn target(folder: &str, params: &Params) -> Result<ArtifactPath, ApiError> {
+async fn target(state: &MlflowState, folder: &str, params: &Params) -> Result<ArtifactPath, ApiError> {
     let given = params.required("path")?;
     let name = ArtifactPath::parse(given.rsplit(['/', '\\']).next().unwrap_or_default())?;
     if name.as_str().is_empty() || name.as_str() != name.file_name() {
         return Err(ArtifactError::InvalidPath.into());
     }
-    Ok(ArtifactPath::parse(folder)?.join(name.as_str())?)
+    Ok(path_within(state, folder).await?.join(name.as_str())?)
 }
 
 async fn begin(
-    State(state): State<MlflowState>,
+    Within(state): Within,
     Path(folder): Path<String>,
     headers: HeaderMap,
     call: Call,
 ) -> Result<Json<Value>, ApiError> {
-    let path = target(&folder, &call.params)?;
+    let path = target(&state, &folder, &call.params).await?;
     let parts = call.params.integer("num_parts")?.unwrap_or(1);
     // Whatever is no number of parts is refused with all that are too many.
     let parts = u32::try_from(parts).unwrap_or(u32::MAX);
@@ -98,11 +98,11 @@ async fn begin(
 }
 
 async fn complete(
-    State(state): State<MlflowState>,
+    Within(state): Within,
     Path(folder): Path<String>,
     call: Call,
 ) -> Result<Json<Value>, ApiError> {
-    let path = target(&folder, &call.params)?;
+    let path = target(&state, &folder, &call.params).await?;
     let id = call.params.required("upload_id")?;
     let part = |part: &Params| {
         let number = part.integer("part_number")?.and_then(|number| u32::try_from(number).ok());
@@ -115,11 +115,11 @@ async fn complete(
 }
 
 async fn abort(
-    State(state): State<MlflowState>,
+    Within(state): Within,
     Path(folder): Path<String>,
     call: Call,
 ) -> Result<Json<Value>, ApiError> {
-    let path = target(&folder, &call.params)?;
+    let path = target(&state, &folder, &call.params).await?;
     state.artifacts.own()?.drop_parts(&path, &call.params.required("upload_id")?).await?;
     Ok(Json(json!({})))
 }
@@ -155,12 +155,12 @@ pub(super) async fn presigned(
 }
 
 async fn proxy_link(
-    State(state): State<MlflowState>,
+    Within(state): Within,
     Path(path): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let place =
-        Located { store: state.artifacts.own()?.clone(), path: ArtifactPath::parse(&path)?, own: true };
+        Located { store: state.artifacts.own()?.clone(), path: path_within(&state, &path).await?, own: true };
     presigned(&state, &headers, &place).await
 }
 
@@ -174,11 +174,7 @@ fn expiration(call: &Call, default: i64) -> Result<Duration, ApiError> {
     Ok(Duration::from_secs(seconds.unsigned_abs()))
 }
 
-async fn upload_link(
-    State(state): State<MlflowState>,
-    headers: HeaderMap,
-    call: Call,
-) -> Result<Json<Value>, ApiError> {
+async fn upload_link(Within(state): Within, headers: HeaderMap, call: Call) -> Result<Json<Value>, ApiError> {
     let (run, model) = (call.params.text("run_id")?, call.params.text("model_id")?);
     let path = call.params.required("path")?;
     let lives = expiration(&call, UPLOAD_LIVES)?;
@@ -198,7 +194,7 @@ async fn upload_link(
 }
 
 async fn download_link(
-    State(state): State<MlflowState>,
+    Within(state): Within,
     headers: HeaderMap,
     call: Call,
 ) -> Result<Json<Value>, ApiError> {
@@ -257,7 +253,7 @@ fn granted(state: &MlflowState, method: &str, path: &str, link: Link) -> Result<
 }
 
 async fn signed_download(
-    State(state): State<MlflowState>,
+    State(AllWorkspaces(state)): State<AllWorkspaces>,
     Path(path): Path<String>,
     Query(link): Query<Link>,
     headers: HeaderMap,
@@ -267,7 +263,7 @@ async fn signed_download(
 }
 
 async fn signed_upload(
-    State(state): State<MlflowState>,
+    State(AllWorkspaces(state)): State<AllWorkspaces>,
     Path(path): Path<String>,
     Query(link): Query<Link>,
     body: Body,

@@ -6,7 +6,6 @@ use axum::http::{Method, Uri};
 
 /// Families of endpoints by the beginning of their path below the API's prefix.
 const FAMILIES: &[(&str, &str)] = &[
-    ("workspaces", "Workspaces"),
     ("scorers", "Scorers"),
     ("label-schemas", "Label schemas"),
     ("review-queues", "Review queues"),

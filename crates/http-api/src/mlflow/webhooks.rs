@@ -1,9 +1,9 @@
 //! `webhooks/*`. An answer never holds a secret.
 
-use super::request::{Call, Params};
+use super::request::{Call, Params, Within};
 use super::wire::Void;
-use super::{ApiError, MlflowState, page_token};
-use axum::extract::{Path, State};
+use super::{AllWorkspaces, ApiError, MlflowState, page_token};
+use axum::extract::Path;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use mainspring_automation::webhooks::{SendError, Taken};
@@ -22,7 +22,7 @@ type Answer<T> = Result<Json<T>, ApiError>;
 /// Characters of a secret.
 const SECRET: usize = 1000;
 
-pub(super) fn routes() -> Router<MlflowState> {
+pub(super) fn routes() -> Router<AllWorkspaces> {
     Router::new()
         .route("/webhooks", post(create).get(list))
         .route("/webhooks/{webhook}", get(by_id).patch(update).delete(remove))
@@ -119,7 +119,7 @@ fn seal(state: &MlflowState, id: &str, secret: &str) -> Result<SealedSecret, Api
     state.webhooks.seal(id, secret).map_err(|error| ApiError::internal("Encryption", &error))
 }
 
-async fn create(State(state): State<MlflowState>, call: Call) -> Answer<One> {
+async fn create(Within(state): Within, call: Call) -> Answer<One> {
     let params = &call.params;
     let (name, url) = (params.required("name")?, params.required("url")?);
     let events = events(params)?;
@@ -142,7 +142,7 @@ async fn create(State(state): State<MlflowState>, call: Call) -> Answer<One> {
     Ok(Json(One { webhook: webhook.into() }))
 }
 
-async fn list(State(state): State<MlflowState>, call: Call) -> Answer<Many> {
+async fn list(Within(state): Within, call: Call) -> Answer<Many> {
     let limit = match call.params.integer("max_results")? {
         None | Some(0) => 100,
         Some(wanted) => usize::try_from(wanted)
@@ -163,12 +163,12 @@ async fn list(State(state): State<MlflowState>, call: Call) -> Answer<Many> {
     }))
 }
 
-async fn by_id(State(state): State<MlflowState>, Path(id): Path<String>) -> Answer<One> {
+async fn by_id(Within(state): Within, Path(id): Path<String>) -> Answer<One> {
     let webhook = state.read(move |tx| webhooks::get(tx, &id)).await?;
     Ok(Json(One { webhook: webhook.into() }))
 }
 
-async fn update(State(state): State<MlflowState>, Path(id): Path<String>, call: Call) -> Answer<One> {
+async fn update(Within(state): Within, Path(id): Path<String>, call: Call) -> Answer<One> {
     let params = &call.params;
     let url = params.text("url")?;
     let events = events(params)?;
@@ -195,12 +195,12 @@ async fn update(State(state): State<MlflowState>, Path(id): Path<String>, call: 
     Ok(Json(One { webhook: webhook.into() }))
 }
 
-async fn remove(State(state): State<MlflowState>, Path(id): Path<String>, call: Call) -> Answer<Void> {
+async fn remove(Within(state): Within, Path(id): Path<String>, call: Call) -> Answer<Void> {
     state.write(call.actor, move |tx| webhooks::delete(tx, &id)).await?;
     Ok(Json(Void {}))
 }
 
-async fn test(State(state): State<MlflowState>, Path(id): Path<String>, call: Call) -> Answer<Value> {
+async fn test(Within(state): Within, Path(id): Path<String>, call: Call) -> Answer<Value> {
     let event = call.params.object("event")?.as_ref().map(event).transpose()?;
     let webhook = state.read(move |tx| webhooks::get(tx, &id)).await?;
     let result = match state.webhooks.test(webhook, event).await {

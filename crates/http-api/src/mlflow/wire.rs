@@ -2,6 +2,7 @@
 
 use mainspring_domain::registry::{ModelVersion, RegisteredModel};
 use mainspring_domain::tracking::{DatasetInput, Experiment, KeyValue, LoggedModel, Metric, Run, RunInfo};
+use mainspring_domain::workspaces::local_model_name;
 use mainspring_metadata_store::traits::ModelMetric;
 use serde::{Serialize, Serializer};
 
@@ -21,6 +22,7 @@ pub(super) struct ExperimentWire {
     lifecycle_stage: &'static str,
     last_update_time: i64,
     creation_time: i64,
+    workspace: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tags: Vec<KeyValue>,
 }
@@ -34,6 +36,7 @@ impl From<Experiment> for ExperimentWire {
             lifecycle_stage: experiment.lifecycle.as_str(),
             last_update_time: experiment.updated.as_millis(),
             creation_time: experiment.created.as_millis(),
+            workspace: experiment.workspace.to_string(),
             tags: experiment.tags,
         }
     }
@@ -306,7 +309,7 @@ pub(super) struct ModelVersionWire {
 impl From<ModelVersion> for ModelVersionWire {
     fn from(version: ModelVersion) -> Self {
         Self {
-            name: version.name,
+            name: local_model_name(&version.name).to_owned(),
             version: version.version.to_string(),
             creation_timestamp: version.created.as_millis(),
             last_updated_timestamp: version.updated.as_millis(),
@@ -355,7 +358,7 @@ impl RegisteredModelWire {
     pub(super) fn new(model: RegisteredModel, latest: Vec<ModelVersion>) -> Self {
         let aliases = model.aliases.into_iter();
         Self {
-            name: model.name,
+            name: local_model_name(&model.name).to_owned(),
             creation_timestamp: model.created.as_millis(),
             last_updated_timestamp: model.updated.as_millis(),
             description: model.description,

@@ -20,6 +20,8 @@ pub(super) struct Request {
     #[serde(default)]
     older_than_seconds: u32,
     #[serde(default)]
+    workspace: Option<String>,
+    #[serde(default)]
     run_ids: Option<Vec<String>>,
     #[serde(default)]
     experiment_ids: Option<Vec<String>>,
@@ -39,7 +41,9 @@ pub(super) async fn collect(
     let experiments: Option<Result<Vec<i64>, _>> = request
         .experiment_ids
         .map(|ids| ids.iter().map(|id| mainspring_tracking::experiments::parse_id(id)).collect());
+    let workspace = request.workspace.as_deref().map(mainspring_tracking::workspaces::parse_name);
     let wanted = Wanted {
+        workspace: workspace.transpose().map_err(|error| ApiError::bad(error.to_string()))?,
         older_than: Duration::from_secs(u64::from(request.older_than_seconds)),
         runs: request.run_ids,
         logged_models: request.logged_model_ids,

@@ -321,6 +321,7 @@ async fn side_by_side(
 #[derive(Serialize)]
 struct ExperimentWire {
     experiment_id: String,
+    workspace: String,
     name: String,
     lifecycle_stage: Lifecycle,
     created: Timestamp,
@@ -336,6 +337,7 @@ impl From<Overview> for ExperimentWire {
         let experiment = overview.experiment;
         Self {
             experiment_id: experiment.id.to_string(),
+            workspace: experiment.workspace.to_string(),
             name: experiment.name,
             lifecycle_stage: experiment.lifecycle,
             created: experiment.created,

@@ -229,6 +229,7 @@ async fn foreign_names_and_pages_are_kept_out() {
         login: false,
         hosts: vec!["localhost".into(), "127.0.0.1".into()],
         origins: vec!["https://lab.example".into()],
+        workspaces: false,
     };
     let (house, _) = House::new(policy).await;
     for (method, host, origin, status) in [

@@ -250,7 +250,8 @@ fn shared(dir: &Path, state: &mut MlflowState) {
         data_dir: dir.to_path_buf(),
     })
     .unwrap();
-    state.locations = Arc::new(Locations { root, base: dir.to_string_lossy().into_owned() });
+    state.locations =
+        Arc::new(Locations { root, base: dir.to_string_lossy().into_owned(), workspaces: false });
 }
 
 #[tokio::test]

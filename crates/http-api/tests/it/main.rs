@@ -12,3 +12,4 @@ mod traces;
 mod tracking;
 mod wandb;
 mod wandb_client;
+mod workspaces;

@@ -1,6 +1,7 @@
 //! An unmodified MLflow client.
 
 use crate::mlflow::routes;
+use axum::Router;
 use std::path::Path;
 use std::process::Command;
 use tempfile::TempDir;
@@ -8,27 +9,36 @@ use tokio::net::TcpListener;
 
 /// The interpreter that has mlflow, scikit-learn and pandas.
 const PYTHON: &str = "MAINSPRING_TEST_PYTHON";
+/// The interpreter that has MLflow 3.18.
+const MLFLOW: &str = "MAINSPRING_TEST_MLFLOW";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_of_the_real_client() {
-    session("mlflow_session.py").await;
+    session(PYTHON, "mlflow_session.py", routes).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn large_files_of_the_real_client() {
-    session("mlflow_transfers.py").await;
+    session(PYTHON, "mlflow_transfers.py", routes).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tracing_with_the_real_client() {
-    session("mlflow_traces.py").await;
+    session(PYTHON, "mlflow_traces.py", routes).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn teams_of_the_real_client_in_their_workspaces() {
+    session(MLFLOW, "mlflow_workspaces.py", crate::workspaces::routes).await;
 }
 
 /// Runs a script of `tests/clients` against a new server.
 #[expect(clippy::print_stdout, reason = "a test says what it leaves out")]
-async fn session(script: &str) {
-    let Some(python) = std::env::var_os(PYTHON) else {
-        println!("skipped: set {PYTHON} to an interpreter that has mlflow-skinny, scikit-learn and pandas");
+async fn session(interpreter: &str, script: &str, routes: fn(&Path) -> Router) {
+    let Some(python) = std::env::var_os(interpreter) else {
+        println!(
+            "skipped: set {interpreter} to an interpreter that has mlflow-skinny, scikit-learn and pandas"
+        );
         return;
     };
     let dir = TempDir::new().unwrap();

@@ -154,6 +154,16 @@ impl Connection {
         }
     }
 
+    /// Lets references between tables be checked, and what follows from them be done, or not. Where a
+    /// table can only be changed by making it anew, dropping the old one must not take along the rows that
+    /// refer to it.
+    pub(crate) fn check_references(&self, on: bool) -> Result<()> {
+        match self {
+            Self::Sqlite(conn) => Ok(conn.pragma_update(None, "foreign_keys", on)?),
+            Self::Postgres(_) => Ok(()),
+        }
+    }
+
     /// Applies a migration within the transaction.
     pub(crate) fn migrate(&self, number: i64, sql: &str) -> Result<()> {
         match self {

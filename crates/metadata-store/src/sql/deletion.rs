@@ -1,8 +1,9 @@
 //! What is deleted, and deleting it for good.
 
 use super::tx::{SqlTx, place, to_u64};
+use super::workspaces::IN_WORKSPACE;
 use crate::Result;
-use crate::driver::{Row, params};
+use crate::driver::{Column, Row, params};
 use crate::traits::{DeletionRead, DeletionWrite, Garbage};
 use mainspring_domain::Timestamp;
 
@@ -10,11 +11,25 @@ fn garbage(row: &Row<'_>) -> Result<Garbage> {
     Ok(Garbage { path: row.get(0)?, queued: Timestamp::from_millis(row.get(1)?), error: row.get(2)? })
 }
 
+impl SqlTx<'_> {
+    /// The ids of what was deleted before a time, of what this transaction sees.
+    fn before<T: Column>(&self, sql: &str, order: &str, before: Timestamp) -> Result<Vec<T>> {
+        let before = before.as_millis();
+        match &self.within {
+            None => self.rows(&format!("{sql} ORDER BY {order}"), [before], |row| row.get(0)),
+            Some(within) => self.rows(
+                &format!("{sql}{IN_WORKSPACE} ORDER BY {order}"),
+                params![before, within.as_str()],
+                |row| row.get(0),
+            ),
+        }
+    }
+}
+
 impl DeletionRead for SqlTx<'_> {
     fn deleted_runs(&self, before: Timestamp) -> Result<Vec<String>> {
-        let sql = "SELECT id FROM runs WHERE lifecycle = 'deleted' AND deleted_at < ?1
-                   ORDER BY deleted_at, id";
-        self.rows(sql, [before.as_millis()], |row| row.get(0))
+        let sql = "SELECT e.id FROM runs e WHERE e.lifecycle = 'deleted' AND e.deleted_at < ?1";
+        self.before(sql, "e.deleted_at, e.id", before)
     }
 
     fn run_deleted_at(&self, id: &str) -> Result<Option<Timestamp>> {
@@ -24,15 +39,14 @@ impl DeletionRead for SqlTx<'_> {
     }
 
     fn deleted_logged_models(&self, before: Timestamp) -> Result<Vec<String>> {
-        let sql = "SELECT id FROM logged_models WHERE lifecycle <> 'active' AND updated < ?1
-                   ORDER BY updated, id";
-        self.rows(sql, [before.as_millis()], |row| row.get(0))
+        let sql = "SELECT e.id FROM logged_models e WHERE e.lifecycle <> 'active' AND e.updated < ?1";
+        self.before(sql, "e.updated, e.id", before)
     }
 
     fn deleted_experiments(&self, before: Timestamp) -> Result<Vec<i64>> {
-        let sql = "SELECT id FROM experiments WHERE lifecycle <> 'active' AND updated < ?1
-                   ORDER BY updated, id";
-        self.rows(sql, [before.as_millis()], |row| row.get(0))
+        let sql = "SELECT e.experiment FROM (SELECT id AS experiment, lifecycle, updated FROM experiments) e
+                   WHERE e.lifecycle <> 'active' AND e.updated < ?1";
+        self.before(sql, "e.updated, e.experiment", before)
     }
 
     fn runs_of_experiment(&self, experiment: i64) -> Result<Vec<String>> {
@@ -67,6 +81,12 @@ impl DeletionWrite for SqlTx<'_> {
 
     fn purge_experiment(&mut self, id: i64) -> Result<()> {
         self.execute("DELETE FROM experiments WHERE id = ?1", [id])?;
+        // Where experiments of a deleted workspace waited for this goes with the last of them.
+        self.execute(
+            "DELETE FROM workspaces WHERE name LIKE '~%'
+             AND NOT EXISTS (SELECT 1 FROM experiments e WHERE e.workspace = workspaces.name)",
+            [],
+        )?;
         Ok(())
     }
 

@@ -9,13 +9,14 @@ use crate::traits::{EvaluationRead, EvaluationWrite};
 use mainspring_domain::Timestamp;
 use mainspring_domain::evaluation::{EvaluationDataset, EvaluationRecord};
 use mainspring_domain::tracking::KeyValue;
+use mainspring_domain::workspaces::WorkspaceName;
 
 const DATASET: &str = "SELECT e.id, e.name, e.digest, e.created, e.updated, e.created_by, e.updated_by,
     e.schema, e.profile,
     (SELECT json_group_array(json_object('key', t.key, 'value', t.value) ORDER BY t.key)
      FROM evaluation_dataset_tags t WHERE t.dataset = e.id),
     (SELECT json_group_array(x.experiment ORDER BY x.experiment)
-     FROM evaluation_dataset_experiments x WHERE x.dataset = e.id)
+     FROM evaluation_dataset_experiments x WHERE x.dataset = e.id), e.workspace
     FROM evaluation_datasets e";
 
 const DATASETS: Entity = Entity {
@@ -52,12 +53,14 @@ fn dataset(row: &Row<'_>) -> Result<EvaluationDataset> {
         profile: row.get(8)?,
         tags: gathered(row, 9)?,
         experiments: gathered(row, 10)?,
+        workspace: WorkspaceName::from_stored(row.get(11)?),
     })
 }
 
 impl EvaluationRead for SqlTx<'_> {
     fn evaluation_dataset(&self, id: &str) -> Result<Option<EvaluationDataset>> {
-        self.row(&format!("{DATASET} WHERE e.id = ?1"), [id], dataset)
+        let found = self.row(&format!("{DATASET} WHERE e.id = ?1"), [id], dataset)?;
+        Ok(found.filter(|found| self.sees(&found.workspace)))
     }
 
     fn search_evaluation_datasets(
@@ -66,6 +69,10 @@ impl EvaluationRead for SqlTx<'_> {
         search: &Search,
     ) -> Result<Vec<EvaluationDataset>> {
         let mut statement = self.select(DATASET);
+        if let Some(within) = &self.within {
+            let workspace = statement.bind(within.as_str().to_owned());
+            statement.and(&format!("e.workspace = {workspace}"));
+        }
         if !experiments.is_empty() {
             let list = statement.bind(to_text(experiments)?);
             statement.and(&format!(
@@ -106,8 +113,8 @@ impl EvaluationWrite for SqlTx<'_> {
     fn insert_evaluation_dataset(&mut self, dataset: &EvaluationDataset) -> Result<()> {
         self.execute(
             "INSERT INTO evaluation_datasets
-                 (id, name, digest, created, updated, created_by, updated_by, schema, profile)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                 (id, name, digest, created, updated, created_by, updated_by, schema, profile, workspace)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
             params![
                 dataset.id,
                 dataset.name,
@@ -117,7 +124,8 @@ impl EvaluationWrite for SqlTx<'_> {
                 dataset.created_by,
                 dataset.updated_by,
                 dataset.schema,
-                dataset.profile
+                dataset.profile,
+                dataset.workspace.as_str()
             ],
         )?;
         dataset.tags.iter().try_for_each(|tag| self.set_evaluation_dataset_tag(&dataset.id, tag))?;

@@ -26,5 +26,6 @@ mod tx;
 mod wandb;
 mod wandb_artifacts;
 mod webhooks;
+mod workspaces;
 
 pub(crate) use tx::SqlTx;

@@ -101,24 +101,36 @@ fn version(row: &Row<'_>) -> Result<ModelVersion> {
 
 impl RegistryRead for SqlTx<'_> {
     fn registered_model(&self, name: &str) -> Result<Option<RegisteredModel>> {
+        if !self.sees_model(name) {
+            return Ok(None);
+        }
         self.row(&format!("{MODEL} WHERE e.name = ?1"), [name], model)
     }
 
     fn search_registered_models(&self, search: &Search) -> Result<Vec<RegisteredModel>> {
-        let statement = self.select(MODEL).search(&MODELS, search)?;
+        let mut statement = self.select(MODEL);
+        statement.models_of(self.within.as_ref(), "e.name");
+        let statement = statement.search(&MODELS, search)?;
         self.rows(&statement.sql, statement.values, model)
     }
 
     fn model_version(&self, name: &str, number: u32) -> Result<Option<ModelVersion>> {
+        if !self.sees_model(name) {
+            return Ok(None);
+        }
         let sql = format!("{VERSION} WHERE e.model = ?1 AND e.version = ?2");
         self.row(&sql, params![name, number], version)
     }
 
     fn model_versions(&self, name: &str) -> Result<Vec<ModelVersion>> {
+        if !self.sees_model(name) {
+            return Ok(Vec::new());
+        }
         self.rows(&format!("{VERSION} WHERE e.model = ?1 ORDER BY e.version"), [name], version)
     }
 
     fn latest_versions(&self, names: &[&str]) -> Result<Vec<ModelVersion>> {
+        let names: Vec<&&str> = names.iter().filter(|name| self.sees_model(name)).collect();
         let sql = format!(
             "{VERSION} JOIN (SELECT model, MAX(version) AS version FROM model_versions
                              WHERE model IN (SELECT value FROM json_each(?1)) GROUP BY model, stage) l
@@ -128,19 +140,30 @@ impl RegistryRead for SqlTx<'_> {
     }
 
     fn model_versions_of_run(&self, run: &str) -> Result<Vec<ModelVersion>> {
-        self.rows(&format!("{VERSION} WHERE e.run_id = ?1 ORDER BY e.created"), [run], version)
+        let sql = format!("{VERSION} WHERE e.run_id = ?1 ORDER BY e.created");
+        let mut found = self.rows(&sql, [run], version)?;
+        found.retain(|found| self.sees_model(&found.name));
+        Ok(found)
     }
 
     fn model_versions_of_logged_model(&self, id: &str) -> Result<Vec<ModelVersion>> {
-        self.rows(&format!("{VERSION} WHERE e.model_id = ?1 ORDER BY e.created"), [id], version)
+        let sql = format!("{VERSION} WHERE e.model_id = ?1 ORDER BY e.created");
+        let mut found = self.rows(&sql, [id], version)?;
+        found.retain(|found| self.sees_model(&found.name));
+        Ok(found)
     }
 
     fn search_model_versions(&self, search: &Search) -> Result<Vec<ModelVersion>> {
-        let statement = self.select(VERSION).search(&VERSIONS, search)?;
+        let mut statement = self.select(VERSION);
+        statement.models_of(self.within.as_ref(), "e.model");
+        let statement = statement.search(&VERSIONS, search)?;
         self.rows(&statement.sql, statement.values, version)
     }
 
     fn alias(&self, name: &str, alias: &str) -> Result<Option<u32>> {
+        if !self.sees_model(name) {
+            return Ok(None);
+        }
         let sql = "SELECT version FROM model_aliases WHERE model = ?1 AND alias = ?2";
         self.row(sql, [name, alias], |row| row.get(0))
     }

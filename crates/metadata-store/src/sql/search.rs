@@ -6,6 +6,7 @@ use crate::traits::search::{
     Attribute, Condition, DatasetProperty, Field, Operand, Operator, Search, SortKey, View,
 };
 use crate::{Result, StoreError};
+use mainspring_domain::workspaces::WorkspaceName;
 use std::fmt::Write as _;
 
 /// How an entity lies in the tables. Its own table has the alias `e`.
@@ -90,6 +91,19 @@ impl Statement {
             View::Active => self.and("e.lifecycle = 'active'"),
             View::Deleted => self.and("e.lifecycle <> 'active'"),
             View::All => {}
+        }
+    }
+
+    /// Restricts to the models of a workspace, by the column with the names that the whole server knows.
+    pub(super) fn models_of(&mut self, workspace: Option<&WorkspaceName>, column: &str) {
+        match workspace {
+            None => {}
+            Some(default) if default.is_default() => self.and(&format!("{column} NOT LIKE '%:%'")),
+            // What begins with the workspace and a colon lies between these two, so that an index serves.
+            Some(workspace) => {
+                let (low, high) = (self.bind(format!("{workspace}:")), self.bind(format!("{workspace};")));
+                self.and(&format!("{column} > {low} AND {column} < {high}"));
+            }
         }
     }
 

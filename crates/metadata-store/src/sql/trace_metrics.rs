@@ -32,7 +32,7 @@ impl SqlTx<'_> {
         }
         let mut inner =
             self.select(&format!("SELECT {named}{} AS v FROM traces e {}", source.value, source.join));
-        let list = inner.bind(to_text(experiments)?);
+        let list = inner.bind(to_text(&self.experiments_in_sight(experiments)?)?);
         inner.and(&format!("e.experiment IN (SELECT value FROM json_each({list}))"));
         inner.and(&format!("{} IS NOT NULL", source.value));
         for group in &groups {

@@ -44,7 +44,7 @@ impl SqlTx<'_> {
     /// A statement over the traces of experiments, and the placeholder of their list.
     fn traces_of(&self, select: &str, experiments: &[i64]) -> Result<(Statement, String)> {
         let mut statement = self.select(select);
-        let list = statement.bind(to_text(experiments)?);
+        let list = statement.bind(to_text(&self.experiments_in_sight(experiments)?)?);
         statement.and(&format!("e.experiment IN (SELECT value FROM json_each({list}))"));
         Ok((statement, list))
     }

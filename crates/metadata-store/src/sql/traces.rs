@@ -72,17 +72,21 @@ impl SqlTx<'_> {
 
 impl TracesRead for SqlTx<'_> {
     fn trace(&self, id: &str) -> Result<Option<TraceInfo>> {
-        let found = self.rows(&format!("{SELECT} WHERE e.id = ?1"), [id], trace)?;
+        let found = self.rows_in_sight(&format!("{SELECT} WHERE e.id = ?1"), id, trace)?;
         Ok(self.with_assessments(found)?.pop())
     }
 
     fn trace_experiment(&self, id: &str) -> Result<Option<i64>> {
-        self.row("SELECT experiment FROM traces WHERE id = ?1", [id], |row| row.get(0))
+        self.row_in_sight("SELECT e.experiment FROM traces e WHERE e.id = ?1", id, |row| row.get(0))
+    }
+
+    fn has_trace_anywhere(&self, id: &str) -> Result<bool> {
+        Ok(self.row("SELECT 1 FROM traces WHERE id = ?1", [id], |_| Ok(()))?.is_some())
     }
 
     fn traces(&self, ids: &[String]) -> Result<Vec<TraceInfo>> {
         let sql = format!("{SELECT} WHERE e.id IN (SELECT value FROM json_each(?1))");
-        let found = self.rows(&sql, [to_text(ids)?], trace)?;
+        let found = self.rows_in_sight(&sql, &to_text(ids)?, trace)?;
         self.with_assessments(found)
     }
 
@@ -107,6 +111,9 @@ impl TracesRead for SqlTx<'_> {
     }
 
     fn assessment(&self, trace: &str, id: &str) -> Result<Option<Assessment>> {
+        if self.within.is_some() && self.trace_experiment(trace)?.is_none() {
+            return Ok(None);
+        }
         self.document("SELECT document FROM assessments WHERE trace = ?1 AND id = ?2", [trace, id])
     }
 
@@ -264,6 +271,9 @@ impl TracesWrite for SqlTx<'_> {
     }
 
     fn delete_traces(&mut self, experiment: i64, selection: &TraceSelection) -> Result<usize> {
+        if self.experiments_in_sight(&[experiment])?.is_empty() {
+            return Ok(0);
+        }
         let ids: Vec<String> = match selection {
             TraceSelection::Ids(ids) => self.rows(
                 "SELECT id FROM traces

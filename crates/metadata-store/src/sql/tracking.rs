@@ -10,13 +10,14 @@ use crate::traits::{DatasetSummary, ModelMetric, TrackingRead, TrackingWrite};
 use mainspring_domain::tracking::{
     DatasetInput, Experiment, KeyValue, Lifecycle, LoggedModel, Metric, ModelOutput, Run, RunInfo,
 };
+use mainspring_domain::workspaces::WorkspaceName;
 use mainspring_domain::{Actor, Timestamp};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 const EXPERIMENT: &str = "SELECT e.id, e.name, e.artifact_location, e.lifecycle, e.created, e.updated,
     (SELECT json_group_array(json_object('key', t.key, 'value', t.value) ORDER BY t.key)
-     FROM experiment_tags t WHERE t.experiment = e.id)
+     FROM experiment_tags t WHERE t.experiment = e.id), e.workspace
     FROM experiments e";
 
 const EXPERIMENTS: Entity = Entity {
@@ -49,21 +50,28 @@ fn experiment(row: &Row<'_>) -> Result<Experiment> {
         created: Timestamp::from_millis(row.get(4)?),
         updated: Timestamp::from_millis(row.get(5)?),
         tags: gathered(row, 6)?,
+        workspace: WorkspaceName::from_stored(row.get(7)?),
     })
 }
 
 impl TrackingRead for SqlTx<'_> {
     fn experiment(&self, id: i64) -> Result<Option<Experiment>> {
-        self.row(&format!("{EXPERIMENT} WHERE e.id = ?1"), [id], experiment)
+        let found = self.row(&format!("{EXPERIMENT} WHERE e.id = ?1"), [id], experiment)?;
+        Ok(found.filter(|found| self.sees(&found.workspace)))
     }
 
     fn experiment_by_name(&self, name: &str) -> Result<Option<Experiment>> {
-        self.row(&format!("{EXPERIMENT} WHERE e.name = ?1"), [name], experiment)
+        let sql = format!("{EXPERIMENT} WHERE e.workspace = ?1 AND e.name = ?2");
+        self.row(&sql, [self.named_in(), name], experiment)
     }
 
     fn search_experiments(&self, view: View, search: &Search) -> Result<Vec<Experiment>> {
         let mut statement = self.select(EXPERIMENT);
         statement.view(view);
+        if let Some(within) = &self.within {
+            let workspace = statement.bind(within.as_str().to_owned());
+            statement.and(&format!("e.workspace = {workspace}"));
+        }
         let statement = statement.search(&EXPERIMENTS, search)?;
         self.rows(&statement.sql, statement.values, experiment)
     }
@@ -215,15 +223,16 @@ impl TrackingWrite for SqlTx<'_> {
 
     fn insert_experiment(&mut self, experiment: &Experiment) -> Result<()> {
         self.execute(
-            "INSERT INTO experiments (id, name, artifact_location, lifecycle, created, updated)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT INTO experiments (id, name, artifact_location, lifecycle, created, updated, workspace)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             params![
                 experiment.id,
                 experiment.name,
                 experiment.artifact_location,
                 experiment.lifecycle.as_str(),
                 experiment.created.as_millis(),
-                experiment.updated.as_millis()
+                experiment.updated.as_millis(),
+                experiment.workspace.as_str()
             ],
         )?;
         experiment.tags.iter().try_for_each(|tag| self.set_experiment_tag(experiment.id, tag))

@@ -64,7 +64,10 @@ impl SqlTx<'_> {
                  ON t.run = i.run AND t.dataset = i.dataset AND t.key = 'mlflow.data.context'
              WHERE d.experiment IN (SELECT value FROM json_each(?1))
              ORDER BY d.experiment, d.name, d.digest, t.value NULLS FIRST LIMIT ?2",
-            params![to_text(&experiments)?, i64::try_from(limit).unwrap_or(i64::MAX)],
+            params![
+                to_text(&self.experiments_in_sight(experiments)?)?,
+                i64::try_from(limit).unwrap_or(i64::MAX)
+            ],
             |row| {
                 Ok(DatasetSummary {
                     experiment: row.get(0)?,

@@ -73,7 +73,7 @@ fn model_metric(row: &Row<'_>) -> Result<ModelMetric> {
 
 impl SqlTx<'_> {
     pub(super) fn logged_model_row(&self, id: &str) -> Result<Option<LoggedModel>> {
-        self.row(&format!("{SELECT} WHERE e.id = ?1"), [id], logged_model)
+        self.row_in_sight(&format!("{SELECT} WHERE e.id = ?1"), id, logged_model)
     }
 
     pub(super) fn find_logged_models(
@@ -82,7 +82,7 @@ impl SqlTx<'_> {
         search: &Search,
     ) -> Result<Vec<LoggedModel>> {
         let mut statement = self.select(SELECT);
-        let list = statement.bind(to_text(&experiments)?);
+        let list = statement.bind(to_text(&self.experiments_in_sight(experiments)?)?);
         statement.and(&format!("e.experiment IN (SELECT value FROM json_each({list}))"));
         statement.view(View::Active);
         let statement = statement.search(&LOGGED_MODELS, search)?;

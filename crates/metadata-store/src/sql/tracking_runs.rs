@@ -123,7 +123,7 @@ impl Page {
 impl SqlTx<'_> {
     /// A run with its number.
     pub(super) fn run_row(&self, id: &str) -> Result<Option<(i64, RunInfo)>> {
-        self.row(&format!("SELECT {COLUMNS} FROM runs e WHERE e.id = ?1"), [id], info)
+        self.row_in_sight(&format!("SELECT {COLUMNS} FROM runs e WHERE e.id = ?1"), id, info)
     }
 
     pub(super) fn runs_of_creator(&self, actor: &Actor) -> Result<Vec<RunInfo>> {
@@ -139,7 +139,7 @@ impl SqlTx<'_> {
     /// The runs of ids, with their numbers.
     pub(super) fn run_rows_of_ids(&self, ids: &[String]) -> Result<Vec<(i64, RunInfo)>> {
         let sql = format!("SELECT {COLUMNS} FROM runs e WHERE e.id IN (SELECT value FROM json_each(?1))");
-        self.rows(&sql, [to_text(&ids)?], info)
+        self.rows_in_sight(&sql, &to_text(&ids)?, info)
     }
 
     /// The runs that a search finds, with their numbers.
@@ -149,6 +149,7 @@ impl SqlTx<'_> {
         view: View,
         search: &Search,
     ) -> Result<Vec<(i64, RunInfo)>> {
+        let experiments = &*self.experiments_in_sight(experiments)?;
         let mut statement = self.select(&format!("SELECT {COLUMNS} FROM runs e"));
         if let [one] = experiments {
             statement.of_experiment(*one);

@@ -4,6 +4,7 @@
 use super::audit::Head;
 use crate::driver::{Column, Connection, Dialect, Params, Row, Value};
 use crate::{Result, StoreError};
+use mainspring_domain::workspaces::WorkspaceName;
 use mainspring_domain::{Actor, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -13,21 +14,24 @@ pub(crate) struct SqlTx<'c> {
     pub(super) actor: Actor,
     pub(super) now: Timestamp,
     pub(super) head: Option<&'c mut Head>,
+    pub(super) within: Option<WorkspaceName>,
     recorded: bool,
 }
 
 impl<'c> SqlTx<'c> {
-    pub(crate) fn reader(conn: &'c Connection) -> Self {
-        Self { conn, actor: Actor::system("reader"), now: Timestamp::default(), head: None, recorded: true }
+    pub(crate) fn reader(conn: &'c Connection, within: Option<WorkspaceName>) -> Self {
+        let (actor, now) = (Actor::system("reader"), Timestamp::default());
+        Self { conn, actor, now, head: None, within, recorded: true }
     }
 
-    pub(crate) const fn writer(
+    pub(crate) fn writer(
         conn: &'c Connection,
-        actor: Actor,
+        scope: (Actor, Option<WorkspaceName>),
         now: Timestamp,
         head: &'c mut Head,
     ) -> Self {
-        Self { conn, actor, now, head: Some(head), recorded: false }
+        let (actor, within) = scope;
+        Self { conn, actor, now, head: Some(head), within, recorded: false }
     }
 
     pub(super) const fn set_recorded(&mut self) {

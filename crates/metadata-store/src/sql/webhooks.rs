@@ -6,9 +6,11 @@ use crate::traits::{WebhooksRead, WebhooksWrite};
 use crate::{Result, StoreError};
 use mainspring_domain::Timestamp;
 use mainspring_domain::webhooks::{SealedSecret, Webhook, WebhookDelivery, WebhookEvent, WebhookStatus};
+use mainspring_domain::workspaces::WorkspaceName;
 
 const WEBHOOK: &str = "SELECT w.id, w.name, w.description, w.url, w.status, w.secret, w.created, w.updated,
-    (SELECT json_group_array(e.event ORDER BY e.position) FROM webhook_events e WHERE e.webhook = w.id)
+    (SELECT json_group_array(e.event ORDER BY e.position) FROM webhook_events e WHERE e.webhook = w.id),
+    w.workspace
     FROM webhooks w";
 
 const DELIVERY: &str = "SELECT d.id, d.webhook, d.event, d.time, d.payload, d.tries, d.due
@@ -18,6 +20,7 @@ fn webhook(row: &Row<'_>) -> Result<Webhook> {
     let events: Vec<String> = gathered(row, 8)?;
     Ok(Webhook {
         id: row.get(0)?,
+        workspace: WorkspaceName::from_stored(row.get(9)?),
         name: row.get(1)?,
         description: row.get(2)?,
         url: row.get(3)?,
@@ -45,20 +48,29 @@ fn delivery(row: &Row<'_>) -> Result<WebhookDelivery> {
 
 impl WebhooksRead for SqlTx<'_> {
     fn webhook(&self, id: &str) -> Result<Option<Webhook>> {
-        self.row(&format!("{WEBHOOK} WHERE w.id = ?1"), [id], webhook)
+        let found = self.row(&format!("{WEBHOOK} WHERE w.id = ?1"), [id], webhook)?;
+        Ok(found.filter(|found| self.sees(&found.workspace)))
     }
 
     fn webhooks(&self, limit: usize, offset: usize) -> Result<Vec<Webhook>> {
-        let sql = format!("{WEBHOOK} ORDER BY w.created DESC, w.id LIMIT ?1 OFFSET ?2");
-        self.rows(&sql, [place(limit), place(offset)], webhook)
+        let order = "ORDER BY w.created DESC, w.id LIMIT ?1 OFFSET ?2";
+        let (limit, offset) = (place(limit), place(offset));
+        match &self.within {
+            None => self.rows(&format!("{WEBHOOK} {order}"), [limit, offset], webhook),
+            Some(within) => self.rows(
+                &format!("{WEBHOOK} WHERE w.workspace = ?3 {order}"),
+                params![limit, offset, within.as_str()],
+                webhook,
+            ),
+        }
     }
 
-    fn webhooks_for(&self, event: WebhookEvent) -> Result<Vec<Webhook>> {
+    fn webhooks_for(&self, event: WebhookEvent, workspace: &WorkspaceName) -> Result<Vec<Webhook>> {
         let sql = format!(
             "{WEBHOOK} JOIN webhook_events h ON h.webhook = w.id
-             WHERE h.event = ?1 AND w.status = 'ACTIVE' ORDER BY w.id"
+             WHERE h.event = ?1 AND w.workspace = ?2 AND w.status = 'ACTIVE' ORDER BY w.id"
         );
-        self.rows(&sql, [event.to_string()], webhook)
+        self.rows(&sql, [event.to_string(), workspace.to_string()], webhook)
     }
 
     fn has_active_webhooks(&self) -> Result<bool> {
@@ -95,8 +107,8 @@ impl WebhooksRead for SqlTx<'_> {
 impl WebhooksWrite for SqlTx<'_> {
     fn put_webhook(&mut self, webhook: &Webhook) -> Result<()> {
         self.execute(
-            "INSERT INTO webhooks (id, name, description, url, status, secret, created, updated)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+            "INSERT INTO webhooks (id, name, description, url, status, secret, created, updated, workspace)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
              ON CONFLICT (id) DO UPDATE SET name = excluded.name, description = excluded.description,
                  url = excluded.url, status = excluded.status, secret = excluded.secret,
                  updated = excluded.updated",
@@ -108,7 +120,8 @@ impl WebhooksWrite for SqlTx<'_> {
                 webhook.status.as_str(),
                 webhook.secret.as_ref().map(|secret| &secret.0),
                 webhook.created.as_millis(),
-                webhook.updated.as_millis()
+                webhook.updated.as_millis(),
+                webhook.workspace.as_str()
             ],
         )?;
         self.execute("DELETE FROM webhook_events WHERE webhook = ?1", [&webhook.id])?;

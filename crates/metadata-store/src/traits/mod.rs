@@ -18,6 +18,7 @@ mod traces;
 mod tracking;
 mod wandb;
 mod webhooks;
+mod workspaces;
 
 pub use ab::{AbRead, AbWrite};
 pub use access::{AccessRead, AccessWrite};
@@ -37,6 +38,7 @@ pub use traces::{
 pub use tracking::{DatasetSummary, ModelMetric, TrackingRead, TrackingWrite};
 pub use wandb::{Line, WandbRead, WandbWrite};
 pub use webhooks::{WebhooksRead, WebhooksWrite};
+pub use workspaces::{WorkspaceContents, WorkspacesRead, WorkspacesWrite};
 
 /// Everything that can be read.
 pub trait ReadTx:
@@ -55,6 +57,7 @@ pub trait ReadTx:
     + EvaluationRead
     + DeletionRead
     + WandbRead
+    + WorkspacesRead
 {
 }
 
@@ -75,6 +78,7 @@ pub trait WriteTx:
     + EvaluationWrite
     + DeletionWrite
     + WandbWrite
+    + WorkspacesWrite
 {
 }
 
@@ -94,6 +98,7 @@ impl<T> ReadTx for T where
         + EvaluationRead
         + DeletionRead
         + WandbRead
+        + WorkspacesRead
 {
 }
 
@@ -113,5 +118,6 @@ impl<T> WriteTx for T where
         + EvaluationWrite
         + DeletionWrite
         + WandbWrite
+        + WorkspacesWrite
 {
 }

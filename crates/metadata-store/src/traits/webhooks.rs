@@ -3,6 +3,7 @@
 use crate::Result;
 use mainspring_domain::Timestamp;
 use mainspring_domain::webhooks::{Webhook, WebhookDelivery, WebhookEvent};
+use mainspring_domain::workspaces::WorkspaceName;
 
 /// Reading webhooks.
 pub trait WebhooksRead {
@@ -10,8 +11,8 @@ pub trait WebhooksRead {
     fn webhook(&self, id: &str) -> Result<Option<Webhook>>;
     /// Webhooks, the newest first.
     fn webhooks(&self, limit: usize, offset: usize) -> Result<Vec<Webhook>>;
-    /// The active webhooks that hear of an event.
-    fn webhooks_for(&self, event: WebhookEvent) -> Result<Vec<Webhook>>;
+    /// The active webhooks of a workspace that hear of an event.
+    fn webhooks_for(&self, event: WebhookEvent, workspace: &WorkspaceName) -> Result<Vec<Webhook>>;
     /// Whether any webhook is active.
     fn has_active_webhooks(&self) -> Result<bool>;
     /// Of each webhook the message that is due and has waited longest; the longest waiting first.

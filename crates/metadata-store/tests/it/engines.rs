@@ -98,6 +98,7 @@ fn fill(tx: &mut dyn WriteTx) -> Result<()> {
         let experiment = tx.next_experiment_id()?;
         tx.insert_experiment(&Experiment {
             id: experiment,
+            workspace: mainspring_domain::workspaces::WorkspaceName::default(),
             name: format!("e{text}"),
             artifact_location: text.into(),
             lifecycle: Lifecycle::Active,

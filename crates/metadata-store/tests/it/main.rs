@@ -19,9 +19,11 @@ mod search;
 mod tracking;
 mod transactions;
 mod wandb;
+mod workspaces;
 
 use mainspring_domain::events::Record;
 use mainspring_domain::tracking::{Experiment, KeyValue, Lifecycle, RunInfo, RunStatus};
+use mainspring_domain::workspaces::WorkspaceName;
 use mainspring_domain::{Actor, SystemClock, Timestamp};
 use mainspring_metadata_store::{Backend, ReadTx, Result, Store, WriteTx};
 use mainspring_test_support::{PostgresSchema, TempStore};
@@ -72,6 +74,7 @@ fn add(tx: &mut dyn WriteTx, name: &str) -> Result<i64> {
     let id = tx.next_experiment_id()?;
     tx.insert_experiment(&Experiment {
         id,
+        workspace: WorkspaceName::default(),
         name: name.to_owned(),
         artifact_location: format!("mlflow-artifacts:/{id}"),
         lifecycle: Lifecycle::Active,

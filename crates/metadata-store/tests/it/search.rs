@@ -146,6 +146,7 @@ async fn a_metric_that_is_asked_for_gives_the_order(world: TempStore) {
             let time = Timestamp::from_millis(0);
             tx.insert_experiment(&Experiment {
                 id: elsewhere,
+                workspace: mainspring_domain::workspaces::WorkspaceName::default(),
                 name: "elsewhere".into(),
                 artifact_location: String::new(),
                 lifecycle: Lifecycle::Active,

@@ -3,6 +3,8 @@
 use super::tables::Table;
 use super::write::ExportReport;
 use crate::Result;
+use crate::report::LeftOut;
+use mainspring_domain::workspaces::WorkspaceName;
 use mainspring_metadata_store::traits::search::Search;
 use mainspring_metadata_store::{Cell, ForeignDatabase, ReadTx};
 
@@ -37,6 +39,14 @@ pub(super) fn write(db: &ForeignDatabase, tx: &dyn ReadTx, report: &mut ExportRe
     loop {
         let found = tx.search_registered_models(&Search { limit: PAGE, offset, ..Search::default() })?;
         for model in &found {
+            let workspace = WorkspaceName::of_model(&model.name);
+            if !workspace.is_default() {
+                report.left_out.push(LeftOut {
+                    place: format!("registered model {}", model.name),
+                    why: format!("it is in the workspace `{workspace}`; only `default` is written"),
+                });
+                continue;
+            }
             report.written.registered_models += 1;
             report.written.aliases += model.aliases.len() as u64;
             let (name, time) = (Cell::from(model.name.as_str()), |time: i64| Cell::Integer(time));

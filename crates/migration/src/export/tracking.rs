@@ -116,6 +116,13 @@ pub(super) fn write(
         let search = Search { limit: PAGE, offset, ..Search::default() };
         let experiments = tx.search_experiments(View::All, &search)?;
         for one in &experiments {
+            if !one.workspace.is_default() {
+                report.left_out.push(LeftOut {
+                    place: format!("experiment {}", one.id),
+                    why: format!("it is in the workspace `{}`; only `default` is written", one.workspace),
+                });
+                continue;
+            }
             experiment(&mut tables, one, report)?;
             tables.flush()?;
             let datasets = runs(&mut tables, tx, one.id, report, progress)?;

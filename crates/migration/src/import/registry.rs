@@ -18,6 +18,11 @@ impl Importer<'_> {
         versions: Vec<ModelVersion>,
     ) -> Result<()> {
         self.flush()?;
+        if model.name.contains(':') {
+            // Here that would be a model of another workspace.
+            self.report.left_out(format!("model {}", model.name), "names of models have no `:` here");
+            return Ok(());
+        }
         let place = |version: &ModelVersion| format!("model {}/{}", version.name, version.version);
         let held = self.target.registered(&model.name)?;
         let (held, held_versions) = match held {

@@ -58,6 +58,12 @@ function Found({ all, text, deleted }: { all: ExperimentSummary[]; text: string;
                 <Link href={`/experiments/${experiment.experiment_id}`} className="strong">
                   {experiment.name}
                 </Link>
+                {experiment.workspace !== 'default' && (
+                  <>
+                    {' '}
+                    <Badge tone="quiet">{experiment.workspace}</Badge>
+                  </>
+                )}
                 {note(experiment) && <span className="under clamp">{note(experiment)}</span>}
               </td>
               <td className="num right nowrap">

@@ -3,6 +3,7 @@ import { usePoll } from '../../api/poll';
 import type { RegisteredModel, Rollout } from '../../api/types';
 import { Card, Empty } from '../../components/Card';
 import { plural } from '../../components/format';
+import { Elsewhere, workspaceOf } from '../../components/Elsewhere';
 import { Loaded, Page } from '../../components/Page';
 import { Rollouts } from './Rollouts';
 import { Serving, Versions } from './Versions';
@@ -14,6 +15,16 @@ const ASK_MS = 4000;
 /** One registered model: all its versions, their tags, and how they came to production. */
 export default function ModelPage({ params }: { params: Record<string, string> }) {
   const name = params.model ?? '';
+  const workspace = workspaceOf(name);
+  if (workspace === null) return <Model name={name} />;
+  return (
+    <Page title={name} crumbs={[{ href: '/models', title: 'Models' }]}>
+      <Elsewhere workspace={workspace} what="The model" />
+    </Page>
+  );
+}
+
+function Model({ name }: { name: string }) {
   const model = usePoll<MlflowModel>(ask.model(name), ASK_MS);
   const models = usePoll<{ models: RegisteredModel[] }>('/api/v1/models', ASK_MS);
   const versions = usePoll<MlflowVersions>(ask.versions(`name=${quoted(name)}`), ASK_MS);

@@ -5,6 +5,7 @@ import type { RegisteredModel } from '../../api/types';
 import { Link, setParams, useParam } from '../../app/router';
 import { Badge } from '../../components/Badge';
 import { Card, Empty } from '../../components/Card';
+import { Elsewhere, workspaceOf } from '../../components/Elsewhere';
 import { Loaded, Page } from '../../components/Page';
 import { SideBySide } from './SideBySide';
 import { StageBadge } from './StageBadge';
@@ -16,6 +17,16 @@ const ASK_MS = 5000;
 export default function VersionPage({ params }: { params: Record<string, string> }) {
   const model = params.model ?? '';
   const version = params.version ?? '';
+  const workspace = workspaceOf(model);
+  if (workspace === null) return <OfModel model={model} version={version} />;
+  return (
+    <Page title={`${model} v${version}`} crumbs={[{ href: '/models', title: 'Models' }]}>
+      <Elsewhere workspace={workspace} what="The version" />
+    </Page>
+  );
+}
+
+function OfModel({ model, version }: { model: string; version: string }) {
   const models = usePoll<{ models: RegisteredModel[] }>('/api/v1/models', ASK_MS);
   const versions = usePoll<MlflowVersions>(ask.versions(`name=${quoted(model)}`), ASK_MS);
   const own = versions.data?.model_versions?.find((one) => one.version === version);

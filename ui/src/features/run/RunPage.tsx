@@ -2,6 +2,7 @@ import { useMemo } from 'react';
 import { usePoll, usePollQuery } from '../../api/poll';
 import { COMPARE, type CompareRequest, type Comparison, type ExperimentSummary } from '../../api/tracking';
 import { setParams, useParam } from '../../app/router';
+import { Elsewhere } from '../../components/Elsewhere';
 import { Loaded, Page } from '../../components/Page';
 import { Ago, Took } from '../../components/Time';
 import { type Frame, frame, isSystem } from '../../runs/frame';
@@ -32,14 +33,16 @@ function Run({ id }: { id: string }) {
   const answer = usePollQuery<Comparison>(COMPARE, request, ENDED_MS);
   const run = useMemo(() => (answer.data ? frame(answer.data) : null), [answer.data]);
   const experiment = run?.experiments[0] ?? '';
-  const name = experiments.data?.experiments.find((one) => one.experiment_id === experiment)?.name ?? `Experiment ${experiment}`;
+  const found = experiments.data?.experiments.find((one) => one.experiment_id === experiment);
+  const name = found?.name ?? `Experiment ${experiment}`;
+  const workspace = found?.workspace ?? 'default';
   const crumbs = [
     { href: '/experiments', title: 'Experiments' },
     ...(experiment ? [{ href: `/experiments/${experiment}`, title: name }] : []),
   ];
   return (
     <Page title={run?.names[0] ?? 'Run'} crumbs={crumbs} lead={run ? <Lead run={run} /> : id} aside={run?.statuses[0] && <StatusBadge status={run.statuses[0]} />}>
-      <Loaded from={answer}>{() => run && <Tabs run={run} id={id} experiment={experiment} />}</Loaded>
+      <Loaded from={answer}>{() => run && (workspace === 'default' ? <Tabs run={run} id={id} experiment={experiment} /> : <Elsewhere workspace={workspace} what="The run" />)}</Loaded>
     </Page>
   );
 }

@@ -26,6 +26,12 @@ pub(crate) struct Gc {
     /// Only these logged models.
     #[arg(long, value_delimiter = ',')]
     logged_model_ids: Option<Vec<String>>,
+    /// Only what lies in this workspace; `default` when left out.
+    #[arg(long, env = "MLFLOW_WORKSPACE", default_value = "default")]
+    workspace: String,
+    /// What lies in any workspace, and what is left of workspaces that were deleted.
+    #[arg(long)]
+    all_workspaces: bool,
     /// The server; MLFLOW_TRACKING_URI when left out.
     #[arg(long)]
     tracking_uri: Option<String>,
@@ -83,6 +89,7 @@ impl Gc {
         let client = client(self.tracking_uri.as_deref())?;
         let request = json!({
             "older_than_seconds": self.older_than.unwrap_or(0),
+            "workspace": (!self.all_workspaces).then_some(self.workspace),
             "run_ids": self.run_ids,
             "experiment_ids": self.experiment_ids,
             "logged_model_ids": self.logged_model_ids,

@@ -2,6 +2,7 @@
 
 use crate::commands::artifact_options::ArtifactOptions;
 use crate::commands::server::{Server, host};
+use crate::commands::workspace_options::WorkspaceOptions;
 use crate::error::{CliError, ExitCode};
 use crate::terminal::note;
 use clap::Args;
@@ -24,6 +25,8 @@ pub(crate) struct MlflowServer {
     backend_store_uri: Option<String>,
     #[command(flatten)]
     artifacts: ArtifactOptions,
+    #[command(flatten)]
+    workspaces: WorkspaceOptions,
     #[command(flatten)]
     kept_here: KeptHere,
     #[command(flatten)]
@@ -111,12 +114,6 @@ struct NotNeeded {
     /// The cache of secrets.
     #[arg(long)]
     secrets_cache_max_size: Option<String>,
-    /// Workspaces.
-    #[arg(long)]
-    enable_workspaces: bool,
-    /// Workspaces.
-    #[arg(long, conflicts_with = "enable_workspaces")]
-    disable_workspaces: bool,
 }
 
 impl MlflowServer {
@@ -163,7 +160,6 @@ impl MlflowServer {
                 ("--trace-archival-config", other.trace_archival_config.is_some()),
                 ("--secrets-cache-ttl", other.secrets_cache_ttl.is_some()),
                 ("--secrets-cache-max-size", other.secrets_cache_max_size.is_some()),
-                ("--enable-workspaces", other.enable_workspaces),
             ],
         );
         Server {
@@ -172,6 +168,7 @@ impl MlflowServer {
             data_dir: PathBuf::from(".mainspring"),
             backend_store_uri: database,
             artifacts: self.artifacts,
+            workspaces: self.workspaces,
         }
         .run()
     }

@@ -16,8 +16,8 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// The server at MLFLOW_TRACKING_URI, or at the address that is given, with the login that MLflow's
-/// clients use.
+/// The server at MLFLOW_TRACKING_URI, or at the address that is given, with the login and the workspace
+/// that MLflow's clients use.
 pub(super) fn client(uri: Option<&str>) -> Result<Client, CliError> {
     let url = uri.map(str::to_owned).or_else(|| variable("MLFLOW_TRACKING_URI"));
     let url = url.unwrap_or_else(|| DEFAULT.to_owned());
@@ -26,7 +26,8 @@ pub(super) fn client(uri: Option<&str>) -> Result<Client, CliError> {
         Some(format!("Basic {}", STANDARD.encode(format!("{user}:{password}"))))
     };
     let bearer = variable("MLFLOW_TRACKING_TOKEN").map(|token| format!("Bearer {token}"));
-    Client::new(&url, basic().or(bearer).unwrap_or_default(), Duration::ZERO)
+    let client = Client::new(&url, basic().or(bearer).unwrap_or_default(), Duration::ZERO)?;
+    Ok(client.within(variable("MLFLOW_WORKSPACE").unwrap_or_default()))
 }
 
 /// Reads a view as people write it: `active_only`, `deleted_only` or `all`.

@@ -2,9 +2,8 @@
 //! and files that belong to it.
 
 use super::values::file_span;
-use crate::mlflow::request::Call;
+use crate::mlflow::request::{Call, Within};
 use crate::mlflow::{ApiError, MlflowState, downloads};
-use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse as _, Response};
@@ -16,7 +15,7 @@ use serde_json::{Value, json};
 const FILE: &str = "traces.json";
 
 pub(super) async fn download(
-    State(state): State<MlflowState>,
+    Within(state): Within,
     headers: HeaderMap,
     call: Call,
 ) -> Result<Response, ApiError> {

@@ -3,11 +3,11 @@
 use super::reading::Answer;
 use super::starting::time;
 use super::wire::AssessmentWire;
-use crate::mlflow::request::{Call, Params};
+use crate::mlflow::ApiError;
+use crate::mlflow::request::{Call, Params, Within};
 use crate::mlflow::wire::Void;
-use crate::mlflow::{ApiError, MlflowState};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use mainspring_domain::traces::{Assessment, AssessmentError, AssessmentSource, Judgement};
 use mainspring_tracking::traces::assessments::{self, Change};
 use serde::Serialize;
@@ -129,20 +129,13 @@ fn given(params: &Params) -> Result<Params, ApiError> {
     params.object("assessment")?.ok_or_else(|| params.missing("assessment"))
 }
 
-pub(super) async fn create(
-    State(state): State<MlflowState>,
-    Path(trace): Path<String>,
-    call: Call,
-) -> Answer<One> {
+pub(super) async fn create(Within(state): Within, Path(trace): Path<String>, call: Call) -> Answer<One> {
     let new = assessment(&given(&call.params)?)?;
     let made = state.write(call.actor, move |tx| assessments::create(tx, &trace, new)).await?;
     Ok(Json(One { assessment: made.into() }))
 }
 
-pub(super) async fn by_id(
-    State(state): State<MlflowState>,
-    Path((trace, id)): Path<(String, String)>,
-) -> Answer<One> {
+pub(super) async fn by_id(Within(state): Within, Path((trace, id)): Path<(String, String)>) -> Answer<One> {
     let found = state.read(move |tx| assessments::get(tx, &trace, &id)).await?;
     Ok(Json(One { assessment: found.into() }))
 }
@@ -172,7 +165,7 @@ fn snake_case(name: &str) -> String {
 }
 
 pub(super) async fn update(
-    State(state): State<MlflowState>,
+    Within(state): Within,
     Path((trace, id)): Path<(String, String)>,
     call: Call,
 ) -> Answer<One> {
@@ -199,7 +192,7 @@ pub(super) async fn update(
 }
 
 pub(super) async fn delete(
-    State(state): State<MlflowState>,
+    Within(state): Within,
     Path((trace, id)): Path<(String, String)>,
     call: Call,
 ) -> Answer<Void> {

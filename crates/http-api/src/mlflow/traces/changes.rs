@@ -1,11 +1,11 @@
 //! Tags, links and deletion.
 
 use super::reading::Answer;
-use crate::mlflow::request::Call;
+use crate::mlflow::ApiError;
+use crate::mlflow::request::{Call, Within};
 use crate::mlflow::wire::Void;
-use crate::mlflow::{ApiError, MlflowState};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use mainspring_domain::Timestamp;
 use mainspring_metadata_store::traits::TraceSelection;
 use mainspring_tracking::experiments::parse_id;
@@ -17,27 +17,19 @@ pub(super) struct Deleted {
     traces_deleted: usize,
 }
 
-pub(super) async fn set_tag(
-    State(state): State<MlflowState>,
-    Path(id): Path<String>,
-    call: Call,
-) -> Answer<Void> {
+pub(super) async fn set_tag(Within(state): Within, Path(id): Path<String>, call: Call) -> Answer<Void> {
     let tag = call.params.pair()?;
     state.write(call.actor, move |tx| info::set_tag(tx, &id, &tag.key, tag.value)).await?;
     Ok(Json(Void {}))
 }
 
-pub(super) async fn delete_tag(
-    State(state): State<MlflowState>,
-    Path(id): Path<String>,
-    call: Call,
-) -> Answer<Void> {
+pub(super) async fn delete_tag(Within(state): Within, Path(id): Path<String>, call: Call) -> Answer<Void> {
     let key = call.params.required("key")?;
     state.write(call.actor, move |tx| info::delete_tag(tx, &id, &key)).await?;
     Ok(Json(Void {}))
 }
 
-pub(super) async fn delete(State(state): State<MlflowState>, call: Call) -> Answer<Deleted> {
+pub(super) async fn delete(Within(state): Within, call: Call) -> Answer<Deleted> {
     let params = &call.params;
     let experiment = parse_id(&params.required("experiment_id")?)?;
     let until = params.integer("max_timestamp_millis")?;
@@ -67,7 +59,7 @@ pub(super) async fn delete(State(state): State<MlflowState>, call: Call) -> Answ
     Ok(Json(Deleted { traces_deleted }))
 }
 
-pub(super) async fn link_to_run(State(state): State<MlflowState>, call: Call) -> Answer<Void> {
+pub(super) async fn link_to_run(Within(state): Within, call: Call) -> Answer<Void> {
     let (ids, run) = (call.params.texts("trace_ids")?, call.params.required("run_id")?);
     if ids.is_empty() {
         return Err(call.params.missing("trace_ids"));
@@ -76,7 +68,7 @@ pub(super) async fn link_to_run(State(state): State<MlflowState>, call: Call) ->
     Ok(Json(Void {}))
 }
 
-pub(super) async fn link_prompts(State(state): State<MlflowState>, call: Call) -> Answer<Void> {
+pub(super) async fn link_prompts(Within(state): Within, call: Call) -> Answer<Void> {
     let id = call.params.required("trace_id")?;
     let prompts = call.params.objects("prompt_versions")?;
     if prompts.is_empty() {

@@ -1,10 +1,9 @@
 //! Figures about traces: metrics, and whether two filters go together.
 
 use super::reading::Answer;
-use crate::mlflow::request::{Call, Params};
-use crate::mlflow::{ApiError, MlflowState, experiments};
+use crate::mlflow::request::{Call, Params, Within};
+use crate::mlflow::{ApiError, experiments};
 use axum::Json;
-use axum::extract::State;
 use mainspring_tracking::traces::correlation::of_filters;
 use mainspring_tracking::traces::metrics::{self, Aggregation, Point, View};
 use serde::{Serialize, Serializer};
@@ -37,7 +36,7 @@ fn asked_experiments(params: &Params) -> Result<Vec<i64>, ApiError> {
     Ok(experiments::ids(&ids)?)
 }
 
-pub(super) async fn correlation(State(state): State<MlflowState>, call: Call) -> Answer<CorrelationWire> {
+pub(super) async fn correlation(Within(state): Within, call: Call) -> Answer<CorrelationWire> {
     let params = &call.params;
     let ids = asked_experiments(params)?;
     let (first, second) = (params.required("filter_string1")?, params.required("filter_string2")?);
@@ -115,7 +114,7 @@ fn interval(millis: i64) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%S+00:00").to_string()
 }
 
-pub(super) async fn metrics(State(state): State<MlflowState>, call: Call) -> Answer<Points> {
+pub(super) async fn metrics(Within(state): Within, call: Call) -> Answer<Points> {
     let params = &call.params;
     let ids = asked_experiments(params)?;
     let aggregations = params.objects("aggregations")?;

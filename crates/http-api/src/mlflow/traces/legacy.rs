@@ -2,10 +2,10 @@
 
 use super::reading::{Answer, query};
 use super::wire::{self, LegacyInfoWire};
-use crate::mlflow::request::{Call, Params};
+use crate::mlflow::request::{Call, Params, Within};
 use crate::mlflow::{ApiError, MlflowState, experiments, page_token};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use mainspring_domain::Timestamp;
 use mainspring_tracking::experiments::parse_id;
 use mainspring_tracking::traces::info::{self as infos, Said};
@@ -41,19 +41,19 @@ pub(super) async fn begin(state: MlflowState, call: Call) -> Answer<One> {
     Ok(Json(One { trace_info: trace.into() }))
 }
 
-pub(super) async fn end(State(state): State<MlflowState>, Path(id): Path<String>, call: Call) -> Answer<One> {
+pub(super) async fn end(Within(state): Within, Path(id): Path<String>, call: Call) -> Answer<One> {
     let (ended, said) = (time(&call.params)?, said(&call.params)?);
     let how = wire::state(&call.params, "status")?;
     let trace = state.write(call.actor, move |tx| infos::end(tx, &id, ended, how, said)).await?;
     Ok(Json(One { trace_info: trace.into() }))
 }
 
-pub(super) async fn info(State(state): State<MlflowState>, Path(id): Path<String>) -> Answer<One> {
+pub(super) async fn info(Within(state): Within, Path(id): Path<String>) -> Answer<One> {
     let trace = state.read(move |tx| infos::get(tx, &id)).await?;
     Ok(Json(One { trace_info: trace.into() }))
 }
 
-pub(super) async fn find(State(state): State<MlflowState>, call: Call) -> Answer<Found> {
+pub(super) async fn find(Within(state): Within, call: Call) -> Answer<Found> {
     let ids = call.params.texts("experiment_ids")?;
     if ids.is_empty() {
         return Err(call.params.missing("experiment_ids"));

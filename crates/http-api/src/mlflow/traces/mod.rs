@@ -11,12 +11,12 @@ mod starting;
 mod values;
 mod wire;
 
-use super::MlflowState;
+use super::AllWorkspaces;
 use axum::Router;
 use axum::routing::{get, patch, post};
 
 /// Routes below the API's prefixes.
-pub(super) fn routes() -> Router<MlflowState> {
+pub(super) fn routes() -> Router<AllWorkspaces> {
     Router::new()
         .route("/traces", post(starting::start).get(legacy::find))
         .route("/traces/{id}", get(reading::info).patch(legacy::end))
@@ -40,6 +40,6 @@ pub(super) fn routes() -> Router<MlflowState> {
 }
 
 /// The route by which any exporter of OpenTelemetry sends its spans.
-pub(super) fn collector_routes() -> Router<MlflowState> {
+pub(super) fn collector_routes() -> Router<AllWorkspaces> {
     Router::new().route("/v1/traces", post(otlp::collect))
 }

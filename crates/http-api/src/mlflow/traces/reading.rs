@@ -2,10 +2,10 @@
 
 use super::starting::{One, experiment};
 use super::wire::{TraceInfoWire, TraceWire};
-use crate::mlflow::request::{Call, Params};
-use crate::mlflow::{ApiError, MlflowState, experiments, page_token};
+use crate::mlflow::request::{Call, Params, Within};
+use crate::mlflow::{ApiError, experiments, page_token};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use mainspring_tracking::TrackingError;
 use mainspring_tracking::traces::{info as infos, search, spans};
 use serde::Serialize;
@@ -36,14 +36,14 @@ pub(super) struct Found {
     next_page_token: Option<String>,
 }
 
-pub(super) async fn info(State(state): State<MlflowState>, Path(id): Path<String>) -> Answer<One> {
+pub(super) async fn info(Within(state): Within, Path(id): Path<String>) -> Answer<One> {
     let trace = state.read(move |tx| infos::get(tx, &id)).await?;
     Ok(Json(One { trace: trace.into() }))
 }
 
 /// A trace with its spans. Clients send spans on their own, so the last ones may still be on their
 /// way.
-pub(super) async fn whole(State(state): State<MlflowState>, call: Call) -> Answer<One> {
+pub(super) async fn whole(Within(state): Within, call: Call) -> Answer<One> {
     let id = call.params.required("trace_id")?;
     let partial = call.params.flag("allow_partial")?.unwrap_or(false);
     let mut pauses = PAUSES.into_iter();
@@ -75,13 +75,13 @@ fn asked(params: &Params) -> Result<(Vec<String>, Option<Vec<i64>>), ApiError> {
     Ok((ids, experiments))
 }
 
-pub(super) async fn many(State(state): State<MlflowState>, call: Call) -> Answer<Whole> {
+pub(super) async fn many(Within(state): Within, call: Call) -> Answer<Whole> {
     let (ids, experiments) = asked(&call.params)?;
     let found = state.read(move |tx| spans::get_many(tx, &ids, experiments.as_deref())).await?;
     Ok(Json(Whole { traces: found.into_iter().map(Into::into).collect() }))
 }
 
-pub(super) async fn many_infos(State(state): State<MlflowState>, call: Call) -> Answer<Infos> {
+pub(super) async fn many_infos(Within(state): Within, call: Call) -> Answer<Infos> {
     let (ids, experiments) = asked(&call.params)?;
     let found = state.read(move |tx| infos::get_many(tx, &ids, experiments.as_deref())).await?;
     Ok(Json(Infos { trace_infos: found.into_iter().map(Into::into).collect() }))
@@ -97,7 +97,7 @@ pub(super) fn query(params: &Params) -> Result<search::Query, ApiError> {
     })
 }
 
-pub(super) async fn find(State(state): State<MlflowState>, call: Call) -> Answer<Found> {
+pub(super) async fn find(Within(state): Within, call: Call) -> Answer<Found> {
     if !call.params.has("locations") {
         return Err(call.params.missing("locations"));
     }

@@ -3,10 +3,10 @@
 use super::assessments;
 use super::legacy::begin;
 use super::wire::{self, TraceWire};
-use crate::mlflow::request::{Call, Params};
-use crate::mlflow::{ApiError, MlflowState};
+use crate::mlflow::ApiError;
+use crate::mlflow::request::{Call, Params, Within};
 use axum::Json;
-use axum::extract::{OriginalUri, State};
+use axum::extract::OriginalUri;
 use axum::response::{IntoResponse as _, Response};
 use mainspring_domain::Timestamp;
 use mainspring_domain::traces::TraceInfo;
@@ -23,7 +23,7 @@ pub(super) struct One {
 
 /// Takes a whole trace, or begins one in the older form, which has no object `trace`.
 pub(super) async fn start(
-    State(state): State<MlflowState>,
+    Within(state): Within,
     OriginalUri(uri): OriginalUri,
     call: Call,
 ) -> Result<Response, ApiError> {

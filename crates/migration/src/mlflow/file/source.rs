@@ -7,6 +7,7 @@ use crate::import::Importer;
 use crate::mlflow::values::lifecycle;
 use mainspring_domain::Timestamp;
 use mainspring_domain::tracking::Experiment;
+use mainspring_domain::workspaces::WorkspaceName;
 use std::path::{Path, PathBuf};
 
 /// Folders of the root that are no experiments.
@@ -45,6 +46,7 @@ fn experiment(folder: &Path, importer: &mut Importer<'_>) -> std::result::Result
     }
     let created = Timestamp::from_millis(meta.creation_time.unwrap_or_default());
     Ok(Experiment {
+        workspace: WorkspaceName::default(),
         id,
         name: meta.name,
         artifact_location: meta.artifact_location.unwrap_or_else(|| folder.display().to_string()),

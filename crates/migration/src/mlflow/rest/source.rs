@@ -12,6 +12,7 @@ use mainspring_domain::tracking::{
     DatasetInput, Experiment, KeyValue, LoggedModel, LoggedModelStatus, Metric, ModelOutput, RunInfo,
     RunStatus,
 };
+use mainspring_domain::workspaces::WorkspaceName;
 use mainspring_domain::{Actor, Timestamp};
 use mainspring_metadata_store::traits::ModelMetric;
 use serde_json::json;
@@ -61,6 +62,7 @@ pub(super) fn where_known(result: Result<()>) -> Result<()> {
 fn experiment(found: wire::Experiment) -> std::result::Result<Experiment, String> {
     let created = Timestamp::from_millis(found.creation_time.unwrap_or_default());
     Ok(Experiment {
+        workspace: WorkspaceName::default(),
         id: found.experiment_id.parse().map_err(|_| format!("`{}` is no id", found.experiment_id))?,
         name: found.name,
         artifact_location: found.artifact_location.unwrap_or_default(),

@@ -7,6 +7,7 @@ use crate::import::Importer;
 use crate::mlflow::values::lifecycle;
 use mainspring_domain::Timestamp;
 use mainspring_domain::tracking::Experiment;
+use mainspring_domain::workspaces::WorkspaceName;
 use mainspring_metadata_store::{Cell, ForeignDatabase};
 
 /// The workspace that is brought: there are none here.
@@ -45,6 +46,7 @@ fn experiments(tables: &Tables, importer: &mut Importer<'_>) -> Result<Vec<i64>>
             (Some(id), Some(name), WORKSPACE) => {
                 let created = Timestamp::from_millis(cells.int(4).unwrap_or_default());
                 found.push(Experiment {
+                    workspace: WorkspaceName::default(),
                     id,
                     name: name.to_owned(),
                     artifact_location: cells.text_or_empty(2),

@@ -5,10 +5,10 @@ mod convert;
 mod json;
 mod messages;
 
-use crate::mlflow::{ApiError, MlflowState};
+use crate::mlflow::ApiError;
+use crate::mlflow::request::Within;
 use axum::Extension;
 use axum::body::Bytes;
-use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
@@ -30,7 +30,7 @@ const LIMIT: u64 = 32 << 20;
 
 /// Takes the spans of one request, all or none.
 pub(super) async fn collect(
-    State(state): State<MlflowState>,
+    Within(state): Within,
     Extension(actor): Extension<Actor>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,

@@ -1,7 +1,9 @@
 //! The text that LightGBM writes of a booster (`Booster.save_model`, versions 3 and 4), and its
 //! prediction, number for number: the sums are made in the same order and in double precision.
 
+use crate::boosters::{self, Predictor, Unread, broken};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Trees of a model at most.
 const MOST_TREES: usize = 200_000;
@@ -10,9 +12,9 @@ const ZERO: f64 = 1e-35;
 
 /// A loaded booster.
 #[derive(Debug, PartialEq)]
-pub(super) struct Booster {
-    pub(super) features: Vec<String>,
-    pub(super) classes: usize,
+struct Booster {
+    features: Vec<String>,
+    classes: usize,
     trees: Vec<Tree>,
     objective: Objective,
     /// Whether the trees are averaged (a random forest) and not added.
@@ -64,22 +66,23 @@ enum Objective {
     LogOnePlusExp,
 }
 
-/// Why a text is not run here.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Unread {
-    /// It is a sound model with something that only the library does.
-    Unsupported(String),
-    /// It is no model.
-    Broken(String),
-}
-
-fn broken(problem: impl Into<String>) -> Unread {
-    Unread::Broken(problem.into())
+/// Reads the file of a booster.
+pub(crate) fn read(bytes: &[u8]) -> Result<boosters::Booster, Unread> {
+    let text = std::str::from_utf8(bytes).map_err(|error| broken(error.to_string()))?;
+    let booster = Booster::read(text)?;
+    Ok(boosters::Booster {
+        platform: "lightgbm_text",
+        inputs: booster.features.iter().map(|name| boosters::column(name)).collect(),
+        width: booster.features.len(),
+        outputs: booster.classes,
+        dtype: "float64",
+        predictor: Arc::new(booster),
+    })
 }
 
 impl Booster {
     /// Reads the text of a booster.
-    pub(super) fn read(text: &str) -> Result<Self, Unread> {
+    fn read(text: &str) -> Result<Self, Unread> {
         if text.lines().next() != Some("tree") {
             return Err(broken("it does not begin with `tree`"));
         }
@@ -111,14 +114,14 @@ impl Booster {
         let objective = Objective::read(head.get("objective").copied().unwrap_or_default(), classes)?;
         Ok(Self { features, classes, trees, objective, average: head.contains_key("average_output") })
     }
+}
 
-    pub(super) fn trees(&self) -> usize {
+impl Predictor for Booster {
+    fn cost(&self) -> usize {
         self.trees.len()
     }
 
-    /// The prediction of a row with one value per feature; missing ones are not numbers. One number, or
-    /// one per class.
-    pub(super) fn predict(&self, row: &[f64]) -> Vec<f64> {
+    fn predict(&self, row: &[f64]) -> Result<Vec<f64>, String> {
         let mut sums = vec![0.0; self.classes];
         for iteration in self.trees.chunks(self.classes) {
             for (sum, tree) in sums.iter_mut().zip(iteration) {
@@ -131,7 +134,7 @@ impl Booster {
             sums.iter_mut().for_each(|sum| *sum /= iterations);
         }
         self.objective.convert(&mut sums);
-        sums
+        Ok(sums)
     }
 }
 
@@ -298,7 +301,7 @@ impl Objective {
 
 #[cfg(test)]
 mod tests {
-    use super::{Booster, Unread};
+    use super::{Booster, Predictor as _, Unread};
 
     /// One split on each of two features: a number with a missing side, and a category of {1, 33}.
     const TEXT: &str = "tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nobjective=regression\n\
@@ -319,11 +322,11 @@ mod tests {
             ([0.6, f64::NAN], 4.0),
             ([0.6, 1e12], 4.0),
         ] {
-            assert_eq!(booster.predict(&row), [expected], "{row:?}");
+            assert_eq!(booster.predict(&row).unwrap(), [expected], "{row:?}");
         }
         let with_zero = Booster::read(&TEXT.replace("cat_threshold=2 2", "cat_threshold=3 2")).unwrap();
         for (category, expected) in [(0.0, 2.0), (-0.5, 2.0), (-1.0, 4.0)] {
-            assert_eq!(with_zero.predict(&[0.6, category]), [expected], "{category}");
+            assert_eq!(with_zero.predict(&[0.6, category]).unwrap(), [expected], "{category}");
         }
     }
 
