@@ -9,7 +9,7 @@ use mainspring_domain::webhooks::{SealedSecret, Webhook, WebhookEvent, WebhookSt
 use mainspring_metadata_store::{ReadTx, WriteTx};
 use serde_json::json;
 
-/// Webhooks that one server keeps.
+/// Webhooks that one workspace keeps.
 const WEBHOOKS: u64 = 1000;
 
 /// What a client says of a new webhook.
@@ -86,11 +86,11 @@ pub fn create(tx: &mut dyn WriteTx, new: NewWebhook) -> Result<Webhook> {
     check_name(&new.name)?;
     check_length("description", &new.description, 1000)?;
     check_events(&new.events)?;
-    if tx.count_webhooks()? >= WEBHOOKS {
-        return invalid(format!("There are {WEBHOOKS} webhooks already; delete one first."));
-    }
     let now = tx.now();
     let workspace = tx.within().cloned().unwrap_or_default();
+    if tx.count_webhooks(&workspace)? >= WEBHOOKS {
+        return invalid(format!("There are {WEBHOOKS} webhooks already; delete one first."));
+    }
     if tx.workspace(&workspace)?.is_none() {
         return Err(RegistryError::NoWorkspace(workspace));
     }

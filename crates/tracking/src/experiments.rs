@@ -6,6 +6,7 @@ use crate::{Result, TrackingError, workspaces};
 use mainspring_domain::Timestamp;
 use mainspring_domain::events::Record;
 use mainspring_domain::tracking::{Experiment, KeyValue, Lifecycle};
+use mainspring_domain::workspaces::Workspace;
 use mainspring_metadata_store::traits::comparison::ExperimentActivity;
 use mainspring_metadata_store::traits::search::{Search, View};
 use mainspring_metadata_store::{ReadTx, WriteTx};
@@ -44,12 +45,30 @@ pub fn create(
     location: Option<&str>,
     tags: Vec<KeyValue>,
 ) -> Result<i64> {
+    insert(tx, name, tags, |workspace, id| locations.within(workspace, id, location))
+}
+
+/// Creates an experiment whose clients send every file through the server, whatever root the artifacts
+/// of others have.
+///
+/// # Errors
+/// When the name is not taken or in use.
+pub(crate) fn create_through_server(tx: &mut dyn WriteTx, name: &str) -> Result<i64> {
+    insert(tx, name, Vec::new(), |_, id| Locations::default().of(id, None))
+}
+
+fn insert(
+    tx: &mut dyn WriteTx,
+    name: &str,
+    tags: Vec<KeyValue>,
+    location: impl FnOnce(&Workspace, i64) -> Result<String>,
+) -> Result<i64> {
     validation::experiment_name(name)?;
     tags.iter().try_for_each(validation::experiment_tag)?;
     check_unused(tx, name)?;
     let id = tx.next_experiment_id()?;
     let workspace = workspaces::current(tx)?;
-    let location = locations.within(&workspace, id, location)?;
+    let location = location(&workspace, id)?;
     let now = tx.now();
     let details = json!({ "name": name, "workspace": workspace.name.as_str() });
     tx.insert_experiment(&Experiment {

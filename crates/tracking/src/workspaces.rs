@@ -9,6 +9,7 @@ use mainspring_domain::workspaces::{Workspace, WorkspaceName, local_model_name};
 use mainspring_metadata_store::traits::WorkspaceContents;
 use mainspring_metadata_store::{ReadTx, WriteTx};
 use serde_json::json;
+use std::collections::BTreeSet;
 
 /// Characters of a description.
 const DESCRIPTION: usize = 5000;
@@ -180,8 +181,14 @@ pub fn delete(tx: &mut dyn WriteTx, name: &WorkspaceName, mode: Deletion) -> Res
     let contents = tx.workspace_contents(name)?;
     match mode {
         Deletion::Restrict => check_empty(name, &contents)?,
-        Deletion::Cascade => empty(tx, name, &contents)?,
-        Deletion::SetDefault => move_all(tx, name, &contents)?,
+        Deletion::Cascade => {
+            check_undelivered(tx, name, &contents)?;
+            empty(tx, name, &contents)?;
+        }
+        Deletion::SetDefault => {
+            check_undelivered(tx, name, &contents)?;
+            move_all(tx, name, &contents)?;
+        }
     }
     tx.delete_workspace(name)?;
     tx.delete_grants_on(&Scope::Workspace(name.clone()))?;
@@ -210,6 +217,29 @@ fn check_empty(name: &WorkspaceName, contents: &WorkspaceContents) -> Result<()>
     }
 }
 
+/// What serves, rolls out and tests a model knows it by its name on the whole server, which goes away.
+fn check_undelivered(tx: &dyn ReadTx, name: &WorkspaceName, contents: &WorkspaceContents) -> Result<()> {
+    let mut busy: BTreeSet<String> = tx.open_rollouts()?.into_iter().map(|rollout| rollout.model).collect();
+    busy.extend(tx.running_ab_tests()?.into_iter().filter_map(|test| test.model));
+    let mut held = Vec::new();
+    for model in &contents.models {
+        let deployed = tx.deployment(model)?.is_some_and(|found| found.stable.is_some());
+        if deployed || busy.contains(model) {
+            held.push(model.clone());
+        }
+    }
+    if held.is_empty() {
+        return Ok(());
+    }
+    let further = held.len().saturating_sub(LISTED);
+    held.truncate(LISTED);
+    let more = if further > 0 { format!(" and {further} more") } else { String::new() };
+    Err(TrackingError::WorkspaceInUse(format!(
+        "Cannot delete workspace '{name}': a version in charge, an open rollout or a running test has {}{more}. End          rollouts and tests, and delete these models first.",
+        held.join(", ")
+    )))
+}
+
 /// Registered models, data sets and webhooks have no bin; experiments go into one that nobody reaches,
 /// until they are deleted for good.
 fn empty(tx: &mut dyn WriteTx, name: &WorkspaceName, contents: &WorkspaceContents) -> Result<()> {
@@ -221,17 +251,25 @@ fn empty(tx: &mut dyn WriteTx, name: &WorkspaceName, contents: &WorkspaceContent
     }
     for dataset in &contents.evaluation_datasets {
         tx.delete_evaluation_dataset(dataset)?;
+        let reason = json!({ "workspace": name.as_str() });
+        tx.record(
+            Record::new("evaluation_dataset.deleted", format!("evaluation_dataset:{dataset}")).with(reason),
+        )?;
     }
     for webhook in &contents.webhooks {
         tx.delete_webhook(webhook)?;
+        let reason = json!({ "workspace": name.as_str() });
+        tx.record(Record::new("webhook.deleted", format!("webhook:{webhook}")).with(reason))?;
     }
     for id in &contents.experiments {
         let Some(mut experiment) = tx.experiment(*id)? else { continue };
-        if experiment.lifecycle == Lifecycle::Active {
+        tx.delete_grants_on(&Scope::Experiment(*id))?;
+        // One that was deleted before may have runs that were restored since.
+        let runs = tx.set_lifecycle_with_experiment(*id, Lifecycle::Deleted)?;
+        if experiment.lifecycle == Lifecycle::Active || runs > 0 {
             experiment.lifecycle = Lifecycle::Deleted;
             experiment.updated = tx.now();
             tx.update_experiment(&experiment)?;
-            let runs = tx.set_lifecycle_with_experiment(*id, Lifecycle::Deleted)?;
             let details = json!({ "name": experiment.name, "runs": runs });
             tx.record(Record::new("experiment.deleted", format!("experiment:{id}")).with(details))?;
         }
@@ -272,5 +310,14 @@ fn move_all(tx: &mut dyn WriteTx, name: &WorkspaceName, contents: &WorkspaceCont
         let details = json!({ "from": model, "to": local });
         tx.record(Record::new("model.renamed", format!("model:{local}")).with(details))?;
     }
-    Ok(tx.move_into_default(name)?)
+    tx.move_into_default(name)?;
+    let moved = json!({ "from": name.as_str(), "to": WorkspaceName::DEFAULT });
+    for id in &contents.evaluation_datasets {
+        let record = Record::new("evaluation_dataset.moved", format!("evaluation_dataset:{id}"));
+        tx.record(record.with(moved.clone()))?;
+    }
+    for id in &contents.webhooks {
+        tx.record(Record::new("webhook.moved", format!("webhook:{id}")).with(moved.clone()))?;
+    }
+    Ok(())
 }

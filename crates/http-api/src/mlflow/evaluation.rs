@@ -147,10 +147,10 @@ async fn remove(Within(state): Within, Path(id): Path<String>, call: Call) -> An
     Ok(Json(Void {}))
 }
 
-/// Whether a caller may see a data set: all of its experiments, or the whole server.
+/// Whether a caller may see a data set: all of its experiments, its workspace, or the whole server.
 fn sees(call: &Call, dataset: &EvaluationDataset) -> bool {
     let all = dataset.experiments.iter().all(|id| call.sees(&Scope::Experiment(*id)));
-    call.sees(&Scope::Server) || (all && !dataset.experiments.is_empty())
+    call.sees(&Scope::Workspace(dataset.workspace.clone())) || (all && !dataset.experiments.is_empty())
 }
 
 async fn find(Within(state): Within, call: Call) -> Answer<Many> {

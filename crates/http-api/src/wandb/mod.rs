@@ -28,6 +28,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use mainspring_artifact_store::ArtifactStore;
 use mainspring_domain::Clock;
+use mainspring_domain::workspaces::WorkspaceName;
 use mainspring_metadata_store::Store;
 use std::sync::Arc;
 
@@ -52,7 +53,9 @@ impl std::fmt::Debug for WandbState {
 }
 
 /// The routes of files, and that of GraphQL. The middleware that says who asks belongs around both.
-pub fn routers(state: WandbState) -> (Router, Router) {
+pub fn routers(mut state: WandbState) -> (Router, Router) {
+    // These clients know no workspaces: what lies in others than the default one is not there for them.
+    state.store = state.store.within(WorkspaceName::default());
     let executor = match Executor::<Asked>::new(include_str!("schema.graphql"), resolvers::all()) {
         Ok(executor) => executor,
         Err(error) => {

@@ -68,9 +68,13 @@ impl TrackingRead for SqlTx<'_> {
     fn search_experiments(&self, view: View, search: &Search) -> Result<Vec<Experiment>> {
         let mut statement = self.select(EXPERIMENT);
         statement.view(view);
-        if let Some(within) = &self.within {
-            let workspace = statement.bind(within.as_str().to_owned());
-            statement.and(&format!("e.workspace = {workspace}"));
+        match &self.within {
+            Some(within) => {
+                let workspace = statement.bind(within.as_str().to_owned());
+                statement.and(&format!("e.workspace = {workspace}"));
+            }
+            // Those of a workspace that was deleted wait for nothing but their end.
+            None => statement.and("e.workspace NOT LIKE '~%'"),
         }
         let statement = statement.search(&EXPERIMENTS, search)?;
         self.rows(&statement.sql, statement.values, experiment)

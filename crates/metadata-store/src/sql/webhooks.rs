@@ -99,8 +99,9 @@ impl WebhooksRead for SqlTx<'_> {
         Ok(to_u64(self.scalar(sql, [webhook])?))
     }
 
-    fn count_webhooks(&self) -> Result<u64> {
-        Ok(to_u64(self.scalar("SELECT COUNT(*) FROM webhooks", [])?))
+    fn count_webhooks(&self, workspace: &WorkspaceName) -> Result<u64> {
+        let sql = "SELECT COUNT(*) FROM webhooks WHERE workspace = ?1";
+        Ok(to_u64(self.scalar(sql, [workspace.as_str()])?))
     }
 }
 

@@ -21,8 +21,8 @@ pub trait WebhooksRead {
     fn next_delivery(&self, now: Timestamp) -> Result<Option<Timestamp>>;
     /// How many messages wait for a webhook.
     fn waiting_deliveries(&self, webhook: &str) -> Result<u64>;
-    /// How many webhooks there are.
-    fn count_webhooks(&self) -> Result<u64>;
+    /// How many webhooks there are in a workspace.
+    fn count_webhooks(&self, workspace: &WorkspaceName) -> Result<u64>;
 }
 
 /// Writing webhooks.

@@ -232,7 +232,8 @@ fn check_mutable(key: &str, operation: &str) -> Result<()> {
 /// When there is no such tag or trace, or only the server sets it.
 pub fn delete_tag(tx: &mut dyn WriteTx, id: &str, key: &str) -> Result<()> {
     check_mutable(key, "deleted")?;
-    if !tx.delete_trace_tag(id, key)? {
+    // MLflow answers a trace that is not there like one without the tag.
+    if tx.trace(id)?.is_none() || !tx.delete_trace_tag(id, key)? {
         return Err(TrackingError::NoTraceTag { key: key.to_owned(), trace: id.to_owned() });
     }
     tx.record(Record::new("trace.tagged", subject(id)).with(json!({ "key": key, "removed": true })))?;

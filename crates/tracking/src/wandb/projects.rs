@@ -1,6 +1,5 @@
 //! Entities and projects as experiments.
 
-use crate::locations::Locations;
 use crate::validation::invalid;
 use crate::{Result, experiments};
 use mainspring_domain::tracking::{Experiment, Lifecycle};
@@ -48,8 +47,7 @@ pub fn ensure(tx: &mut dyn WriteTx, entity: &str, project: &str) -> Result<i64> 
     let name = experiment_name(entity, project)?;
     match tx.experiment_by_name(&name)? {
         Some(found) => Ok(experiments::get_active(tx, found.id)?.id),
-        // Its clients send every file to this server, whatever root other experiments have.
-        None => experiments::create(tx, &Locations::default(), &name, None, Vec::new()),
+        None => experiments::create_through_server(tx, &name),
     }
 }
 
