@@ -31,6 +31,27 @@ pub(crate) fn resolve(tx: &dyn ReadTx, new: &NewVersion) -> Result<Origin> {
         run_id: new.run_id.clone().filter(|id| !id.is_empty()),
         model_id: new.model_id.clone().filter(|id| !id.is_empty()),
     };
+    if let Some(id) = &origin.run_id
+        && tx.has_run_out_of_sight(id)?
+    {
+        return no_run(id, source);
+    }
+    let origin = files(tx, new, origin)?;
+    // Gates judge a version by its run, so the run must be that of the model.
+    if let (Some(run), Some(id)) = (&origin.run_id, &origin.model_id)
+        && let Some(model) = tx.logged_model(id)?
+        && model.source_run.as_ref().is_some_and(|source_run| source_run != run)
+    {
+        return validation::invalid(format!(
+            "Invalid model version source: '{source}'. The run_id request parameter must identify the run of \
+             the logged model '{id}'."
+        ));
+    }
+    Ok(origin)
+}
+
+fn files(tx: &dyn ReadTx, new: &NewVersion, origin: Origin) -> Result<Origin> {
+    let source = new.source.as_str();
     if new.tags.iter().any(|tag| tag.key == PROMPT_TAG && tag.value == "true") {
         return prompt(origin);
     }
@@ -51,6 +72,7 @@ pub(crate) fn resolve(tx: &dyn ReadTx, new: &NewVersion) -> Result<Origin> {
         "mlflow-artifacts" => from_artifacts(tx, origin),
         _ if !rest.starts_with('/') => local(source),
         "http" | "https" if rest.contains("/mlflow-artifacts/artifacts") => from_artifacts(tx, origin),
+        _ if new.kept_here => from_artifacts(tx, origin),
         _ => elsewhere(tx, origin),
     }
 }
@@ -227,7 +249,7 @@ fn from_run(tx: &dyn ReadTx, mut origin: Origin, rest: &str) -> Result<Origin> {
     Ok(origin)
 }
 
-/// `mlflow-artifacts:/...`, or the proxy by its URL: files of the given logged model or run.
+/// `mlflow-artifacts:/...`, the proxy by its URL, or a place below the server's own root: files of the given logged model or run.
 fn from_artifacts(tx: &dyn ReadTx, mut origin: Origin) -> Result<Origin> {
     let source = origin.source.clone();
     if let Some(id) = &origin.model_id {
@@ -256,10 +278,12 @@ fn elsewhere(tx: &dyn ReadTx, mut origin: Origin) -> Result<Origin> {
 fn run(tx: &dyn ReadTx, id: &str, source: &str) -> Result<RunInfo> {
     match tx.run_info(id)? {
         Some(run) => Ok(run),
-        None => {
-            validation::invalid(format!("Invalid model version source: '{source}'. Run '{id}' not found."))
-        }
+        None => no_run(id, source),
     }
+}
+
+fn no_run<T>(id: &str, source: &str) -> Result<T> {
+    validation::invalid(format!("Invalid model version source: '{source}'. Run '{id}' not found."))
 }
 
 fn logged_model(tx: &dyn ReadTx, id: &str, source: &str) -> Result<LoggedModel> {

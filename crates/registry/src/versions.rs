@@ -19,6 +19,8 @@ pub struct NewVersion {
     pub name: String,
     /// Where its files are, as a URI.
     pub source: String,
+    /// Whether this server itself reads files there: they must belong to the run or logged model then.
+    pub kept_here: bool,
     /// The run that produced it.
     pub run_id: Option<String>,
     /// The logged model it is made from.

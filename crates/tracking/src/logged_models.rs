@@ -27,13 +27,20 @@ pub struct NewLoggedModel {
 /// Begins to log a model.
 ///
 /// # Errors
-/// When the name is not taken, the experiment is not in use, or a parameter comes twice.
+/// When the name is not taken, the experiment is not in use, the run lies in another workspace, or a
+/// parameter comes twice.
 pub fn create(tx: &mut dyn WriteTx, new: NewLoggedModel) -> Result<LoggedModel> {
     if let Some(name) = &new.name {
         validation::logged_model_name(name)?;
     }
     validation::unique_keys(&new.params)?;
     let experiment = experiments::get_active(tx, new.experiment)?;
+    // One that this server does not know may be kept elsewhere.
+    if let Some(run) = &new.source_run
+        && tx.has_run_out_of_sight(run)?
+    {
+        return Err(TrackingError::NoRun(run.clone()));
+    }
     let id = format!("m-{}", Uuid::new_v4().simple());
     let now = tx.now();
     let model = LoggedModel {

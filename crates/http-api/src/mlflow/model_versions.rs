@@ -50,9 +50,11 @@ pub(super) fn version_of(state: &MlflowState, params: &Params) -> Result<(String
 
 async fn create(Within(state): Within, call: Call) -> Answer<One> {
     let params = &call.params;
+    let source = params.required("source")?;
     let new = NewVersion {
         name: state.model(&params.required("name")?),
-        source: params.required("source")?,
+        kept_here: state.artifacts.locate(&source).is_ok(),
+        source,
         run_id: params.text("run_id")?,
         model_id: params.text("model_id")?,
         run_link: params.text("run_link")?.unwrap_or_default(),

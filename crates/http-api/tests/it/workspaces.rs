@@ -505,6 +505,28 @@ async fn models_are_named_as_if_there_were_no_other_workspace() {
 }
 
 #[tokio::test]
+async fn no_version_and_no_model_names_a_run_of_another_workspace() {
+    let teams = Teams::new().await;
+    let experiment = teams.experiment("team-a", "e").await;
+    let run = teams.run("team-a", &experiment).await;
+    let own = teams.experiment("team-b", "e").await;
+    teams.made("team-b", "registered-models/create", json!({ "name": "m" })).await;
+    let logged = json!({ "experiment_id": own, "name": "m", "source_run_id": run });
+    let answer = teams.call("team-b", "POST", "logged-models", logged.clone()).await;
+    refused(&answer, 404, "RESOURCE_DOES_NOT_EXIST", &format!("Run with id={run} not found"));
+    for source in ["s3://bucket/x".to_owned(), format!("runs:/{run}/m")] {
+        let version = json!({ "name": "m", "source": source, "run_id": run });
+        let answer = teams.call("team-b", "POST", "model-versions/create", version).await;
+        refused(&answer, 400, "INVALID_PARAMETER_VALUE", &format!("Run '{run}' not found"));
+    }
+    // A run that nobody here knows may be kept elsewhere.
+    let version = json!({ "name": "m", "source": "s3://bucket/x", "run_id": "kept-elsewhere" });
+    teams.made("team-b", "model-versions/create", version).await;
+    let logged = json!({ "experiment_id": own, "name": "m", "source_run_id": "kept-elsewhere" });
+    teams.made("team-b", "logged-models", logged).await;
+}
+
+#[tokio::test]
 async fn artifacts_lie_in_the_folder_of_their_workspace() {
     let teams = Teams::new().await;
     let experiment = teams.experiment("team-a", "e").await;

@@ -84,6 +84,13 @@ impl TrackingRead for SqlTx<'_> {
         Ok(self.run_row(id)?.map(|(_, info)| info))
     }
 
+    fn has_run_out_of_sight(&self, id: &str) -> Result<bool> {
+        let Some(within) = &self.within else { return Ok(false) };
+        let sql = "SELECT 1 FROM runs r JOIN experiments x ON x.id = r.experiment
+                   WHERE r.id = ?1 AND x.workspace <> ?2";
+        Ok(self.row(sql, [id, within.as_str()], |_| Ok(()))?.is_some())
+    }
+
     fn run(&self, id: &str) -> Result<Option<Run>> {
         let Some(row) = self.run_row(id)? else { return Ok(None) };
         Ok(self.load_runs(vec![row])?.pop())

@@ -45,6 +45,8 @@ pub trait TrackingRead {
     fn search_experiments(&self, view: View, search: &Search) -> Result<Vec<Experiment>>;
     /// What a run is, without what was logged to it.
     fn run_info(&self, id: &str) -> Result<Option<RunInfo>>;
+    /// Whether a run lies in another workspace than the one that this transaction sees.
+    fn has_run_out_of_sight(&self, id: &str) -> Result<bool>;
     /// A whole run.
     fn run(&self, id: &str) -> Result<Option<Run>>;
     /// Runs that an actor created, oldest first.

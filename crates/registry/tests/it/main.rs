@@ -127,6 +127,55 @@ async fn a_source_gives_files_run_and_model() {
 }
 
 #[tokio::test]
+async fn the_run_of_a_version_is_that_of_its_logged_model() {
+    let lab = Lab::new().await;
+    let files = "mlflow-artifacts:/0/models/m-1/artifacts";
+    for source in ["models:/m-1", files, "s3://bucket/model"] {
+        let refused = lab.register(source, Some("another"), Some("m-1")).await;
+        let Err(RegistryError::Invalid(text)) = refused else { panic!("{source}: {refused:?}") };
+        assert!(text.contains("must identify the run of the logged model 'm-1'"), "{text}");
+        lab.register(source, Some("r"), Some("m-1")).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_the_server_reads_belongs_to_the_run_or_model_whatever_its_scheme() {
+    let lab = Lab::new().await;
+    let register = |source: &str, run: Option<&str>, kept_here| {
+        let run_id = run.map(Into::into);
+        let new = NewVersion {
+            name: "flights".into(),
+            source: source.into(),
+            run_id,
+            kept_here,
+            ..NewVersion::default()
+        };
+        lab.write(|tx| versions::create(tx, new))
+    };
+    lab.write(|tx| {
+        let mut run = tx.run_info("r")?.unwrap();
+        run.id = "s".into();
+        run.artifact_uri = "s3://bucket/root/0/s/artifacts".into();
+        tx.insert_run(&run)?;
+        models::create(tx, "another", "", vec![])
+    })
+    .await
+    .unwrap();
+    register("s3://bucket/root/0/s/artifacts/model", Some("s"), true).await.unwrap();
+    register("s3://bucket/other", None, false).await.unwrap();
+    for (source, run) in [
+        ("s3://bucket/root/0/s/artifacts/model", None),
+        ("s3://bucket/root/0/s/artifacts/model", Some("r")),
+        ("s3://bucket/root/1/t/artifacts/model", Some("s")),
+        ("s3://bucket/root/0/s/artifacts2", Some("s")),
+        ("s3://bucket/root/0/s/artifacts", Some("unknown")),
+    ] {
+        let refused = register(source, run, true).await;
+        assert!(matches!(refused, Err(RegistryError::Invalid(_))), "{source}: {refused:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_source_that_belongs_to_nothing_given_is_refused_and_takes_no_number() {
     let lab = Lab::new().await;
     for (source, run, model) in [
