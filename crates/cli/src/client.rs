@@ -25,6 +25,7 @@ pub(crate) struct ServerOption {
 type Answer = Result<ureq::http::Response<ureq::Body>, ureq::Error>;
 
 /// A connection to the server.
+#[derive(Clone)]
 pub(crate) struct Client {
     agent: ureq::Agent,
     url: String,

@@ -87,13 +87,19 @@ pub fn export(deployment: &Exported, target: &Target) -> Result<Manifests, Sourc
 }
 
 /// A name that Kubernetes takes: lower case letters, digits and `-`, beginning and ending with a letter
-/// or digit.
+/// or digit. That of a workspace's model, `WORKSPACE:NAME`, ends with a hash: `team-a:m` is not `team-a-m`.
 fn name(text: &str) -> String {
+    let hash = if text.contains(':') { format!("-{:08x}", fnv(text)) } else { String::new() };
     let mapped: String =
         text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
-    let cut: String = mapped.trim_matches('-').chars().take(MAX_NAME - 8).collect();
+    let cut: String = mapped.trim_matches('-').chars().take(MAX_NAME - 8 - hash.len()).collect();
     let cut = cut.trim_end_matches('-');
-    if cut.is_empty() { "model".to_owned() } else { cut.to_owned() }
+    format!("{}{hash}", if cut.is_empty() { "model" } else { cut })
+}
+
+/// FNV-1a with 32 bits.
+fn fnv(text: &str) -> u32 {
+    text.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
 fn json(node: &Node) -> Value {
@@ -312,4 +318,20 @@ fn seldon(deployment: &Exported) -> Manifests {
     let canary = deployment.canary.iter().flat_map(|(_, files, _)| unreachable_files(files));
     let notes = unreachable_files(&deployment.stable.1).into_iter().chain(canary).collect();
     Manifests { documents, notes }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MAX_NAME, fnv, name};
+
+    #[test]
+    fn models_of_workspaces_have_names_of_their_own() {
+        assert_eq!((name("team-a-flights"), fnv("a")), ("team-a-flights".into(), 0xe40c_292c));
+        let models = ["team-a:flights", "team-a-flights", "team:a-flights", "team-a:Flights"];
+        let names: std::collections::BTreeSet<String> = models.iter().map(|model| name(model)).collect();
+        assert_eq!(names.len(), models.len(), "{names:?}");
+        let long = name(&format!("team-a:{}", "x".repeat(100)));
+        assert!(long.len() <= MAX_NAME - 8 && long.starts_with("team-a-x"), "{long}");
+        assert!(name(":").starts_with("model-"));
+    }
 }

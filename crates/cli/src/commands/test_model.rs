@@ -4,6 +4,7 @@ use crate::client::{Client, ServerOption, encode};
 use crate::error::{CliError, ExitCode};
 use crate::terminal::{note, say, say_json};
 use clap::Args;
+use mainspring_domain::workspaces::WorkspaceName;
 use mainspring_executors::install_python_package;
 use mainspring_model_testing::{
     Battery, BatteryReport, PredictError, Predictor, Verdict, render_text, run, to_junit, to_markdown,
@@ -23,7 +24,8 @@ const PROFILE: &str = "mainspring/profile.json";
 /// Test a model with a battery of checks. Exit code 1 when it does not pass.
 #[derive(Args)]
 pub(crate) struct TestModel {
-    /// The model: runs:/RUN/PATH, models:/NAME/VERSION or models:/NAME@ALIAS.
+    /// The model: runs:/RUN/PATH, models:/NAME/VERSION or models:/NAME@ALIAS; a model of a workspace
+    /// also as models:/WORKSPACE:NAME/VERSION.
     #[arg(long)]
     model: String,
     /// Held-out rows with their label, CSV.
@@ -42,6 +44,9 @@ pub(crate) struct TestModel {
     /// monitor compares live traffic with it.
     #[arg(long)]
     reference: Option<PathBuf>,
+    /// The workspace of models whose URI names none, and of runs. Default: the default workspace.
+    #[arg(long, env = "MLFLOW_WORKSPACE", default_value = "", hide_default_value = true)]
+    workspace: String,
     /// The interpreter that runs the models.
     #[arg(long, default_value = "python3")]
     python: PathBuf,
@@ -60,6 +65,8 @@ pub(crate) struct TestModel {
 
 /// A model found on the server.
 struct Found {
+    /// The connection within its workspace.
+    client: Client,
     artifact_path: String,
     run_id: Option<String>,
 }
@@ -75,22 +82,22 @@ impl TestModel {
             battery.label.clone_from(label);
         }
         let table = read_table(&self.data)?;
-        let client = self.server.client()?;
+        let server = self.server.client()?;
         let scratch = tempfile::tempdir()?;
         let runtime = Runtime::new()?;
-        let candidate = find(&client, &self.model)?
+        let candidate = find(&server, &self.workspace, &self.model)?
             .ok_or_else(|| CliError::usage(format!("there is no model `{}`", self.model)))?;
         let champion = match &self.against {
-            Some(uri) => find(&client, uri)?,
+            Some(uri) => find(&server, &self.workspace, uri)?,
             None => None,
         };
         if let (Some(uri), None) = (&self.against, &champion) {
-            refuse_if_something_serves(&client, uri)?;
+            refuse_if_something_serves(&server, &self.workspace, uri)?;
             note(&format!("there is no `{uri}` yet: nothing to compare with"));
         }
         let start = |found: &Found, name: &str| {
             let folder = scratch.path().join(name);
-            client.download_artifacts(&found.artifact_path, &folder)?;
+            found.client.download_artifacts(&found.artifact_path, &folder)?;
             self.start(&runtime, scratch.path(), name, folder)
         };
         let mut first = start(&candidate, "candidate")?;
@@ -98,11 +105,11 @@ impl TestModel {
         let against = second.as_mut().map(|worker| worker as &mut dyn Predictor);
         let report = run(&battery, &table, &mut first, against);
         if let (Some(reference), Some(run_id)) = (&self.reference, &candidate.run_id) {
-            store_profile(&client, reference, run_id)?;
+            store_profile(&candidate.client, reference, run_id)?;
         }
         let summary = summary(&report);
         if let Some(run_id) = &candidate.run_id {
-            tell_server(&client, run_id, &report, &summary)?;
+            tell_server(&server, run_id, &report, &summary)?;
         }
         self.print(&report, &summary)?;
         Ok(if report.verdict == Verdict::Pass { ExitCode::Ok } else { ExitCode::No })
@@ -152,9 +159,15 @@ fn read_table(path: &Path) -> Result<Table, CliError> {
     Table::read_csv(path).map_err(|error| CliError::usage(error.to_string()))
 }
 
+/// The workspace of a registered model and its name there, by a name that may say both.
+fn placed<'n>(workspace: &'n str, name: &'n str) -> (&'n str, &'n str) {
+    name.split_once(':').unwrap_or((workspace, name))
+}
+
 /// Finds the files of a model by its MLflow URI. `None` when there is no such model.
-fn find(client: &Client, uri: &str) -> Result<Option<Found>, CliError> {
+fn find(server: &Client, workspace: &str, uri: &str) -> Result<Option<Found>, CliError> {
     if let Some(rest) = uri.strip_prefix("runs:/") {
+        let client = server.clone().within(workspace.to_owned());
         let (run_id, path) = rest.split_once('/').ok_or_else(|| odd(uri))?;
         let run = client.get(&format!("/api/2.0/mlflow/runs/get?run_id={}", encode(run_id)))?;
         for output in run["run"]["outputs"]["model_outputs"].as_array().into_iter().flatten() {
@@ -163,13 +176,15 @@ fn find(client: &Client, uri: &str) -> Result<Option<Found>, CliError> {
             let info = &model["model"]["info"];
             if info["name"] == path {
                 let artifact_path = artifact_path(&info["artifact_uri"], uri)?;
-                return Ok(Some(Found { artifact_path, run_id: Some(run_id.to_owned()) }));
+                return Ok(Some(Found { client, artifact_path, run_id: Some(run_id.to_owned()) }));
             }
         }
         let artifact_path = format!("{}/{path}", artifact_path(&run["run"]["info"]["artifact_uri"], uri)?);
-        return Ok(Some(Found { artifact_path, run_id: Some(run_id.to_owned()) }));
+        return Ok(Some(Found { client, artifact_path, run_id: Some(run_id.to_owned()) }));
     }
     let Some(rest) = uri.strip_prefix("models:/") else { return Err(odd(uri)) };
+    let (workspace, rest) = placed(workspace, rest);
+    let client = server.clone().within(workspace.to_owned());
     let found = match (rest.rsplit_once('@'), rest.rsplit_once('/')) {
         (Some((name, alias)), _) => client.get(&format!(
             "/api/2.0/mlflow/registered-models/alias?name={}&alias={}",
@@ -195,15 +210,20 @@ fn find(client: &Client, uri: &str) -> Result<Option<Found>, CliError> {
         encode(&number)
     ))?;
     let run_id = version["run_id"].as_str().filter(|id| !id.is_empty()).map(str::to_owned);
-    Ok(Some(Found { artifact_path: artifact_path(&download["artifact_uri"], uri)?, run_id }))
+    let artifact_path = artifact_path(&download["artifact_uri"], uri)?;
+    Ok(Some(Found { client, artifact_path, run_id }))
 }
 
 /// A comparison may only be left out while there is nothing to compare with: a misspelt name must not
 /// let a candidate through.
-fn refuse_if_something_serves(client: &Client, uri: &str) -> Result<(), CliError> {
+fn refuse_if_something_serves(server: &Client, workspace: &str, uri: &str) -> Result<(), CliError> {
     let name = uri.strip_prefix("models:/").unwrap_or(uri);
-    let name = name.split(['@', '/']).next().unwrap_or(name);
-    let models = client.get("/api/v1/models")?;
+    let (workspace, name) = placed(workspace, name.split(['@', '/']).next().unwrap_or(name));
+    let name = match workspace {
+        "" | WorkspaceName::DEFAULT => name.to_owned(),
+        workspace => format!("{workspace}:{name}"),
+    };
+    let models = server.get("/api/v1/models")?;
     let known = models["models"].as_array().into_iter().flatten().find(|model| model["name"] == name);
     match known {
         Some(model) if !model["serving"].is_null() => Err(CliError::no(format!(

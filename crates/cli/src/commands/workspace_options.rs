@@ -23,6 +23,18 @@ impl WorkspaceOptions {
     pub(crate) fn apply(&self, locations: Locations) -> Result<Locations, CliError> {
         let workspaces = self.enable_workspaces && !self.disable_workspaces;
         if workspaces {
+            // Paths of a workspace begin at the folder of workspaces, wherever a client's root says.
+            let root = locations.root.as_str();
+            let folder = root.strip_prefix("mlflow-artifacts:");
+            let folder =
+                folder.or_else(|| root.split_once("/mlflow-artifacts/artifacts").map(|(_, rest)| rest));
+            if folder.is_some_and(|folder| !folder.trim_matches('/').is_empty()) {
+                return Err(CliError::usage(format!(
+                    "the default artifact root {} is a folder behind the server, which workspaces cannot have",
+                    locations.root
+                ))
+                .hint("leave --default-artifact-root out, or name a folder in --artifacts-destination instead"));
+            }
             let mut parts = locations.root.trim_end_matches('/').rsplit('/');
             if parts.next() == Some(FOLDER) || parts.next() == Some(FOLDER) {
                 return Err(CliError::usage(format!(

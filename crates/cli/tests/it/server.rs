@@ -300,8 +300,13 @@ fn workspaces_are_there_when_they_are_asked_for() {
         assert_eq!(enabled(&server), expected, "{options:?}");
     }
     // The folder of workspaces is kept for them.
-    for folder in ["workspaces", "workspaces/team-a"] {
-        let root = format!("file://{}/{folder}", project.path().display());
+    let below = |folder: &str| format!("file://{}/{folder}", project.path().display());
+    for (root, because) in [
+        (below("workspaces"), "kept for the artifacts of workspaces"),
+        (below("workspaces/team-a"), "kept for the artifacts of workspaces"),
+        ("http://h/api/2.0/mlflow-artifacts/artifacts/exp".to_owned(), "a folder behind the server"),
+        ("mlflow-artifacts:/exp".to_owned(), "a folder behind the server, which workspaces cannot have"),
+    ] {
         let output = Command::new(BINARY)
             .args(["server", "--port", "0", "--enable-workspaces", "--default-artifact-root", &root])
             .current_dir(project.path())
@@ -309,6 +314,6 @@ fn workspaces_are_there_when_they_are_asked_for() {
             .unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(2), "{said}");
-        assert!(said.contains("kept for the artifacts of workspaces"), "{said}");
+        assert!(said.contains(because), "{said}");
     }
 }
