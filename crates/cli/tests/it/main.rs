@@ -10,4 +10,5 @@ mod postgres;
 mod rollouts;
 mod server;
 mod support;
+mod test_model;
 mod wandb;

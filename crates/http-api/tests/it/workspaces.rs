@@ -645,7 +645,7 @@ async fn a_workspace_is_deleted_as_the_mode_says() {
         let listed = mainspring_tracking::experiments::overview(tx, View::All, 100)?;
         let listed: Vec<String> =
             listed.into_iter().map(|one| one.experiment.workspace.to_string()).collect();
-        let grants = tx.grants_on(&Scope::Experiment(id))?.len();
+        let grants = tx.grants_on(&Scope::Experiment(id))?.len() + tx.run_rows(&[restored.clone()])?.len();
         Ok::<_, TrackingError>((listed, grants, tx.run_info(&restored)?.map(|run| run.lifecycle)))
     });
     let (listed, grants, lifecycle) = left.await.unwrap();

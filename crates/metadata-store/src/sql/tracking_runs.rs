@@ -136,9 +136,12 @@ impl SqlTx<'_> {
         self.load_runs(self.find_run_rows(experiments, view, search)?)
     }
 
-    /// The runs of ids, with their numbers.
+    /// The runs of ids, with their numbers; none of a workspace that was deleted.
     pub(super) fn run_rows_of_ids(&self, ids: &[String]) -> Result<Vec<(i64, RunInfo)>> {
-        let sql = format!("SELECT {COLUMNS} FROM runs e WHERE e.id IN (SELECT value FROM json_each(?1))");
+        let sql = format!(
+            "SELECT {COLUMNS} FROM runs e WHERE e.id IN (SELECT value FROM json_each(?1)) AND NOT EXISTS
+                 (SELECT 1 FROM experiments g WHERE g.id = e.experiment AND g.workspace LIKE '~%')"
+        );
         self.rows_in_sight(&sql, &to_text(&ids)?, info)
     }
 
