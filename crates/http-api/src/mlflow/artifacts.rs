@@ -12,6 +12,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use futures_util::StreamExt as _;
 use mainspring_artifact_store::{ArtifactError, ArtifactPath, ArtifactStore, Upload};
+use mainspring_domain::workspaces::WorkspaceName;
 use mainspring_tracking::locations::FOLDER;
 use mainspring_tracking::{TrackingError, runs};
 use serde::{Deserialize, Serialize};
@@ -79,7 +80,7 @@ pub(super) async fn path_within(state: &MlflowState, path: &str) -> Result<Artif
         if workspace.is_default() {
             return Ok(parsed);
         }
-        return Ok(ArtifactPath::parse(&format!("{FOLDER}/{workspace}"))?.join(parsed.as_str())?);
+        return of_workspace(state, workspace, parsed.as_str()).await;
     }
     let Some(named) = parts.next() else {
         return Err(ApiError::invalid(
@@ -88,7 +89,7 @@ pub(super) async fn path_within(state: &MlflowState, path: &str) -> Result<Artif
     };
     if named == workspace.as_str() {
         let rest: Vec<&str> = parts.collect();
-        return Ok(ArtifactPath::parse(&format!("{FOLDER}/{workspace}"))?.join(&rest.join("/"))?);
+        return of_workspace(state, workspace, &rest.join("/")).await;
     }
     // An experiment that was moved out of a workspace which is gone keeps its artifacts where they are.
     if let Some(id) = parts.next().and_then(|id| id.parse().ok()) {
@@ -104,6 +105,22 @@ pub(super) async fn path_within(state: &MlflowState, path: &str) -> Result<Artif
         "Artifact path targets workspace '{named}' but the workspace specified in the request is \
          '{workspace}'."
     )))
+}
+
+/// A path in the folder of a workspace. What was left there by experiments of an earlier workspace of the
+/// same name is not there.
+async fn of_workspace(
+    state: &MlflowState,
+    workspace: &WorkspaceName,
+    rest: &str,
+) -> Result<ArtifactPath, ApiError> {
+    if !workspace.is_default()
+        && let Some(id) = rest.split('/').next().and_then(|first| first.parse().ok())
+    {
+        let found = state.read(move |tx| Ok::<_, TrackingError>(tx.experiment(id)?)).await?;
+        found.ok_or_else(|| ArtifactError::NotFound(rest.to_owned()))?;
+    }
+    Ok(ArtifactPath::parse(&format!("{FOLDER}/{workspace}"))?.join(rest)?)
 }
 
 async fn list(Within(state): Within, call: Call) -> Answer<Listing> {

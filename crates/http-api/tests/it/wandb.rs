@@ -5,6 +5,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, header};
 use mainspring_domain::access::{Role, Scope};
+use mainspring_domain::workspaces::WorkspaceName;
 use mainspring_domain::{Actor, SystemClock};
 use mainspring_governance::users::{self, AccessError};
 use mainspring_http_api::access::{AccessPolicy, Gate, guarded};
@@ -12,6 +13,9 @@ use mainspring_http_api::mlflow;
 use mainspring_http_api::wandb::{self, WandbState};
 use mainspring_metadata_store::{Store, StoreError, WriteTx};
 use mainspring_test_support::FakeClock;
+use mainspring_tracking::locations::Locations;
+use mainspring_tracking::workspaces::{self, WorkspaceChange};
+use mainspring_tracking::{TrackingError, experiments};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
@@ -145,6 +149,41 @@ const HELLO: &str = "XUFAKrxLKna5cZ2REBfFkg==";
 /// The path of a URL of this server.
 fn path(url: &Value) -> String {
     url.as_str().unwrap().strip_prefix("http://localhost:1").unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn projects_lie_in_the_default_workspace_and_their_files_on_the_server() {
+    let lab = Lab::new();
+    let made = lab.world.store.write(Actor::system("test"), |tx| {
+        let root =
+            WorkspaceChange { artifact_root: Some("s3://bucket/a".into()), ..WorkspaceChange::default() };
+        workspaces::update(tx, &WorkspaceName::default(), root)?;
+        workspaces::create(tx, "team-a", WorkspaceChange::default())
+    });
+    let team = made.await.unwrap().name;
+    let of_team = lab.world.store.within(team);
+    let made = of_team.write(Actor::system("test"), |tx| {
+        let locations = Locations { workspaces: true, ..Locations::default() };
+        ["p", "theirs"]
+            .map(|name| experiments::create(tx, &locations, name, None, vec![]))
+            .into_iter()
+            .collect()
+    });
+    let theirs: Vec<i64> = made.await.map_err(|error: TrackingError| error).unwrap();
+    lab.begin("r").await;
+    let listed =
+        lab.data("{ models(entityName: \"mainspring\") { edges { node { name } } } }", json!({})).await;
+    let names: Vec<&str> = listed["models"]["edges"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|edge| edge["node"]["name"].as_str().unwrap())
+        .collect();
+    assert!(names.contains(&"p") && !names.contains(&"theirs"), "{listed}");
+    let found: Result<_, StoreError> = lab.world.store.read(|tx| tx.experiment_by_name("p")).await;
+    let found = found.unwrap().unwrap();
+    assert!(!theirs.contains(&found.id));
+    assert_eq!(found.artifact_location, format!("mlflow-artifacts:/{}", found.id));
 }
 
 #[tokio::test]

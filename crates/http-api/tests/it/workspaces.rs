@@ -640,6 +640,9 @@ async fn a_workspace_is_deleted_as_the_mode_says() {
             users::grant(tx, "rita", &Scope::Experiment(id), Some(Role::Reader))
         })
         .await;
+    let left_behind =
+        format!("/api/2.0/mlflow-artifacts/artifacts/workspaces/team-b/{experiment}/{run}/artifacts/x");
+    assert_eq!(teams.send("team-b", "PUT", &left_behind, json!("x")).await.0, 200);
     assert_eq!(delete("workspaces/team-b?mode=CASCADE").await.0, 204);
     let left = teams.store.read(move |tx| {
         let listed = mainspring_tracking::experiments::overview(tx, View::All, 100)?;
@@ -658,6 +661,8 @@ async fn a_workspace_is_deleted_as_the_mode_says() {
         assert_eq!(deleted.get("experiments"), None, "{workspace}");
     }
     assert_eq!(teams.call("team-b", "GET", "registered-models/get?name=flights", Value::Null).await.0, 404);
+    assert_eq!(teams.send("team-b", "GET", &left_behind, Value::Null).await.0, 404);
+    assert_eq!(teams.send("team-b", "PUT", &left_behind, json!("y")).await.0, 404);
     teams.experiment("team-b", "flights").await;
     let listed = teams.got("", "workspaces").await;
     assert_eq!(listed["workspaces"].as_array().map(Vec::len), Some(2), "{listed}");
@@ -672,8 +677,16 @@ async fn a_role_on_a_workspace_counts_there_and_nowhere_else() {
     }
     let foreign = teams.experiment("team-b", "theirs").await;
     teams.made("team-b", "registered-models/create", json!({ "name": "theirs" })).await;
+    for name in ["team-a", "team-b"] {
+        teams.made(name, "datasets/create", json!({ "name": name })).await;
+    }
     let workspace = Scope::Workspace(WorkspaceName::parse("team-a").unwrap());
     teams.become_user("rita", Role::Editor, workspace.clone()).await;
+    let found = teams.got("team-a", "datasets/search").await;
+    assert_eq!(
+        (&found["datasets"][0]["name"], found["datasets"].as_array().unwrap().len()),
+        (&json!("team-a"), 1)
+    );
     let own = teams.experiment("team-a", "ours").await;
     let run = teams.run("team-a", &own).await;
     teams.made("team-a", "runs/set-tag", json!({ "run_id": run, "key": "k", "value": "v" })).await;
