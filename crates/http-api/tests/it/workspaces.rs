@@ -252,7 +252,7 @@ async fn an_id_of_another_workspace_is_answered_like_one_that_nobody_has() {
     let dataset = dataset.as_str().unwrap();
     let tag = json!({ "tags": [{ "key": "k", "value": "v" }] });
     let tagged = [
-        (format!("traces/tr-1/tags"), json!({ "key": "k", "value": "v" })),
+        ("traces/tr-1/tags".to_owned(), json!({ "key": "k", "value": "v" })),
         (format!("logged-models/{model}/tags"), tag),
         (format!("datasets/{dataset}/tags"), json!({ "tags": "{\"k\": \"v\"}" })),
     ];
@@ -648,7 +648,8 @@ async fn a_workspace_is_deleted_as_the_mode_says() {
         let listed = mainspring_tracking::experiments::overview(tx, View::All, 100)?;
         let listed: Vec<String> =
             listed.into_iter().map(|one| one.experiment.workspace.to_string()).collect();
-        let grants = tx.grants_on(&Scope::Experiment(id))?.len() + tx.run_rows(&[restored.clone()])?.len();
+        let grants =
+            tx.grants_on(&Scope::Experiment(id))?.len() + tx.run_rows(std::slice::from_ref(&restored))?.len();
         Ok::<_, TrackingError>((listed, grants, tx.run_info(&restored)?.map(|run| run.lifecycle)))
     });
     let (listed, grants, lifecycle) = left.await.unwrap();
