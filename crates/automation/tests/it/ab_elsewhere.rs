@@ -151,7 +151,7 @@ async fn what_clients_remember_is_kept() {
 }
 
 const RANKED: &str = "name: better\nmode: interleaved\narms: [{name: a}, {name: b}]\n\
-                      metrics: {clicks: {event: clicked, outcome: count}}\n\
+                      metrics: {clicks: {event: clicked, outcome: count, window: 10s}}\n\
                       goals: [{metric: clicks, better: higher}]\nassignment: {coverage: 0.9, seed: s}\n\
                       plan: {planned_units: 1000, minimum_runtime: 0s, look_every: 1h}\n";
 
