@@ -208,6 +208,7 @@ fn two_rankings_are_merged_and_clicks_decide() {
         (json!({ "request": "", "lists": { "old": [], "new": [] } }), "`request` has 1 to 250 bytes"),
         (json!({ "request": "r", "lists": { "old": vec!["a"; 1001], "new": [] } }), "more than 1000 items"),
         (json!({ "lists": { "old": [], "new": [] } }), "request"),
+        (json!({ "request": "r1", "unit": "another", "lists": lists }), "give each request an id of its own"),
     ] {
         let (status, answer) = merge(bad);
         assert!((400..500).contains(&status) && answer.to_string().contains(part), "{answer}");

@@ -244,6 +244,23 @@ fn preferences_decide_by_the_sign_test() {
 }
 
 #[test]
+fn buckets_do_not_stick_where_weights_follow_results() {
+    let file = |more: &str| {
+        format!(
+            "name: t\narms: [{{name: a}}, {{name: b}}]\nmetrics: {{it: {{event: paid}}}}\n\
+             goals: [{{metric: it, better: higher}}]\nplan: {{planned_units: 1000}}\n{more}"
+        )
+    };
+    let sticky = "assignment: {sticky: true, fallback_attribute: device}\n";
+    assert_eq!(refused_or(&file(sticky)).unwrap().sticky.unwrap().fallback.as_deref(), Some("device"));
+    assert!(refused_or(&file("bandit: {}\n")).is_ok());
+    let refused = refused_or(&file(&format!("bandit: {{}}\n{sticky}"))).unwrap_err();
+    assert!(refused.contains("t.yaml:7:22: `sticky` does not go with `bandit`"), "{refused}");
+    let stray = refused_or(&file("assignment: {fallback_attribute: device}\n")).unwrap_err();
+    assert!(stray.contains("`fallback_attribute` goes with `sticky: true`"), "{stray}");
+}
+
+#[test]
 fn what_merged_lists_cannot_tell_is_refused() {
     assert!(refused_or(&FILE.replace("METRIC", "{event: clicked, window: 1d}")).is_ok());
     let with =
