@@ -16,6 +16,8 @@ struct Booster {
     features: Vec<String>,
     classes: usize,
     trees: Vec<Tree>,
+    /// Nodes on the longest ways through all trees.
+    steps: usize,
     objective: Objective,
     /// Whether the trees are averaged (a random forest) and not added.
     average: bool,
@@ -112,13 +114,15 @@ impl Booster {
             return Err(broken(format!("{} trees do not make {classes} classes", trees.len())));
         }
         let objective = Objective::read(head.get("objective").copied().unwrap_or_default(), classes)?;
-        Ok(Self { features, classes, trees, objective, average: head.contains_key("average_output") })
+        let steps = trees.iter().map(Tree::longest).sum();
+        Ok(Self { features, classes, trees, steps, objective, average: head.contains_key("average_output") })
     }
 }
 
 impl Predictor for Booster {
     fn cost(&self) -> usize {
-        self.trees.len()
+        // Each class is a number of its own at the end, after a function of it.
+        self.steps + 10 * self.classes
     }
 
     fn predict(&self, row: &[f64]) -> Result<Vec<f64>, String> {
@@ -202,6 +206,22 @@ impl Tree {
             nodes.push(Node { feature, split, left, right });
         }
         Ok(Self { nodes, leaves })
+    }
+
+    /// Nodes on the longest way, the leaf included.
+    fn longest(&self) -> usize {
+        let mut depths = vec![1; self.nodes.len()];
+        let mut longest = 1;
+        for (place, node) in self.nodes.iter().enumerate() {
+            let below = depths.get(place).copied().unwrap_or(1) + 1;
+            longest = longest.max(below);
+            for child in [node.left, node.right].into_iter().filter_map(|child| usize::try_from(child).ok()) {
+                if let Some(depth) = depths.get_mut(child) {
+                    *depth = below.max(*depth);
+                }
+            }
+        }
+        longest
     }
 
     fn value(&self, row: &[f64]) -> f64 {

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::{AbortHandle, JoinSet};
 
-/// How often the loading of a deployed version is tried again.
-const RETRY: Duration = Duration::from_secs(5);
+/// When the loading of a deployed version is tried again: first, and, since the pause doubles, at last.
+const RETRY: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(300));
 
 /// The loading of versions in charge. It ends with this value.
 #[derive(Default)]
@@ -47,14 +47,16 @@ impl Delivery {
 
     /// Loads what is in charge of a route until that has worked, or somebody else has decided.
     async fn bring_back(&self, route: &str) {
+        let (mut pause, longest) = RETRY;
         loop {
             match self.load_stable(route).await {
                 Ok(true) => return,
                 // Another version was put in charge meanwhile.
-                Ok(false) => {}
+                Ok(false) => pause = RETRY.0,
                 Err(error) => {
                     tracing::error!(model = route, error, "cannot serve");
-                    tokio::time::sleep(RETRY).await;
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(longest);
                 }
             }
         }

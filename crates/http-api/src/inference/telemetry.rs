@@ -11,7 +11,7 @@ use axum::http::header::USER_AGENT;
 use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
 use axum::response::Response;
-use mainspring_serving::Served;
+use mainspring_serving::{ServeError, Served};
 use opentelemetry::propagation::TextMapPropagator as _;
 use opentelemetry::trace::{
     FutureExt as _, Span as _, SpanKind, Status, TraceContextExt as _, Tracer as _, TracerProvider as _,
@@ -30,8 +30,6 @@ const ENDPOINTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP
 const PROTOCOLS: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"];
 /// Where gRPC services have their routes.
 const GRPC: &str = "/inference.GRPCInferenceService/";
-/// Bytes of an error's text in a span.
-const MOST_ERROR: usize = 500;
 
 /// The environment asks for an export that is not there.
 #[derive(Debug, PartialEq, Eq)]
@@ -213,11 +211,22 @@ pub(super) fn describe(span: &mut Span, request_id: &str, served: &Served) {
     }
 }
 
-/// Marks a span as failed, with the beginning of the reason.
-pub(super) fn fail(span: &mut Span, error: &dyn std::fmt::Display) {
-    let mut text = error.to_string();
-    text.truncate(text.floor_char_boundary(MOST_ERROR));
-    span.set_status(Status::error(text));
+/// Marks a span as failed. The kind of the failure is told and not its text, in which a value may be.
+pub(super) fn fail(span: &mut Span, error: &ServeError) {
+    let kind = match error {
+        ServeError::NotDeployed(_) => "not_deployed",
+        ServeError::NotLoaded { .. } => "not_loaded",
+        ServeError::TooLarge(_) => "too_large",
+        ServeError::Signature(_) => "signature",
+        ServeError::Input(_) => "input",
+        ServeError::Model(_) => "model",
+        ServeError::WorkerDied => "worker_died",
+        ServeError::NotReady => "not_ready",
+        ServeError::Overloaded => "overloaded",
+        ServeError::Timeout(_) => "timeout",
+    };
+    span.set_attribute(KeyValue::new("error.type", kind));
+    span.set_status(Status::error(""));
 }
 
 #[cfg(test)]

@@ -47,7 +47,7 @@ pub(super) async fn made(
     locked(&lock, end).await?;
     let interpreter = folder.join("bin/python");
     let complete = folder.join("complete");
-    if complete.is_file() && interpreter.exists() {
+    if complete.metadata().is_ok_and(|found| found.len() > 0) && interpreter.exists() {
         tracing::debug!(model = name, folder = %folder.display(), "the model's environment is there");
         return Ok(interpreter);
     }
@@ -59,35 +59,50 @@ pub(super) async fn made(
     }
     File::create(log).map_err(text)?;
     let step = Step { log, lock: &lock, end };
+    if let Err(error) = steps(&step, wanted, python, folder).await {
+        // Half an environment is of no use, and takes as much room as a whole one. The log says what it was.
+        let _ = tokio::fs::remove_dir_all(folder).await;
+        return Err(error);
+    }
+    finish(complete).await.map_err(text)?;
+    tracing::info!(model = name, seconds = began.elapsed().as_secs(), "the model's environment is made");
+    Ok(interpreter)
+}
+
+async fn steps(step: &Step<'_>, wanted: &Wanted, python: &Python, folder: &Path) -> Result<(), String> {
+    let text = |error: std::io::Error| error.to_string();
     let mut venv = Command::new(&python.program);
     venv.args(["-m", "venv"]).arg(folder);
     step.run("python -m venv", venv).await?;
     let requirements = wanted.requirements();
-    if !requirements.is_empty() {
-        let list = folder.join("requirements.txt");
-        std::fs::write(&list, requirements).map_err(text)?;
-        let limits = folder.join("constraints.txt");
-        std::fs::write(&limits, wanted.constraints()).map_err(text)?;
-        let mut pip = Command::new(&interpreter);
-        pip.args([
-            "-m",
-            "pip",
-            "install",
-            "--no-input",
-            "--disable-pip-version-check",
-            "--progress-bar",
-            "off",
-        ])
+    if requirements.is_empty() {
+        return Ok(());
+    }
+    let list = folder.join("requirements.txt");
+    std::fs::write(&list, requirements).map_err(text)?;
+    let limits = folder.join("constraints.txt");
+    std::fs::write(&limits, wanted.constraints()).map_err(text)?;
+    let mut pip = Command::new(folder.join("bin/python"));
+    pip.args(["-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--progress-bar", "off"])
         .arg("--requirement")
         .arg(list)
         .arg("--constraint")
         .arg(limits);
-        step.run("pip install", pip).await?;
-    }
-    let mut file = File::create(&complete).map_err(text)?;
-    file.write_all(b"1\n").and_then(|()| file.sync_all()).map_err(text)?;
-    tracing::info!(model = name, seconds = began.elapsed().as_secs(), "the model's environment is made");
-    Ok(interpreter)
+    // What lies in the server's own folder is neither imported nor taken for a package.
+    pip.current_dir(folder);
+    step.run("pip install", pip).await
+}
+
+/// Marks an environment as complete, once all of it is on the disk: a loss of power must not leave the mark
+/// without the packages.
+async fn finish(complete: PathBuf) -> std::io::Result<()> {
+    let marking = tokio::task::spawn_blocking(move || {
+        let mut file = File::create(&complete)?;
+        nix::unistd::syncfs(&file)?;
+        file.write_all(b"1\n")?;
+        file.sync_all()
+    });
+    marking.await?
 }
 
 /// Waits for a lock, which ends with the last process that holds the file.

@@ -18,12 +18,25 @@ const LIMIT: u64 = 1 << 20;
 /// A requirement by name, as PEP 508 has it: extras, versions and a marker may follow.
 static BY_NAME: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let name = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?";
-    let extras = r"(?:\s*\[[A-Za-z0-9._,\s-]*\])?";
-    let version = r"(?:===|==|~=|!=|<=|>=|<|>)\s*[A-Za-z0-9.*+!_-]+";
-    let versions = format!(r"(?:\s*\(?\s*{version}(?:\s*,\s*{version})*\s*,?\s*\)?)?");
-    let marker = r#"(?:\s*;[A-Za-z0-9_.'"<>=!~\s()+-]+)?"#;
+    let extras = r"(?:[ \t]*\[[A-Za-z0-9._, \t-]*\])?";
+    let version = r"(?:===|==|~=|!=|<=|>=|<|>)[ \t]*[A-Za-z0-9.*+!_-]+";
+    let versions = format!(r"(?:[ \t]*\(?[ \t]*{version}(?:[ \t]*,[ \t]*{version})*[ \t]*,?[ \t]*\)?)?");
+    let marker = r#"(?:[ \t]*;[A-Za-z0-9_.'"<>=!~ \t()+-]+)?"#;
     Regex::new(&format!("^{name}{extras}{versions}{marker}$")).ok()
 });
+
+/// Ends of files that pip takes a name for.
+const ARCHIVES: [&str; 6] = [".whl", ".zip", ".tar", ".tgz", ".tbz", ".txz"];
+
+/// Whether pip can only take a line for a name with versions. What ends lines for Python is more than what
+/// does here.
+fn is_by_name(line: &str) -> bool {
+    let name = line.split([' ', '\t', '[', '(', '=', '~', '!', '<', '>', ';']).next().unwrap_or_default();
+    let name = name.to_ascii_lowercase();
+    BY_NAME.as_ref().is_some_and(|pattern| pattern.is_match(line))
+        && !ARCHIVES.iter().any(|end| name.ends_with(end))
+        && !name.contains(".tar.")
+}
 
 /// What an environment is made of.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -92,7 +105,7 @@ impl Wanted {
                         read(model, CONSTRAINTS)?.ok_or_else(|| format!("there is no `{CONSTRAINTS}`"))?;
                     self.take(model, CONSTRAINTS, &text)?;
                 }
-                _ if !BY_NAME.as_ref().is_some_and(|pattern| pattern.is_match(line)) => {
+                _ if !is_by_name(line) => {
                     return Err(format!(
                         "{file}, line {number}: `{line}` is not taken; write names with versions, as \
                          `pandas==3.1.1`: options, paths and addresses are left to the server's own settings of \
@@ -186,6 +199,15 @@ mod tests {
             "pandas==3.1.1 \\",
             "pandas==$VERSION",
             "-pandas",
+            "wheel.whl",
+            "evil.zip",
+            "evil.tar.gz",
+            "EVIL.TGZ[extra]",
+            "iniconfig ; python_version > '3'\u{c}.",
+            "iniconfig\u{c}-e ..",
+            "iniconfig\r--no-index",
+            "iniconfig\u{b}>=1",
+            "iniconfig ; python_version > '3'\u{2028}.",
         ] {
             let refused = read(&[("requirements.txt", &format!("numpy\n{line}\n"))]).unwrap_err();
             assert!(refused.starts_with("requirements.txt, line 2: "), "{line}: {refused}");

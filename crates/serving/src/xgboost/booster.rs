@@ -1,14 +1,10 @@
 //! A booster made for predicting.
 
-use super::file::{self, File};
+use super::file::{self, File, MOST_FEATURES};
 use super::objective::Objective;
 use crate::boosters::{Predictor, Unread, broken};
 use crate::signature::ColumnSpec;
 
-/// Trees of a model at most.
-const MOST_TREES: usize = 200_000;
-/// Features of a model at most.
-const MOST_FEATURES: usize = 1 << 20;
 /// Outputs of a model at most.
 const MOST_OUTPUTS: usize = 10_000;
 /// Types of columns in a signature that are numbers for the library.
@@ -32,6 +28,8 @@ enum Learner {
     Trees {
         trees: Vec<Tree>,
         nodes: Vec<Node>,
+        /// Nodes on the longest ways through all trees.
+        steps: usize,
     },
     /// Weights by feature and output, then the biases.
     Linear(Vec<f32>),
@@ -161,9 +159,6 @@ fn trees(
         return unsupported("categories");
     }
     let count = model.trees.len();
-    if count > MOST_TREES {
-        return unsupported(format!("{count} trees"));
-    }
     if model.tree_info.len() != count {
         return Err(broken(format!("{} outputs for {count} trees", model.tree_info.len())));
     }
@@ -171,7 +166,7 @@ fn trees(
     if weights.len() != count {
         return Err(broken(format!("{} weights for {count} trees", weights.len())));
     }
-    let mut nodes = Vec::new();
+    let (mut nodes, mut steps) = (Vec::new(), 0);
     let mut trees = Vec::with_capacity(count);
     let each = model.trees.into_iter().zip(model.tree_info).zip(weights).enumerate();
     for (place, ((tree, output), weight)) in each {
@@ -182,17 +177,18 @@ fn trees(
             return Err(broken(format!("tree {place} adds to output {output} of {outputs}")));
         }
         let root = nodes.len();
-        plant(&tree, width, &mut nodes).map_err(|unread| match unread {
+        steps += plant(&tree, width, &mut nodes).map_err(|unread| match unread {
             Unread::Broken(problem) => broken(format!("tree {place}: {problem}")),
             unsupported @ Unread::Unsupported(_) => unsupported,
         })?;
         trees.push(Tree { root, output, weight });
     }
-    Ok(Learner::Trees { trees, nodes })
+    Ok(Learner::Trees { trees, nodes, steps })
 }
 
-/// Takes over the nodes that can be reached from the root: files keep what was pruned.
-fn plant(tree: &file::Tree, width: usize, nodes: &mut Vec<Node>) -> Result<(), Unread> {
+/// Takes over the nodes that can be reached from the root: files keep what was pruned. Gives the nodes of the
+/// longest way.
+fn plant(tree: &file::Tree, width: usize, nodes: &mut Vec<Node>) -> Result<usize, Unread> {
     if tree.tree_param.size_leaf_vector.as_deref().is_some_and(|size| !matches!(size, "0" | "1")) {
         return unsupported("trees with several outputs");
     }
@@ -206,10 +202,12 @@ fn plant(tree: &file::Tree, width: usize, nodes: &mut Vec<Node>) -> Result<(), U
     if count == 0 || lengths.iter().any(|length| *length != count) {
         return Err(broken("its lists have different lengths, or none"));
     }
-    let mut waiting = vec![(0_usize, nodes.len())];
+    let mut longest = 0;
+    let mut waiting = vec![(0_usize, nodes.len(), 1)];
     nodes.push(Node { threshold: 0.0, feature: 0, left: 0, default_left: false });
     let mut reached = vec![false; count];
-    while let Some((from, to)) = waiting.pop() {
+    while let Some((from, to, depth)) = waiting.pop() {
+        longest = longest.max(depth);
         let known = reached.get_mut(from).ok_or_else(|| broken(format!("there is no node {from}")))?;
         if std::mem::replace(known, true) {
             return Err(broken(format!("two ways lead to node {from}")));
@@ -233,7 +231,7 @@ fn plant(tree: &file::Tree, width: usize, nodes: &mut Vec<Node>) -> Result<(), U
                 let place = nodes.len();
                 for (number, child) in [left, right].into_iter().enumerate() {
                     nodes.push(Node { threshold: 0.0, feature: 0, left: 0, default_left: false });
-                    waiting.push((child, place + number));
+                    waiting.push((child, place + number, depth + 1));
                 }
                 let left = u32::try_from(place).or_else(|_| unsupported("too many nodes"))?;
                 let default_left = tree.default_left.get(from) == Some(&file::Flag(true));
@@ -245,7 +243,7 @@ fn plant(tree: &file::Tree, width: usize, nodes: &mut Vec<Node>) -> Result<(), U
             *place = node;
         }
     }
-    Ok(())
+    Ok(longest)
 }
 
 /// A child's number; none in a leaf.
@@ -261,10 +259,12 @@ fn child(children: &[i32], node: usize) -> Result<Option<usize>, Unread> {
 
 impl Predictor for Booster {
     fn cost(&self) -> usize {
-        match &self.learner {
-            Learner::Trees { trees, .. } => trees.len(),
-            Learner::Linear(_) => 1,
-        }
+        let steps = match &self.learner {
+            Learner::Trees { steps, .. } => *steps,
+            Learner::Linear(weights) => weights.len(),
+        };
+        // Each output is a number of its own at the end, after a function of it.
+        steps + 10 * self.margins.len()
     }
 
     fn predict(&self, row: &[f64]) -> Result<Vec<f64>, String> {
@@ -279,7 +279,7 @@ impl Predictor for Booster {
             values.push(single);
         }
         let mut sums = match &self.learner {
-            Learner::Trees { trees, nodes } => {
+            Learner::Trees { trees, nodes, .. } => {
                 let mut sums = self.margins.clone();
                 for tree in trees {
                     if let Some(sum) = sums.get_mut(tree.output) {

@@ -5,10 +5,16 @@ use crate::boosters::{Unread, broken};
 use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
 use std::fmt;
+use std::marker::PhantomData;
 use std::ops::RangeInclusive;
 
 /// The versions whose predictions have been compared with those made here.
 const KNOWN: RangeInclusive<(u32, u32)> = (1, 7)..=(3, 2);
+
+/// Trees of a model at most.
+pub(super) const MOST_TREES: usize = 200_000;
+/// Features of a model at most.
+pub(super) const MOST_FEATURES: usize = 1 << 20;
 
 /// What every version has.
 #[derive(Deserialize)]
@@ -32,6 +38,36 @@ pub(super) fn unknown(version: &[u32]) -> Option<Unread> {
     }
 }
 
+/// A list that is refused before it has grown: few bytes of a file can stand for many of memory.
+struct Short<T, const MOST: usize>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>, const MOST: usize> Visitor<'de> for Short<T, MOST> {
+    type Value = Vec<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a list of at most {MOST}")
+    }
+
+    fn visit_seq<A: de::SeqAccess<'de>>(self, mut items: A) -> Result<Vec<T>, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element()? {
+            if list.len() == MOST {
+                return Err(de::Error::invalid_length(MOST + 1, &self));
+            }
+            list.push(item);
+        }
+        Ok(list)
+    }
+}
+
+fn trees<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    deserializer.deserialize_seq(Short::<T, MOST_TREES>(PhantomData))
+}
+
+fn features<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    deserializer.deserialize_seq(Short::<String, MOST_FEATURES>(PhantomData))
+}
+
 #[derive(Deserialize)]
 pub(super) struct File {
     pub(super) version: Vec<u32>,
@@ -43,9 +79,9 @@ pub(super) struct Learner {
     pub(super) learner_model_param: ModelParam,
     pub(super) objective: Objective,
     pub(super) gradient_booster: GradientBooster,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "features")]
     pub(super) feature_names: Vec<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "features")]
     pub(super) feature_types: Vec<String>,
 }
 
@@ -85,10 +121,10 @@ pub(super) struct Inner {
 
 #[derive(Deserialize)]
 pub(super) struct Model {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "trees")]
     pub(super) trees: Vec<Tree>,
     /// The output that each tree adds to.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "trees")]
     pub(super) tree_info: Vec<usize>,
     #[serde(default)]
     pub(super) cats: Option<Categories>,

@@ -99,9 +99,10 @@ impl Objective {
     }
 }
 
-/// The bound keeps the exponential finite.
+/// The bound keeps the exponential finite; what is no number stays none.
 fn sigmoid(sum: f32) -> f32 {
-    1.0 / ((-sum).min(88.7).exp() + 1.0 + 1e-16)
+    let bounded = if -sum > 88.7 { 88.7 } else { -sum };
+    1.0 / (bounded.exp() + 1.0 + 1e-16)
 }
 
 /// The total alone is in double precision.
@@ -115,4 +116,22 @@ fn softmax(sums: &mut [f32]) {
     #[expect(clippy::cast_possible_truncation, reason = "as the library does")]
     let total = total as f32;
     sums.iter_mut().for_each(|sum| *sum /= total);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Objective;
+
+    fn converted(name: &str, sum: f32) -> f32 {
+        let mut sums = vec![sum];
+        Objective::find(name, 1).unwrap().convert(&mut sums);
+        sums[0]
+    }
+
+    #[test]
+    fn what_is_no_number_is_no_probability() {
+        assert!(converted("binary:logistic", f32::NAN).is_nan());
+        assert!(converted("reg:gamma", f32::NAN).is_nan());
+        assert!(converted("binary:logistic", f32::NEG_INFINITY) < 1e-38);
+    }
 }

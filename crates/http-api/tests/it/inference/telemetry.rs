@@ -91,7 +91,19 @@ async fn failures_of_the_server_are_errors_and_mistakes_of_clients_are_not() {
     assert_eq!(attribute(&call, "error.type").as_deref(), Some("500"));
     assert_eq!(call.status, Status::error(""));
     assert_eq!(call.parent_span_id, SpanId::INVALID, "a call without a trace begins one");
-    assert!(matches!(collector.span("predict").status, Status::Error { .. }));
+    let predict = collector.span("predict");
+    assert!(matches!(predict.status, Status::Error { .. }));
+    assert_eq!(attribute(&predict, "error.type").as_deref(), Some("model"));
+    collector.exported.reset();
+    let refused = json!({ "instances": [["UA", "jane@example.org"]] }).to_string();
+    let columns = json!({ "inputs": [
+        { "name": "carrier", "type": "string", "required": true },
+        { "name": "hour", "type": "long", "required": true } ] });
+    let version = collector.world.version(4, &columns).await;
+    collector.world.gateway.set_stable("m", version);
+    assert_eq!(collector.world.post("/v1/models/m:predict", refused).await.status, 400);
+    assert_eq!(attribute(&collector.span("predict"), "error.type").as_deref(), Some("signature"));
+    assert!(!format!("{:?}", collector.spans()).contains("jane"), "no data in spans of what was refused");
     collector.exported.reset();
     assert_eq!(collector.world.post("/v2/models/m/infer", "{").await.status, 400);
     assert_eq!(collector.span("POST /v2/models/{model}/infer").status, Status::Unset);
