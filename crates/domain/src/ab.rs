@@ -161,6 +161,32 @@ pub struct AbInterleaved {
     pub list: Vec<(String, Option<u16>)>,
 }
 
+/// A request that a merged list answered, without the list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AbMerged {
+    /// The request.
+    pub request: String,
+    /// Who asked.
+    pub unit: String,
+    /// When.
+    pub time: Timestamp,
+}
+
+/// An event about an item that an arm put into a merged list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AbCredit {
+    /// The request that the list answered.
+    pub request: String,
+    /// The arm.
+    pub arm: u16,
+    /// How much.
+    pub value: f64,
+    /// When it happened, as the sender says.
+    pub time: Timestamp,
+    /// When it came.
+    pub received: Timestamp,
+}
+
 /// A prediction that was made for a unit of a test.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AbServed {

@@ -37,6 +37,7 @@ const MIGRATIONS: &[Migration] = migrations! {
     13 "0013_metrics_by_value"
     14 "0014_workspaces"
     15 "0015_ab_interleaved"
+    16 "0016_ab_credits"
 };
 
 /// Refuses a database whose schema is not the newest that is known.

@@ -1,13 +1,15 @@
 //! Arms of units, and merged lists, for programs that serve arms themselves.
 
+use super::remembered::Remembered;
 use super::{AbTests, current, find, split, state};
 use crate::AutomationError;
 use mainspring_domain::Timestamp;
 use mainspring_domain::ab::{AbInterleaved, AbPhase, AbStatus, AbTest};
 use mainspring_metadata_store::{ReadTx, WriteTx};
-use mainspring_rollouts::ab::{AbSpec, Mode, Sticky, interleave};
-use mainspring_stats::assignment::sticky::{Attributes, Documents, Memory, Recalled};
+use mainspring_rollouts::ab::{AbSpec, Mode, interleave};
+use mainspring_stats::assignment::sticky::{Documents, Recalled};
 use serde_json::{Map, Value};
+use std::collections::HashSet;
 
 /// The longest text that is kept of an attribute, in bytes.
 const MAX_KEPT: usize = 250;
@@ -20,7 +22,8 @@ pub struct Asked {
     /// What is known of it. Texts of up to 250 bytes, numbers, true and false are kept with its first
     /// assignment.
     pub attributes: Map<String, Value>,
-    /// What its client remembers of earlier assignments.
+    /// What its client remembers of earlier assignments: at most [`super::MAX_DOCUMENTS`] documents of
+    /// [`super::MAX_ASSIGNMENTS`].
     pub documents: Documents,
 }
 
@@ -33,7 +36,8 @@ pub struct Assignment {
     pub arm: Option<(u16, String)>,
     /// The version behind it.
     pub version: Option<u32>,
-    /// What the client is to remember; none where the test has no use for it.
+    /// What the client is to remember of the unit, within the bounds of what it may send; none where the
+    /// test has no use for it.
     pub documents: Option<Documents>,
 }
 
@@ -78,8 +82,13 @@ impl AbTests {
             Some(seen) => Some(seen.arm),
             None => match memory.as_ref().map_or(Recalled::Nothing, Remembered::recall) {
                 Recalled::PutOut => None,
-                Recalled::Arm(arm) => u16::try_from(arm).ok(),
-                Recalled::Nothing => split::Steps::of(&spec, &phase)?.arm(now, unit, &asked.attributes),
+                // Nobody is to see an arm without weight, and who did would look like a broken split.
+                Recalled::Arm(arm) if spec.arms.get(arm).is_some_and(|arm| arm.weight > 0.0) => {
+                    u16::try_from(arm).ok()
+                }
+                Recalled::Arm(_) | Recalled::Nothing => {
+                    split::Steps::of(&spec, &phase)?.arm(now, unit, &asked.attributes)
+                }
             },
         };
         if let Some(arm) = arm {
@@ -102,7 +111,8 @@ impl AbTests {
     /// same list again.
     ///
     /// # Errors
-    /// When there is no such test, it does not run or does not merge lists, or an arm has no list.
+    /// When there is no such test, it does not run or does not merge lists, an arm has no list, or the
+    /// request was of another unit or other items before.
     pub fn interleave(
         tx: &mut dyn WriteTx,
         name: &str,
@@ -119,10 +129,20 @@ impl AbTests {
             let name = |arm: u16| Some(spec.arms.get(usize::from(arm))?.name.clone());
             list.into_iter().map(|(item, arm)| (item, arm.and_then(name))).collect()
         };
+        let unit = rankings.unit.as_ref().unwrap_or(&rankings.request);
         if let Some(known) = tx.ab_interleaved_request(&test.id, phase.number, &rankings.request)? {
+            let before: HashSet<&String> = known.list.iter().map(|(item, _)| item).collect();
+            if known.unit != *unit || before != control.iter().chain(candidate).collect() {
+                let message = format!(
+                    "has answered the request `{}` of another unit, or with other items",
+                    known.request
+                );
+                let hint = "give each request an id of its own; the same one again is for who tries again";
+                return Err(state(&test, &message, hint));
+            }
             return Ok(Merged { phase: phase.number, in_test: true, list: named(known.list) });
         }
-        let (now, unit) = (tx.now(), rankings.unit.as_ref().unwrap_or(&rankings.request));
+        let now = tx.now();
         if split::Steps::of(&spec, &phase)?.arm(now, unit, &rankings.attributes).is_none() {
             let list = control.iter().map(|item| (item.clone(), None)).collect();
             return Ok(Merged { phase: phase.number, in_test: false, list });
@@ -189,53 +209,5 @@ fn both<'r>(
     match names.as_slice() {
         [control, candidate] => Ok((list(control)?, list(candidate)?)),
         _ => Err(state(test, "does not have two arms", "begin a new phase with two")),
-    }
-}
-
-/// What a client remembers of a unit.
-struct Remembered<'a> {
-    test: &'a str,
-    sticky: &'a Sticky,
-    /// The names of the arms.
-    arms: Vec<String>,
-    unit: Attributes,
-    documents: Documents,
-}
-
-impl<'a> Remembered<'a> {
-    fn of(spec: &'a AbSpec, sticky: &'a Sticky, asked: &Asked) -> Self {
-        let texts = asked.attributes.iter().filter_map(|(name, value)| Some((name, value.as_str()?)));
-        let mut unit: Attributes = texts.map(|(name, value)| (name.clone(), value.to_owned())).collect();
-        unit.insert(sticky.attribute.clone(), asked.unit.clone());
-        Self {
-            test: &spec.name,
-            sticky,
-            arms: spec.arms.iter().map(|arm| arm.name.clone()).collect(),
-            unit,
-            documents: asked.documents.clone(),
-        }
-    }
-
-    fn memory(&self) -> Memory<'_> {
-        Memory {
-            key: self.test,
-            hash_attribute: &self.sticky.attribute,
-            fallback_attribute: None,
-            arms: &self.arms,
-            bucket_version: self.sticky.bucket_version,
-            min_bucket_version: self.sticky.min_bucket_version,
-        }
-    }
-
-    fn recall(&self) -> Recalled {
-        self.memory().recall(&self.unit, &self.documents)
-    }
-
-    fn keep(&mut self, arm: usize) {
-        let mut documents = std::mem::take(&mut self.documents);
-        if let Some(unit) = self.unit.get(&self.sticky.attribute) {
-            self.memory().keep(&self.sticky.attribute, unit, arm, &mut documents);
-        }
-        self.documents = documents;
     }
 }

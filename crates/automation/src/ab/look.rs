@@ -279,8 +279,12 @@ pub(super) fn collect(
         Mode::Shadow => collected.mirrored = tx.ab_mirrored(test, number)?,
         Mode::Split => collected.served = tx.ab_served(test, number)?,
         Mode::Interleaved => {
-            collected.interleaved = tx.ab_interleaved(test, number)?;
-            collected.interleaved.retain(|list| list.time <= now);
+            collected.merged = tx.ab_merged(test, number)?;
+            collected.merged.retain(|list| list.time <= now);
+            for name in Collected::wanted_events(spec) {
+                collected.credits.insert(name.to_owned(), tx.ab_credits(test, number, name, now)?);
+            }
+            return Ok(collected);
         }
     }
     if let Some(attribute) = &spec.strata {

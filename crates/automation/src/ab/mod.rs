@@ -7,6 +7,7 @@ mod failures;
 mod insight;
 mod look;
 mod queries;
+mod remembered;
 mod split;
 
 pub use assign::{Asked, Assignment, Merged, Rankings};
@@ -14,6 +15,7 @@ pub use failures::LookFailure;
 pub(crate) use failures::LookFailures;
 pub use insight::{Differences, GroupEffect, Progress, progress};
 pub(crate) use queries::AT_A_TIME;
+pub use remembered::{MAX_ASSIGNMENTS, MAX_DOCUMENTS};
 
 use crate::AutomationError;
 use crate::delivery::Releases;

@@ -3,13 +3,14 @@
 use crate::ab::{chance, change, create, revise};
 use crate::project::Project;
 use mainspring_automation::AutomationError;
-use mainspring_automation::ab::{AbTests, Asked, Assignment, Rankings, decided};
+use mainspring_automation::ab::{AbTests, Asked, Assignment, MAX_ASSIGNMENTS, Rankings, decided};
 use mainspring_domain::ab::{MetricEvent, ShownItem};
 use mainspring_domain::{Clock as _, Timestamp};
 use mainspring_stats::assignment::sticky::{Document, Documents};
 use mainspring_stats::decide::{Evidence, Outcome};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 /// A test of two arms elsewhere at work.
@@ -150,8 +151,159 @@ async fn what_clients_remember_is_kept() {
     assert_eq!(plain.documents, None);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_remembered_arm_without_weight_is_forgotten() {
+    let project = testing("assignment: {seed: s, sticky: true, hash_attribute: user}\n").await;
+    let file = file("assignment: {seed: s, sticky: true, hash_attribute: user}\n");
+    let weights = "arms: [{name: a}, {name: b}, {name: c, weight: 0}]";
+    revise(&project, file.replace("arms: [{name: a}, {name: b}]", weights)).await.unwrap();
+    let assigned = change(&project, |tx| {
+        let mut assigned = Vec::new();
+        for n in 0..300 {
+            let unit = format!("u{n}");
+            let documents = remembered(&unit, &[("better__0", "c")]);
+            assigned.push(AbTests::assign(tx, "better", &Asked { unit, documents, ..Asked::default() })?);
+        }
+        Ok(assigned)
+    })
+    .await
+    .unwrap();
+    for (n, assigned) in assigned.iter().enumerate() {
+        let (_, arm) = assigned.arm.clone().unwrap();
+        assert!(arm == "a" || arm == "b", "{arm}");
+        assert_eq!(assigned.documents, Some(remembered(&format!("u{n}"), &[("better__0", &arm)])));
+    }
+    let decision = decided(&project.running().ab.look("better").await.unwrap()).unwrap();
+    assert!(matches!(decision.outcome, Outcome::Continue { .. }), "no broken split: {decision:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn documents_that_were_answered_can_be_sent_again() {
+    let project = testing("assignment: {seed: s, sticky: true, hash_attribute: user}\n").await;
+    let ask = async |attributes: Map<String, Value>, documents: Documents| {
+        let asked = Asked { unit: "u1".to_owned(), attributes, documents };
+        assign(&project, asked).await.unwrap().documents.unwrap()
+    };
+    // Sixteen documents of attributes of the unit leave no room, and those of others are none of its.
+    let of = |name: &str, value: &str| {
+        let document = Document {
+            attribute_name: name.to_owned(),
+            attribute_value: value.to_owned(),
+            assignments: BTreeMap::from([("other__0".to_owned(), "x".to_owned())]),
+        };
+        (format!("{name}||{value}"), document)
+    };
+    let known: Map<String, Value> = (0..16).map(|n| (format!("a{n}"), json!("v"))).collect();
+    let full: Documents = (0..16).map(|n| of(&format!("a{n}"), "v")).collect();
+    assert_eq!(ask(known.clone(), full.clone()).await, full);
+    let others: Documents = (0..16).map(|n| of("user", &format!("v{n}"))).collect();
+    let own = ask(known, others).await;
+    assert_eq!(own.keys().collect::<Vec<_>>(), ["user||u1"]);
+    // The same of a document that is full; an entry that is there is written over.
+    let mut document = own["user||u1"].clone();
+    let ours = document.assignments.clone();
+    document.assignments = (0..MAX_ASSIGNMENTS).map(|n| (format!("t{n}__0"), "a".to_owned())).collect();
+    let full = BTreeMap::from([("user||u1".to_owned(), document.clone())]);
+    assert_eq!(ask(Map::new(), full.clone()).await, full);
+    document.assignments.pop_last();
+    document.assignments.insert("better__0".to_owned(), "neither".to_owned());
+    let answered = ask(Map::new(), BTreeMap::from([("user||u1".to_owned(), document)])).await;
+    let entries = &answered["user||u1"].assignments;
+    assert_eq!((entries.len(), &entries["better__0"]), (MAX_ASSIGNMENTS, &ours["better__0"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_fallback_may_be_a_number() {
+    let project = testing("assignment: {seed: s, sticky: true, hash_attribute: user}\n").await;
+    for (n, value) in [json!(17), json!(true), json!("x")].into_iter().enumerate() {
+        for arm in ["a", "b"] {
+            let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let document = Document {
+                attribute_name: "id".to_owned(),
+                attribute_value: shown.clone(),
+                assignments: BTreeMap::from([("better__0".to_owned(), arm.to_owned())]),
+            };
+            let asked = Asked {
+                unit: format!("u{n}{arm}"),
+                attributes: attributes(&[("id", value.clone())]),
+                documents: BTreeMap::from([(format!("id||{shown}"), document)]),
+            };
+            assert_eq!(assign(&project, asked).await.unwrap().arm.unwrap().1, arm);
+        }
+    }
+}
+
+/// The cases of `evaluate`'s sticky buckets: `[name, context, documents, feature, result, documents after]`.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sticky_cases_of_the_sdks_hold_on_the_server() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/conformance/stats");
+    let Ok(cases) = std::fs::read_to_string(folder.join("growthbook-sdk-cases.json")) else {
+        println!("SKIPPED: no recorded cases in {}", folder.display());
+        return;
+    };
+    let cases: Value = serde_json::from_str(&cases).unwrap();
+    let cases = cases["stickyBucket"].as_array().unwrap();
+    assert!(!cases.is_empty());
+    for case in cases {
+        let feature = case[3].as_str().unwrap();
+        let rule = &case[1]["features"][feature]["rules"][0];
+        let text = |name: &str| rule[name].as_str();
+        let key = text("key").unwrap_or(feature);
+        let n = rule["variations"].as_array().unwrap().len();
+        let arms: Vec<Value> = (0..n)
+            .map(|arm| {
+                let name = rule["meta"][arm]["key"].as_str().map_or(arm.to_string(), str::to_owned);
+                json!({ "name": name, "weight": rule["weights"][arm].as_f64().unwrap_or(1.0) })
+            })
+            .collect();
+        let hash = if rule["hashVersion"] == 2 { "growthbook" } else { "growthbook-v1" };
+        let hashed = text("hashAttribute").unwrap_or("id");
+        let mut assignment = json!({ "hash": hash, "seed": text("seed").unwrap_or(key) });
+        if rule["disableStickyBucketing"] != true {
+            assignment["sticky"] = json!(true);
+            assignment["hash_attribute"] = json!(hashed);
+            assignment["bucket_version"] = json!(rule["bucketVersion"].as_u64().unwrap_or(0));
+            assignment["min_bucket_version"] = json!(rule["minBucketVersion"].as_u64().unwrap_or(0));
+            if let Some(fallback) = text("fallbackAttribute") {
+                assignment["fallback_attribute"] = json!(fallback);
+            }
+        }
+        if let Some((name, value)) = rule["condition"].as_object().and_then(|all| all.iter().next()) {
+            assignment["where"] = json!([{ "attribute": name, "in": [value] }]);
+        }
+        let file = json!({
+            "name": key, "arms": arms, "assignment": assignment,
+            "metrics": { "paid": { "event": "paid" } }, "goals": [{ "metric": "paid", "better": "higher" }],
+            "plan": { "planned_units": 1000 },
+        });
+        // Documents go by the name of a test, and all but one have the same.
+        let project = &Project::started().await;
+        create(project, file.to_string()).await.unwrap();
+        let id = key.to_owned();
+        change(project, move |tx| AbTests::start(tx, &id)).await.unwrap();
+        let attributes = case[1]["attributes"].as_object().unwrap().clone();
+        let unit = |name: &str| attributes.get(name).and_then(Value::as_str).map(str::to_owned);
+        let documents: Vec<Document> = serde_json::from_value(case[2].clone()).unwrap();
+        let documents: Documents = documents
+            .into_iter()
+            .map(|document| (format!("{}||{}", document.attribute_name, document.attribute_value), document))
+            .collect();
+        let asked = Asked {
+            unit: unit(hashed).or_else(|| unit(text("fallbackAttribute")?)).unwrap(),
+            attributes,
+            documents: documents.clone(),
+        };
+        let id = key.to_owned();
+        let assigned = change(project, move |tx| AbTests::assign(tx, &id, &asked)).await.unwrap();
+        let arm = assigned.arm.map_or(Value::Null, |(arm, _)| json!(arm));
+        assert_eq!(arm, case[4]["variationId"], "{}", case[0]);
+        let after: Documents = serde_json::from_value(case[5].clone()).unwrap();
+        assert_eq!(assigned.documents.unwrap_or(documents), after, "{}", case[0]);
+    }
+}
+
 const RANKED: &str = "name: better\nmode: interleaved\narms: [{name: a}, {name: b}]\n\
-                      metrics: {clicks: {event: clicked, outcome: count}}\n\
+                      metrics: {clicks: {event: clicked, outcome: count, window: 10s}}\n\
                       goals: [{metric: clicks, better: higher}]\nassignment: {coverage: 0.9, seed: s}\n\
                       plan: {planned_units: 1000, minimum_runtime: 0s, look_every: 1h}\n";
 
@@ -181,6 +333,24 @@ async fn clicks_on_merged_lists_say_which_ranking_is_preferred() {
     assert!(merge(one).await.unwrap_err().to_string().contains("got no list of its arm `b`"));
     let stray = Rankings { lists: vec![("c".to_owned(), Vec::new())], ..rankings(0) };
     assert!(merge(stray).await.unwrap_err().to_string().contains("has no arm `c`"));
+
+    // An id that is used again shows nobody the list of another unit, nor other items than were ranked.
+    let first = merge(rankings(2)).await.unwrap();
+    assert!(first.in_test);
+    let another = Rankings { unit: Some("another".to_owned()), ..rankings(2) };
+    let unknown = Rankings { unit: None, ..rankings(2) };
+    let mut fewer = rankings(2);
+    fewer.lists[1].1.retain(|item| item != "w");
+    let mut other = rankings(2);
+    "v".clone_into(&mut other.lists[1].1[1]);
+    for reused in [another, unknown, fewer, other] {
+        let refused = merge(reused).await.unwrap_err().to_string();
+        assert!(refused.contains("`r2` of another unit, or with other items"), "{refused}");
+        assert!(refused.contains("hint: give each request an id of its own"), "{refused}");
+    }
+    let mut turned = rankings(2);
+    turned.lists.iter_mut().for_each(|(_, list)| list.reverse());
+    assert_eq!(merge(turned).await.unwrap(), first, "who tries again gets the list that was shown");
 
     let now = project.clock.now();
     let (merged, left_out) = change(&project, move |tx| {

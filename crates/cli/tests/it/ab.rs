@@ -4,6 +4,7 @@ use crate::support::{BINARY, Project, Server};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 /// The interpreter that has mlflow, scikit-learn, pandas and the flights.
 const PYTHON: &str = "MAINSPRING_TEST_PYTHON";
@@ -171,7 +172,7 @@ fn a_database_that_does_not_answer_is_told_and_its_address_is_not() {
 }
 
 const RANKED: &str = "name: ranking\nmode: interleaved\narms: [{name: old}, {name: new}]\n\
-    metrics: {clicks: {event: clicked, outcome: count}}\ngoals: [{metric: clicks, better: higher}]\n\
+    metrics: {clicks: {event: clicked, outcome: count, window: 1s}}\ngoals: [{metric: clicks, better: higher}]\n\
     plan: {planned_units: 400, minimum_runtime: 0s, look_every: 1h}\n";
 
 #[test]
@@ -207,6 +208,7 @@ fn two_rankings_are_merged_and_clicks_decide() {
         (json!({ "request": "", "lists": { "old": [], "new": [] } }), "`request` has 1 to 250 bytes"),
         (json!({ "request": "r", "lists": { "old": vec!["a"; 1001], "new": [] } }), "more than 1000 items"),
         (json!({ "lists": { "old": [], "new": [] } }), "request"),
+        (json!({ "request": "r1", "unit": "another", "lists": lists }), "give each request an id of its own"),
     ] {
         let (status, answer) = merge(bad);
         assert!((400..500).contains(&status) && answer.to_string().contains(part), "{answer}");
@@ -220,7 +222,15 @@ fn two_rankings_are_merged_and_clicks_decide() {
     }
     assert_eq!(post(&server, "/api/v1/ab/tests/ranking/assign", json!({ "unit": "u" })).0, 409);
     assert_eq!(run(&["ab", "simulate", "ranking.yaml"]).code, 2);
-    let decided = run(&["ab", "decide", "ranking"]);
+    // A unit is judged when two windows and a few seconds are over.
+    let begun = Instant::now();
+    let decided = loop {
+        let decided = run(&["ab", "decide", "ranking"]);
+        if decided.out.contains("`new` wins") || begun.elapsed() > Duration::from_secs(60) {
+            break decided;
+        }
+        std::thread::sleep(Duration::from_millis(500));
+    };
     assert!(decided.out.contains("`new` wins"), "{}{}", decided.out, decided.err);
     assert_eq!(run(&["ab", "replay", "ranking"]).code, 0);
 }

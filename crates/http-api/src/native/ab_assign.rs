@@ -4,7 +4,7 @@
 use super::{ApiError, Body, NativeState};
 use axum::extract::{Path, State};
 use axum::{Extension, Json};
-use mainspring_automation::ab::{AbTests, Asked, Rankings};
+use mainspring_automation::ab::{AbTests, Asked, MAX_ASSIGNMENTS, MAX_DOCUMENTS, Rankings};
 use mainspring_domain::ab::{MetricEvent, ShownItem};
 use mainspring_domain::{Actor, Timestamp};
 use mainspring_metadata_store::StoreError;
@@ -19,9 +19,6 @@ const MAX_EVENTS: usize = 10_000;
 const MAX_TEXT: usize = 250;
 /// Attributes of a unit.
 const MAX_ATTRIBUTES: usize = 64;
-/// Documents of a client, and assignments in one of them.
-const MAX_DOCUMENTS: usize = 16;
-const MAX_ASSIGNMENTS: usize = 1_000;
 /// Items of a list.
 const MAX_ITEMS: usize = 1_000;
 

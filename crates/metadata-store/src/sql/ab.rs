@@ -6,11 +6,11 @@ use crate::driver::{ToValue as _, Value, params};
 use crate::traits::{AbRead, AbWrite};
 use mainspring_domain::Timestamp;
 use mainspring_domain::ab::{
-    AbDecision, AbExposure, AbInterleaved, AbMirrored, AbPhase, AbRequest, AbServed, AbTest, MetricEvent,
-    ShownItem,
+    AbCredit, AbDecision, AbExposure, AbInterleaved, AbMerged, AbMirrored, AbPhase, AbRequest, AbServed,
+    AbTest, MetricEvent, ShownItem,
 };
 use serde_json::{Map, Value as JsonValue};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 const EXPOSURE: &str =
     "SELECT unit, arm, first, times, crossed FROM ab_exposures WHERE test = ?1 AND phase = ?2";
@@ -25,8 +25,8 @@ fn exposure(row: &crate::driver::Row<'_>) -> Result<AbExposure> {
     })
 }
 
-const INTERLEAVED: &str =
-    "SELECT test, phase, request, unit, time, list FROM ab_interleaved WHERE test = ?1 AND phase = ?2";
+/// Merged lists that are held at once.
+const LISTS: u32 = 64;
 
 fn interleaved(row: &crate::driver::Row<'_>) -> Result<AbInterleaved> {
     Ok(AbInterleaved {
@@ -141,12 +141,74 @@ impl AbRead for SqlTx<'_> {
         Ok(found.into_iter().map(|(_, pair)| pair).collect())
     }
 
-    fn ab_interleaved(&self, test: &str, phase: u32) -> Result<Vec<AbInterleaved>> {
-        self.rows(&format!("{INTERLEAVED} ORDER BY unit, request"), params![test, phase], interleaved)
+    fn ab_merged(&self, test: &str, phase: u32) -> Result<Vec<AbMerged>> {
+        self.rows(
+            "SELECT request, unit, time FROM ab_interleaved WHERE test = ?1 AND phase = ?2
+             ORDER BY unit, time, request",
+            params![test, phase],
+            |row| {
+                Ok(AbMerged {
+                    request: row.get(0)?,
+                    unit: row.get(1)?,
+                    time: Timestamp::from_millis(row.get(2)?),
+                })
+            },
+        )
+    }
+
+    fn ab_credits(&self, test: &str, phase: u32, name: &str, until: Timestamp) -> Result<Vec<AbCredit>> {
+        let mut credits = Vec::new();
+        // No request is named by an empty text.
+        let mut after = String::new();
+        loop {
+            let lists: Vec<(String, HashMap<String, u16>)> = self.rows(
+                "SELECT l.request, l.list FROM ab_interleaved l
+                 WHERE l.test = ?1 AND l.phase = ?2 AND l.request > ?3
+                     AND EXISTS (SELECT 1 FROM metric_events e WHERE e.request = l.request AND e.name = ?4)
+                 ORDER BY l.request LIMIT ?5",
+                params![test, phase, after, name, LISTS],
+                |row| {
+                    let list: Vec<(String, Option<u16>)> = serde_json::from_str(row.text(1)?)?;
+                    let put = list.into_iter().filter_map(|(item, arm)| Some((item, arm?)));
+                    Ok((row.get(0)?, put.collect()))
+                },
+            )?;
+            let Some((last, _)) = lists.last() else { return Ok(credits) };
+            let last = last.clone();
+            let arms: HashMap<String, HashMap<String, u16>> = lists.into_iter().collect();
+            let found = self.rows(
+                "SELECT e.request, e.item, e.value, e.time, e.received
+                 FROM metric_events e JOIN ab_interleaved l ON l.request = e.request
+                 WHERE l.test = ?1 AND l.phase = ?2 AND l.request > ?3 AND l.request <= ?4
+                     AND e.name = ?5 AND e.time <= ?6
+                 ORDER BY e.request, e.time, e.id",
+                params![test, phase, after, last, name, until.as_millis()],
+                |row| {
+                    let request: String = row.get(0)?;
+                    let item = row.text(1)?;
+                    let arm = arms.get(&request).and_then(|arms| arms.get(item));
+                    let Some(arm) = arm.copied() else { return Ok(None) };
+                    Ok(Some(AbCredit {
+                        request,
+                        arm,
+                        value: row.get(2)?,
+                        time: Timestamp::from_millis(row.get(3)?),
+                        received: Timestamp::from_millis(row.get(4)?),
+                    }))
+                },
+            )?;
+            credits.extend(found.into_iter().flatten());
+            after = last;
+        }
     }
 
     fn ab_interleaved_request(&self, test: &str, phase: u32, request: &str) -> Result<Option<AbInterleaved>> {
-        self.row(&format!("{INTERLEAVED} AND request = ?3"), params![test, phase, request], interleaved)
+        self.row(
+            "SELECT test, phase, request, unit, time, list FROM ab_interleaved
+             WHERE test = ?1 AND phase = ?2 AND request = ?3",
+            params![test, phase, request],
+            interleaved,
+        )
     }
 
     fn ab_attribute(&self, test: &str, phase: u32, name: &str) -> Result<Vec<(String, Option<JsonValue>)>> {
@@ -291,9 +353,10 @@ impl AbWrite for SqlTx<'_> {
     }
 
     fn add_metric_events(&mut self, events: &[MetricEvent]) -> Result<usize> {
+        let received = self.now.as_millis();
         self.execute_many(
-            "INSERT INTO metric_events (id, name, unit, value, time, request, item)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO NOTHING",
+            "INSERT INTO metric_events (id, name, unit, value, time, request, item, received)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (id) DO NOTHING",
             events.iter().map(|event| {
                 let about = event.about.as_ref();
                 [
@@ -304,6 +367,7 @@ impl AbWrite for SqlTx<'_> {
                     Value::Integer(event.time.as_millis()),
                     about.map_or(Value::Null, |about| about.request.to_value()),
                     about.map_or(Value::Null, |about| about.item.to_value()),
+                    Value::Integer(received),
                 ]
             }),
         )

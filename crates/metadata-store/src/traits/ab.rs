@@ -3,7 +3,8 @@
 use crate::Result;
 use mainspring_domain::Timestamp;
 use mainspring_domain::ab::{
-    AbDecision, AbExposure, AbInterleaved, AbMirrored, AbPhase, AbRequest, AbServed, AbTest, MetricEvent,
+    AbCredit, AbDecision, AbExposure, AbInterleaved, AbMerged, AbMirrored, AbPhase, AbRequest, AbServed,
+    AbTest, MetricEvent,
 };
 use serde_json::{Map, Value as JsonValue};
 use std::collections::BTreeSet;
@@ -28,8 +29,11 @@ pub trait AbRead {
     fn ab_served(&self, test: &str, phase: u32) -> Result<Vec<AbServed>>;
     /// The requests of a phase that candidates were asked as well, by unit, request and version.
     fn ab_mirrored(&self, test: &str, phase: u32) -> Result<Vec<AbMirrored>>;
-    /// The merged lists of a phase, by unit and request.
-    fn ab_interleaved(&self, test: &str, phase: u32) -> Result<Vec<AbInterleaved>>;
+    /// The requests of a phase that merged lists answered, by unit, then time, then request.
+    fn ab_merged(&self, test: &str, phase: u32) -> Result<Vec<AbMerged>>;
+    /// The events under a name, until a time, about items that the arms put into the merged lists of a
+    /// phase, by request, then time, then id. No more than a few lists are held at once.
+    fn ab_credits(&self, test: &str, phase: u32, name: &str, until: Timestamp) -> Result<Vec<AbCredit>>;
     /// The merged list that answered a request.
     fn ab_interleaved_request(&self, test: &str, phase: u32, request: &str) -> Result<Option<AbInterleaved>>;
     /// An attribute of each unit of a phase, by name: what came with its assignment, else the feature of
@@ -68,7 +72,7 @@ pub trait AbWrite {
     ) -> Result<()>;
     /// Adds a merged list. One that is there stays as it is.
     fn add_ab_interleaved(&mut self, interleaved: &AbInterleaved) -> Result<()>;
-    /// Adds events; gives how many are new. One whose id is there already changes nothing, whatever else
+    /// Adds events, which came now; gives how many are new. One whose id is there already changes nothing, whatever else
     /// it says.
     fn add_metric_events(&mut self, events: &[MetricEvent]) -> Result<usize>;
     /// Adds a decision; its `number` is ignored and the new one given back.

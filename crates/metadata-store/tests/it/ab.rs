@@ -2,7 +2,8 @@
 
 use crate::{at, change, on_both, read};
 use mainspring_domain::ab::{
-    AbDecision, AbInterleaved, AbPhase, AbRequest, AbStatus, AbTest, MetricEvent, ShownItem,
+    AbCredit, AbDecision, AbInterleaved, AbMerged, AbPhase, AbRequest, AbStatus, AbTest, MetricEvent,
+    ShownItem,
 };
 use mainspring_domain::delivery::{Arm, Shadow};
 use mainspring_domain::monitoring::Prediction;
@@ -15,6 +16,7 @@ on_both! {
     attributes_are_kept_with_the_first_assignment
     an_event_counts_once_and_comes_in_order
     merged_lists_are_kept_with_what_is_clicked
+    events_about_items_count_for_the_arm_that_put_them_there
     decisions_are_numbered
     a_course_is_thinned_out
     a_mirrored_request_is_one_pair
@@ -308,11 +310,62 @@ async fn merged_lists_are_kept_with_what_is_clicked(world: TempStore) {
         Ok(())
     })
     .await;
-    let found = read(&store, |tx| tx.ab_interleaved("a", 1)).await;
-    assert_eq!(found, [list("r2", "u", 1), list("r3", "u", 0), list("r1", "v", 0)]);
+    let found = read(&store, |tx| tx.ab_merged("a", 1)).await;
+    let merged =
+        |request: &str, unit: &str| AbMerged { request: request.into(), unit: unit.into(), time: at(5) };
+    assert_eq!(found, [merged("r2", "u"), merged("r3", "u"), merged("r1", "v")]);
     let one = read(&store, |tx| tx.ab_interleaved_request("a", 1, "r2")).await;
     assert_eq!(one, Some(list("r2", "u", 1)));
     assert_eq!(read(&store, |tx| tx.ab_interleaved_request("a", 2, "r2")).await, None);
     let events = read(&store, |tx| tx.metric_events("clicked", at(0), at(9))).await;
     assert_eq!(events[0].about, Some(ShownItem { request: "r2".into(), item: "y".into() }));
+}
+
+async fn events_about_items_count_for_the_arm_that_put_them_there(world: TempStore) {
+    let store = world.store();
+    let about = |id: usize, request: String, item: &str, time: i64| MetricEvent {
+        id: format!("e{id}"),
+        name: "clicked".into(),
+        unit: "whoever".into(),
+        value: 2.0,
+        time: at(time),
+        about: Some(ShownItem { request, item: item.into() }),
+    };
+    // More lists than are held at once.
+    let received = change(&store, move |tx| {
+        for n in 0..150_u16 {
+            let list = vec![("x".to_owned(), Some(n % 2)), ("y".to_owned(), None)];
+            tx.add_ab_interleaved(&AbInterleaved {
+                test: "a".into(),
+                phase: 1,
+                request: format!("r{n:03}"),
+                unit: "u".into(),
+                time: at(5),
+                list,
+            })?;
+        }
+        let mut events: Vec<MetricEvent> = (0..150).map(|n| about(n, format!("r{n:03}"), "x", 7)).collect();
+        events.push(about(150, "r007".into(), "y", 7));
+        events.push(about(151, "r007".into(), "z", 7));
+        events.push(about(152, "r007".into(), "x", 6));
+        events.push(about(153, "r007".into(), "x", 9));
+        events.push(about(154, "elsewhere".into(), "x", 7));
+        events.push(MetricEvent { name: "seen".into(), ..about(155, "r008".into(), "x", 7) });
+        events.push(MetricEvent { about: None, ..about(156, String::new(), "x", 7) });
+        tx.add_metric_events(&events)?;
+        Ok(tx.now())
+    })
+    .await;
+    let credits = read(&store, |tx| tx.ab_credits("a", 1, "clicked", at(8))).await;
+    let credit = |request: String, arm: u16, time: i64| AbCredit {
+        request,
+        arm,
+        value: 2.0,
+        time: at(time),
+        received,
+    };
+    let mut wanted: Vec<AbCredit> = (0..150_u16).map(|n| credit(format!("r{n:03}"), n % 2, 7)).collect();
+    wanted.insert(7, credit("r007".into(), 1, 6));
+    assert_eq!(credits, wanted);
+    assert_eq!(read(&store, |tx| tx.ab_credits("a", 2, "clicked", at(8))).await, []);
 }

@@ -11,6 +11,9 @@ use std::time::Duration;
 pub struct Sticky {
     /// The attribute that a unit is the value of.
     pub attribute: String,
+    /// The attribute whose documents count as well, and which units are the value of that have not the
+    /// first; none for `id`, whose documents count.
+    pub fallback: Option<String>,
     /// The version of the documents' entries.
     pub bucket_version: u32,
     /// Units with entries of versions below this take no part.
@@ -19,9 +22,9 @@ pub struct Sticky {
 
 impl Sticky {
     /// Reads the keys of `assignment` that are about documents. `elsewhere`: units are assigned for
-    /// programs that serve arms themselves.
-    fn read(map: &Mapping, elsewhere: bool) -> Result<Option<Self>, Fault> {
-        let of_documents = ["hash_attribute", "bucket_version", "min_bucket_version"];
+    /// programs that serve arms themselves. `bandit`: weights follow results.
+    fn read(map: &Mapping, elsewhere: bool, bandit: bool) -> Result<Option<Self>, Fault> {
+        let of_documents = ["hash_attribute", "fallback_attribute", "bucket_version", "min_bucket_version"];
         let wanted = map.get("sticky").map_or(Ok(false), |node| node.boolean("sticky"))?;
         if !wanted {
             let stray = of_documents.into_iter().find_map(|key| Some((key, map.get(key)?)));
@@ -40,6 +43,13 @@ impl Sticky {
                 "remove it: who has seen an arm keeps it for the phase anyway",
             ));
         }
+        if let (true, Some(node)) = (bandit, map.get("sticky")) {
+            return Err(Fault::new(
+                node.at,
+                "`sticky` does not go with `bandit`: units that keep their arm were split by earlier weights",
+                "remove it, or remove `bandit`",
+            ));
+        }
         let version = |key: &str| {
             let Some(node) = map.get(key) else { return Ok(0) };
             let message = || Fault::new(node.at, format!("`{key}` is too large"), "count versions from 0");
@@ -50,6 +60,10 @@ impl Sticky {
                 .get("hash_attribute")
                 .map_or(Ok("id"), |node| node.text("hash_attribute"))?
                 .to_owned(),
+            fallback: map
+                .get("fallback_attribute")
+                .map(|node| node.text("fallback_attribute").map(str::to_owned))
+                .transpose()?,
             bucket_version: version("bucket_version")?,
             min_bucket_version: version("min_bucket_version")?,
         };
@@ -76,7 +90,7 @@ pub(super) struct Assignment {
 }
 
 impl Assignment {
-    pub(super) fn read(node: Option<&Node>, elsewhere: bool) -> Result<Self, Fault> {
+    pub(super) fn read(node: Option<&Node>, elsewhere: bool, bandit: bool) -> Result<Self, Fault> {
         let everybody = Ramp { after: Duration::ZERO, coverage: 1.0 };
         let mut read = Self {
             hashing: Hashing::GrowthBook2,
@@ -101,11 +115,12 @@ impl Assignment {
                 "where",
                 "sticky",
                 "hash_attribute",
+                "fallback_attribute",
                 "bucket_version",
                 "min_bucket_version",
             ],
         )?;
-        read.sticky = Sticky::read(map, elsewhere)?;
+        read.sticky = Sticky::read(map, elsewhere, bandit)?;
         if let Some(node) = map.get("hash") {
             read.hashing = node.one_of(
                 "hash",

@@ -8,7 +8,7 @@ use super::queries::{Answers, WantedQuery};
 use super::spec::{AbSpec, Mode};
 use super::strata::{self, Estimate, Strata, strata};
 use mainspring_domain::Timestamp;
-use mainspring_domain::ab::{AbExposure, AbInterleaved, AbMirrored, AbServed, MetricEvent};
+use mainspring_domain::ab::{AbCredit, AbExposure, AbMerged, AbMirrored, AbServed, MetricEvent};
 use mainspring_stats::decide::{Arm, Evidence, Known, Snapshot, Stratum};
 use mainspring_stats::error::Undecided;
 use mainspring_stats::estimate::strata::{Together, ratios};
@@ -28,12 +28,14 @@ pub struct Collected {
     pub served: Vec<AbServed>,
     /// Its requests that candidates were asked as well, by unit.
     pub mirrored: Vec<AbMirrored>,
-    /// Events by name, each by unit and time.
+    /// Events by name, each by unit and time; none are needed where lists are merged.
     pub events: BTreeMap<String, Vec<MetricEvent>>,
     /// What the metrics' queries gave.
     pub answers: Answers,
-    /// Lists that both arms' rankings were merged into, by unit.
-    pub interleaved: Vec<AbInterleaved>,
+    /// Its requests that merged lists answered, by unit.
+    pub merged: Vec<AbMerged>,
+    /// By the name of the event: what happened to the arms' items of these lists, by request and time.
+    pub credits: BTreeMap<String, Vec<AbCredit>>,
     /// Of units that have it: the attribute that tells strata apart.
     pub attributes: HashMap<String, Value>,
 }

@@ -6,13 +6,13 @@ use super::evidence::Collected;
 use super::metric::{Measure, Metric, Origin, Outcome};
 use super::spec::AbSpec;
 use mainspring_domain::Timestamp;
-use mainspring_domain::ab::AbInterleaved;
 use mainspring_expressions::yaml::{Fault, Mapping, Node};
 use mainspring_stats::assignment::Hashing;
 use mainspring_stats::decide::{Evidence, Known, Scale, Signs};
 use mainspring_stats::sequential::sign::SignTest;
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 /// Merges the lists of the control and of the candidate, neither of which names an item twice.
 ///
@@ -47,55 +47,74 @@ pub fn interleave(lists: [&[String]; 2], seed: &str, request: &str) -> Vec<(Stri
 
 /// What the merged lists say of a metric: for each unit, on whose items more happened. A unit is one coin
 /// of the sign test, because its requests are alike.
+///
+/// The sign test allows looks at any time as long as a coin that was seen stays as it fell. So what a unit
+/// does later cannot count: its lists are those made within the window of its first one, events count that
+/// came until twice the window after it, and then the unit is judged once and for all.
 pub(super) fn measure(metric: &Metric, collected: &Collected, now: Timestamp) -> Option<Evidence> {
     let Measure::Event { origin: Origin::Events(name), outcome, .. } = &metric.measure else { return None };
-    let due = |list: &&AbInterleaved| now.since(list.time) >= metric.window.unwrap_or_default();
-    let lists: Vec<&AbInterleaved> = collected.interleaved.iter().filter(due).collect();
-    let by_request: HashMap<&str, usize> =
-        lists.iter().enumerate().map(|(place, list)| (list.request.as_str(), place)).collect();
-    // What happened to the items of each list, by arm.
-    let mut happened = vec![[Happened::default(); 2]; lists.len()];
-    for event in collected.events.get(name).into_iter().flatten() {
-        let Some(about) = &event.about else { continue };
-        let Some(place) = by_request.get(about.request.as_str()) else { continue };
-        let list = lists[*place];
-        let late = metric.window.is_some_and(|window| event.time.since(list.time) > window);
-        if event.time < list.time || late {
+    let window = metric.window?;
+    let closes = window.saturating_mul(2);
+    let mut units: Vec<Preference> = Vec::new();
+    let mut by_request: HashMap<&str, (usize, Timestamp)> = HashMap::new();
+    // Lists come by unit.
+    for lists in collected.merged.chunk_by(|a, b| a.unit == b.unit) {
+        let Some(first) = lists.iter().map(|list| list.time).min() else { continue };
+        if now.since(first) < closes.saturating_add(SETTLING) {
             continue;
         }
-        let arm = list.list.iter().find(|(item, _)| *item == about.item).and_then(|(_, arm)| *arm);
-        if let Some(happened) = arm.and_then(|arm| happened[*place].get_mut(usize::from(arm))) {
+        let mut unit = Preference { first, lists: 0, arms: [Happened::default(); 2] };
+        for list in lists.iter().filter(|list| list.time.since(first) <= window) {
+            unit.lists += 1;
+            by_request.insert(&list.request, (units.len(), list.time));
+        }
+        units.push(unit);
+    }
+    for credit in collected.credits.get(name).into_iter().flatten() {
+        let Some((unit, shown)) = by_request.get(credit.request.as_str()) else { continue };
+        let Some(unit) = units.get_mut(*unit) else { continue };
+        let in_time = credit.time >= *shown && credit.time.since(*shown) <= window;
+        if !in_time || credit.received.since(unit.first) > closes {
+            continue;
+        }
+        if let Some(happened) = unit.arms.get_mut(usize::from(credit.arm)) {
             happened.times += 1.0;
-            happened.value += event.value;
+            happened.value += credit.value;
         }
     }
     let mut known = Known::default();
     let mut test = SignTest::default();
-    // Lists come by unit.
-    let places: Vec<usize> = (0..lists.len()).collect();
-    for of_unit in places.chunk_by(|a, b| lists[*a].unit == lists[*b].unit) {
-        let of_arm = |arm: usize| {
-            let of_list = of_unit.iter().map(|place| happened[*place][arm]);
-            match outcome {
-                Outcome::Any => f64::from(u8::from(of_list.map(|one| one.times).sum::<f64>() > 0.0)),
-                Outcome::Count => of_list.map(|one| one.times).sum(),
-                Outcome::Sum => of_list.map(|one| one.value).sum(),
-            }
-        };
-        match of_arm(1).total_cmp(&of_arm(0)) {
+    for unit in &units {
+        let [control, candidate] = unit.arms.map(|happened| match outcome {
+            Outcome::Any => f64::from(u8::from(happened.times > 0.0)),
+            Outcome::Count => happened.times,
+            Outcome::Sum => happened.value,
+        });
+        match candidate.total_cmp(&control) {
             Ordering::Less => test.add(1, 0),
             Ordering::Greater => test.add(0, 1),
             Ordering::Equal => {}
         }
         known.units_due += 1;
-        known.outcomes_due += of_unit.len() as u64;
+        known.outcomes_due += unit.lists;
     }
     // Where nothing happened, that is known.
     (known.units, known.outcomes) = (known.units_due, known.outcomes_due);
     Some(Evidence::Signs(vec![Signs { test, known }]))
 }
 
-/// What happened to an arm's items of a list.
+/// How long an event that came may take until everybody who looks can see it.
+const SETTLING: Duration = Duration::from_secs(5);
+
+/// A unit that is judged.
+struct Preference {
+    first: Timestamp,
+    /// How many of its lists count.
+    lists: u64,
+    arms: [Happened; 2],
+}
+
+/// What happened to an arm's items of a unit.
 #[derive(Clone, Copy, Default)]
 struct Happened {
     times: f64,
@@ -104,7 +123,7 @@ struct Happened {
 
 /// The units that were shown merged lists, in each arm the same.
 pub(super) fn units(collected: &Collected) -> Vec<u64> {
-    let units = collected.interleaved.chunk_by(|a, b| a.unit == b.unit).count() as u64;
+    let units = collected.merged.chunk_by(|a, b| a.unit == b.unit).count() as u64;
     vec![units; 2]
 }
 
@@ -131,7 +150,8 @@ pub(super) fn check(spec: &AbSpec, node: &Node, map: &Mapping) -> Result<(), Fau
     }
     let metrics = map.require("metrics", "the test")?;
     for (name, _, node) in &metrics.map("metrics")?.entries {
-        let preferred = spec.metrics.iter().find(|metric| metric.name == *name).is_some_and(|metric| {
+        let metric = spec.metrics.iter().find(|metric| metric.name == *name);
+        let preferred = metric.is_some_and(|metric| {
             let events =
                 matches!(metric.measure, Measure::Event { origin: Origin::Events(_), before: None, .. });
             events && metric.cap.is_none()
@@ -140,7 +160,17 @@ pub(super) fn check(spec: &AbSpec, node: &Node, map: &Mapping) -> Result<(), Fau
             return Err(Fault::new(
                 node.at,
                 format!("`{name}` cannot be told by the items of an arm in the mode `interleaved`"),
-                "count events about items: `{event: clicked, outcome: count}`",
+                "count events about items: `{event: clicked, outcome: count, window: 1h}`",
+            ));
+        }
+        if metric.and_then(|metric| metric.window).is_none_or(|window| window.is_zero()) {
+            return Err(Fault::new(
+                node.at,
+                format!(
+                    "`{name}` needs a `window` in the mode `interleaved`: without it a unit that comes back \
+                     could change what was looked at before"
+                ),
+                "add the time in which events follow a list: `window: 1h`; a unit is judged after two of them",
             ));
         }
     }

@@ -43,6 +43,31 @@ fn is_due(pair: &AbMirrored, metric: &Metric, now: Timestamp) -> bool {
     now.since(pair.control.time) >= metric.window.unwrap_or_default()
 }
 
+/// Those pairs of a unit that count by now.
+///
+/// The sign test allows looks at any time as long as a coin that was seen stays as it fell, so what a unit
+/// asks later cannot count for it: its pairs are those made within the window of its first one, judged
+/// together when twice the window is over; without a window it is the first one alone.
+fn due<'a>(
+    pairs: &[&'a AbMirrored],
+    metric: &Metric,
+    wanted: Quantity,
+    now: Timestamp,
+) -> Vec<&'a AbMirrored> {
+    let pairs = pairs.iter().copied();
+    if !matches!(wanted, Quantity::Correct(_)) {
+        return pairs.filter(|pair| is_due(pair, metric, now)).collect();
+    }
+    let Some(first) = pairs.clone().min_by_key(|pair| pair.control.time) else { return Vec::new() };
+    match metric.window {
+        None => vec![first],
+        Some(window) if now.since(first.control.time) >= window.saturating_mul(2) => {
+            pairs.filter(|pair| pair.control.time.since(first.control.time) <= window).collect()
+        }
+        Some(_) => Vec::new(),
+    }
+}
+
 /// The cap of a metric among what all arms answered.
 pub(super) fn cap(spec: &AbSpec, metric: &Metric, mirrored: &[AbMirrored], now: Timestamp) -> Option<f64> {
     let Measure::Prediction(wanted) = metric.measure else { return None };
@@ -66,7 +91,7 @@ pub(super) fn measure(
     let known = |candidate: usize| -> (Vec<Values>, Known) {
         let (mut units, mut known) = (Vec::new(), Known::default());
         for pairs in of_arm(spec, mirrored, candidate).chunk_by(|a, b| a.unit == b.unit) {
-            let due = pairs.iter().filter(|pair| is_due(pair, metric, now));
+            let due = due(pairs, metric, wanted, now).into_iter();
             let due: Vec<Option<(f64, f64)>> =
                 due.map(|pair| of(&pair.control).zip(of(&pair.candidate))).collect();
             let values: Values = due.iter().copied().flatten().collect();

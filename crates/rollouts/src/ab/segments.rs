@@ -78,8 +78,9 @@ fn groups(spec: &AbSpec, mut collected: Collected, names: &Names, time: Stretch)
             exposures: collected.exposures.iter().filter(|one| within(&one.unit)).cloned().collect(),
             served: collected.served.iter().filter(|one| within(&one.unit)).cloned().collect(),
             mirrored: collected.mirrored.iter().filter(|one| within(&one.unit)).cloned().collect(),
-            interleaved: collected.interleaved.iter().filter(|one| within(&one.unit)).cloned().collect(),
+            merged: collected.merged.iter().filter(|one| within(&one.unit)).cloned().collect(),
             // Those of other units are passed over.
+            credits: std::mem::take(&mut collected.credits),
             events: std::mem::take(&mut collected.events),
             answers: std::mem::take(&mut collected.answers),
             attributes: std::mem::take(&mut collected.attributes),
@@ -91,7 +92,7 @@ fn groups(spec: &AbSpec, mut collected: Collected, names: &Names, time: Stretch)
             snapshot: snapshot(spec, &part, time.started, time.now, Vec::new()),
         });
         (collected.events, collected.answers) = (part.events, part.answers);
-        collected.attributes = part.attributes;
+        (collected.attributes, collected.credits) = (part.attributes, part.credits);
     }
     groups
 }

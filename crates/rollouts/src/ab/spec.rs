@@ -295,7 +295,8 @@ fn read(node: &Node) -> Result<AbSpec, Fault> {
         let at = map.get("plan").or_else(|| map.get("goals")).map_or(node.at, |node| node.at);
         Fault::new(at, error.to_string(), "mend the plan; nothing was started")
     })?;
-    let assignment = Assignment::read(map.get("assignment"), mode == Mode::Split && model.is_none())?;
+    let elsewhere = mode == Mode::Split && model.is_none();
+    let assignment = Assignment::read(map.get("assignment"), elsewhere, bandit.is_some())?;
     let spec = AbSpec {
         name,
         hypothesis: match map.get("hypothesis") {

@@ -276,12 +276,40 @@ fn a_unit_is_one_coin_of_the_sign_test() {
     let asked = [("a", won), ("a", won), ("a", lost), ("b", lost), ("c", even)];
     let mirrored = asked.map(|(unit, (control, candidate))| pair(unit, control, candidate)).to_vec();
     let collected = Collected { mirrored, ..Collected::default() };
-    let found = known(&shadow("{from: correct}"), &collected);
+    let found = known(&shadow("{from: correct, window: 40h}"), &collected);
     let Some(Evidence::Signs(signs)) = found.metrics.get("it") else { panic!("{found:?}") };
     let Signs { test, known } = signs[0];
     assert_eq!((test.only_candidate, test.only_champion), (1, 1));
     assert_eq!((known.units, known.outcomes), (3, 5));
     assert_eq!(found.units, [3, 3]);
+}
+
+#[test]
+fn a_coin_that_was_seen_does_not_turn() {
+    let asked = |hours: i64, (control, candidate): (f64, f64)| {
+        let mut pair = pair("a", control, candidate);
+        for served in [&mut pair.control, &mut pair.candidate] {
+            served.time = at(hours);
+            served.label = Some((1.0, at(hours + 1)));
+        }
+        pair
+    };
+    let (won, lost) = ((0.1, 0.9), (0.9, 0.1));
+    let coin = |metric: &str, now: i64, mirrored: &[AbMirrored]| {
+        let collected = Collected { mirrored: mirrored.to_vec(), ..Collected::default() };
+        let found = snapshot(&shadow(metric), &collected, at(0), at(now), Vec::new());
+        let Some(Evidence::Signs(signs)) = found.metrics.get("it") else { panic!("{found:?}") };
+        let Signs { test, known } = signs[0];
+        (test.only_champion, test.only_candidate, known.outcomes_due)
+    };
+    let mut pairs = vec![asked(10, won), asked(12, lost), asked(13, lost)];
+    let windowed = "{from: correct, window: 5h}";
+    assert_eq!(coin(windowed, 19, &pairs), (0, 0, 0), "it may come back until hour 15");
+    assert_eq!(coin(windowed, 20, &pairs), (1, 0, 3));
+    assert_eq!(coin("{from: correct}", 20, &pairs), (0, 1, 1), "its first request");
+    pairs.extend([asked(16, won), asked(17, won), asked(18, won)]);
+    assert_eq!(coin(windowed, 99, &pairs), (1, 0, 3));
+    assert_eq!(coin("{from: correct}", 99, &pairs), (0, 1, 1));
 }
 
 #[test]

@@ -140,7 +140,9 @@ impl Memory<'_> {
             .insert(self.entry(), key.clone());
     }
 
-    fn entry(&self) -> String {
+    /// The name of the experiment's entry in documents.
+    #[must_use]
+    pub fn entry(&self) -> String {
         format!("{}__{}", self.key, self.bucket_version)
     }
 }
