@@ -2,6 +2,7 @@
 
 use super::request::{Call, Params};
 use super::{AllWorkspaces, ApiError, MlflowState};
+use crate::access::NO_WORKSPACES;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::routing::get;
@@ -55,10 +56,7 @@ fn enabled(state: &MlflowState) -> Result<(), ApiError> {
     if state.locations.workspaces {
         return Ok(());
     }
-    Err(ApiError::disabled(
-        "Workspace APIs are not available: workspaces are not enabled on this server. To enable them, start \
-         it with `--enable-workspaces`.",
-    ))
+    Err(ApiError::disabled(format!("{NO_WORKSPACES}. To enable them, start it with `--enable-workspaces`.")))
 }
 
 fn name(text: &str) -> Result<WorkspaceName, ApiError> {

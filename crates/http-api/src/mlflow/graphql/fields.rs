@@ -1,6 +1,7 @@
 //! The fields of the root: each is a call of the REST API, sent through the gate in the name of
 //! whoever asks, so that a field needs the role that the route needs.
 
+use crate::access::WORKSPACE_HEADER;
 use crate::graphql::{Call, GraphqlError, Resolvers};
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -13,7 +14,7 @@ use tower::ServiceExt as _;
 /// Bytes of an answer that becomes the value of a field.
 const ANSWER_LIMIT: usize = 64 << 20;
 /// Headers of a request that say who asks, and in which workspace.
-const IDENTITY: [&str; 3] = ["authorization", "host", "x-mlflow-workspace"];
+const IDENTITY: [&str; 3] = ["authorization", "host", WORKSPACE_HEADER];
 
 /// A request to GraphQL.
 #[derive(Clone)]
