@@ -24,8 +24,7 @@ pub(super) fn needed(
     let in_path = |key: &str| path.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str());
     // What cannot be found, and what is no single thing, asks for the role on all that there is to see.
     let whole = || tx.within().map_or(Scope::Server, |within| Scope::Workspace(within.clone()));
-    let model =
-        |name: &str| Scope::Model(tx.within().map_or_else(|| name.to_owned(), |within| within.qualify(name)));
+    let model = |name: &str| Scope::Model(tx.qualified(name));
     let mut needed = Vec::new();
     match on {
         On::Server => needed.push((role, Scope::Server)),

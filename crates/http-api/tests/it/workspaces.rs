@@ -505,7 +505,7 @@ async fn models_are_named_as_if_there_were_no_other_workspace() {
 }
 
 #[tokio::test]
-async fn no_version_and_no_model_names_a_run_of_another_workspace() {
+async fn no_version_and_no_model_names_what_lies_in_another_workspace() {
     let teams = Teams::new().await;
     let experiment = teams.experiment("team-a", "e").await;
     let run = teams.run("team-a", &experiment).await;
@@ -519,8 +519,19 @@ async fn no_version_and_no_model_names_a_run_of_another_workspace() {
         let answer = teams.call("team-b", "POST", "model-versions/create", version).await;
         refused(&answer, 400, "INVALID_PARAMETER_VALUE", &format!("Run '{run}' not found"));
     }
-    // A run that nobody here knows may be kept elsewhere.
-    let version = json!({ "name": "m", "source": "s3://bucket/x", "run_id": "kept-elsewhere" });
+    let logged = json!({ "experiment_id": experiment, "name": "m", "source_run_id": run });
+    let logged = teams.made("team-a", "logged-models", logged).await;
+    let hidden = &logged["model"]["info"]["model_id"];
+    let own_run = teams.run("team-b", &own).await;
+    for source in ["s3://bucket/x".to_owned(), format!("runs:/{own_run}/m"), "/tmp/x".to_owned()] {
+        let version = json!({ "name": "m", "source": source, "run_id": own_run, "model_id": hidden });
+        let answer = teams.call("team-b", "POST", "model-versions/create", version).await;
+        let message = format!("Logged model with ID '{}' not found", hidden.as_str().unwrap());
+        refused(&answer, 400, "INVALID_PARAMETER_VALUE", &message);
+    }
+    // What nobody here knows may be kept elsewhere.
+    let version =
+        json!({ "name": "m", "source": "s3://bucket/x", "run_id": "kept-elsewhere", "model_id": "too" });
     teams.made("team-b", "model-versions/create", version).await;
     let logged = json!({ "experiment_id": own, "name": "m", "source_run_id": "kept-elsewhere" });
     teams.made("team-b", "logged-models", logged).await;
