@@ -7,10 +7,11 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
+use mainspring_automation::workspaces::{Deletion, delete};
 use mainspring_domain::access::Scope;
 use mainspring_domain::workspaces::{Workspace, WorkspaceName};
 use mainspring_tracking::TrackingError;
-use mainspring_tracking::workspaces::{self, Deletion, WorkspaceChange, parse_name};
+use mainspring_tracking::workspaces::{self, WorkspaceChange, parse_name};
 use serde::{Deserialize, Serialize};
 
 type Answer<T> = Result<Json<T>, ApiError>;
@@ -140,6 +141,6 @@ async fn remove(
             Deletion::ALL.map(Deletion::as_str).join(", ")
         ))
     })?;
-    state.write(call.actor, move |tx| workspaces::delete(tx, &name, mode)).await?;
+    state.write(call.actor, move |tx| delete(tx, &name, mode)).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -110,10 +110,11 @@ impl Teams {
         made["run"]["info"]["run_id"].as_str().unwrap().to_owned()
     }
 
-    /// The subjects of the records of an action.
-    async fn recorded(&self, action: &'static str) -> Vec<String> {
+    /// The subjects and details of the records of an action.
+    async fn recorded(&self, action: &'static str) -> Vec<(String, Value)> {
         let found: Result<_, StoreError> = self.store.read(|tx| tx.outbox_after(0, 1000)).await;
-        found.unwrap().into_iter().filter(|one| one.action == action).map(|one| one.subject).collect()
+        let found = found.unwrap().into_iter().filter(|one| one.action == action);
+        found.map(|one| (one.subject, one.details)).collect()
     }
 
     async fn change<T: Send + 'static>(
@@ -205,6 +206,18 @@ async fn workspaces_are_made_changed_and_listed() {
             "workspaces",
             json!({ "name": "ok", "default_artifact_root": "mlflow-artifacts:/1" }),
             "go through",
+        ),
+        (
+            "POST",
+            "workspaces",
+            json!({ "name": "ok", "default_artifact_root": "http://host/api/2.0/mlflow-artifacts/artifacts/exp" }),
+            "go through the server lie below 'mlflow-artifacts:/workspaces/ok'",
+        ),
+        (
+            "PATCH",
+            "workspaces/team-a",
+            json!({ "default_artifact_root": "MLFLOW-ARTIFACTS:/exp" }),
+            "go through the server lie below 'mlflow-artifacts:/workspaces/team-a'",
         ),
         ("PATCH", "workspaces/team-a", json!({}), "at least one key"),
         ("PATCH", "workspaces/Team", json!({ "description": "x" }), "must match the pattern"),
@@ -601,29 +614,36 @@ async fn a_workspace_is_deleted_as_the_mode_says() {
         .made("team-a", "experiments/update", json!({ "experiment_id": experiment, "new_name": "planes" }))
         .await;
     // What serves it knows it by the name that would go away.
-    let deployed = |stable| mainspring_domain::delivery::Deployment {
-        model: "team-a:planes".into(),
+    let deployed = |route: &str, stable| mainspring_domain::delivery::Deployment {
+        model: route.to_owned(),
         stable,
         stable_rollout: None,
         active_rollout: None,
         updated: mainspring_domain::Timestamp::from_millis(1),
     };
-    let deploy = |stable| {
-        let deployment = deployed(stable);
+    let deploy = |route: &str, stable| {
+        let deployment = deployed(route, stable);
         teams.change(move |tx| {
             tx.put_deployment(&deployment)?;
             Ok(tx.record(Record::new("test", "model:team-a:planes"))?)
         })
     };
-    deploy(Some(1)).await;
-    for mode in ["workspaces/team-a?mode=SET_DEFAULT", "workspaces/team-a?mode=CASCADE"] {
-        refused(&delete(mode).await, 400, "INVALID_STATE", "a running test has team-a:planes. End");
+    for route in ["team-a:planes", "team-a:planes@staging"] {
+        deploy(route, Some(1)).await;
+        for mode in ["workspaces/team-a?mode=SET_DEFAULT", "workspaces/team-a?mode=CASCADE"] {
+            let message = "a running test has team-a:planes. End rollouts and tests, and delete these models";
+            refused(&delete(mode).await, 400, "INVALID_STATE", message);
+        }
+        deploy(route, None).await;
     }
-    deploy(None).await;
     let dataset = teams.made("team-a", "datasets/create", json!({ "name": "d" })).await;
     assert_eq!(delete("workspaces/team-a?mode=SET_DEFAULT").await.0, 204);
     let dataset = dataset["dataset"]["dataset_id"].as_str().unwrap().to_owned();
-    assert_eq!(teams.recorded("evaluation_dataset.moved").await, [format!("evaluation_dataset:{dataset}")]);
+    let moved = json!({ "from": "team-a", "to": "default" });
+    assert_eq!(
+        teams.recorded("evaluation_dataset.moved").await,
+        [(format!("evaluation_dataset:{dataset}"), moved)]
+    );
     assert_eq!(
         teams.got("", &format!("runs/get?run_id={run}")).await["run"]["info"]["experiment_id"],
         json!(experiment)
@@ -639,6 +659,16 @@ async fn a_workspace_is_deleted_as_the_mode_says() {
     let experiment = teams.experiment("team-b", "flights").await;
     let run = teams.run("team-b", &experiment).await;
     teams.made("team-b", "registered-models/create", json!({ "name": "flights" })).await;
+    for _ in 0..2 {
+        let version = json!({ "name": "flights", "source": "s3://models/m" });
+        teams.made("team-b", "model-versions/create", version).await;
+    }
+    let dataset = teams.made("team-b", "datasets/create", json!({ "name": "d" })).await;
+    let hook = json!({
+        "name": "hook", "url": "https://example.com/hook",
+        "events": [{ "entity": "MODEL_VERSION", "action": "CREATED" }],
+    });
+    let hook = teams.made("team-b", "webhooks", hook).await;
     // A run that was restored in a deleted experiment goes too.
     let old = teams.experiment("team-b", "old").await;
     let restored = teams.run("team-b", &old).await;
@@ -655,6 +685,22 @@ async fn a_workspace_is_deleted_as_the_mode_says() {
         format!("/api/2.0/mlflow-artifacts/artifacts/workspaces/team-b/{experiment}/{run}/artifacts/x");
     assert_eq!(teams.send("team-b", "PUT", &left_behind, json!("x")).await.0, 200);
     assert_eq!(delete("workspaces/team-b?mode=CASCADE").await.0, 204);
+    let gone = |kind: &str, id: &Value| format!("{kind}:{}", id.as_str().unwrap());
+    for (action, subject, details) in [
+        ("model.deleted", "model:team-b:flights".to_owned(), json!({ "versions": [1, 2] })),
+        (
+            "evaluation_dataset.deleted",
+            gone("evaluation_dataset", &dataset["dataset"]["dataset_id"]),
+            json!({ "name": "d" }),
+        ),
+        (
+            "webhook.deleted",
+            gone("webhook", &hook["webhook"]["webhook_id"]),
+            json!({ "name": "hook", "status": "ACTIVE", "events": ["model_version.created"] }),
+        ),
+    ] {
+        assert_eq!(teams.recorded(action).await, [(subject, details)], "{action}");
+    }
     let left = teams.store.read(move |tx| {
         let listed = mainspring_tracking::experiments::overview(tx, View::All, 100)?;
         let listed: Vec<String> =
@@ -741,10 +787,10 @@ async fn a_role_on_a_workspace_counts_there_and_nowhere_else() {
         .store
         .write(Actor::system("test"), |tx| {
             let name = WorkspaceName::parse("team-a").unwrap();
-            mainspring_tracking::workspaces::delete(
+            mainspring_automation::workspaces::delete(
                 tx,
                 &name,
-                mainspring_tracking::workspaces::Deletion::Cascade,
+                mainspring_automation::workspaces::Deletion::Cascade,
             )
         })
         .await
