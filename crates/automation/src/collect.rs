@@ -8,7 +8,8 @@ use mainspring_domain::tracking::Lifecycle;
 use mainspring_domain::workspaces::WorkspaceName;
 use mainspring_domain::{Actor, Clock, Timestamp};
 use mainspring_metadata_store::{ReadTx, Store, StoreError, WriteTx};
-use mainspring_tracking::{TrackingError, experiments, purge, runs};
+use mainspring_tracking::locations::own_folder;
+use mainspring_tracking::{TrackingError, experiments, purge, runs, workspaces};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -91,7 +92,12 @@ impl Collector {
             Some(workspace) => self.store.within(workspace.clone()),
             None => self.store.clone(),
         };
-        store.read(move |tx| plan(tx, &wanted, before)).await
+        let query = move |tx: &dyn ReadTx| {
+            // A name that was misspelt must not look like nothing to do.
+            wanted.workspace.as_ref().map(|name| workspaces::get(tx, name)).transpose()?;
+            plan(tx, &wanted, before)
+        };
+        store.read(query).await
     }
 
     /// Deletes for good; the files follow.
@@ -135,11 +141,7 @@ impl Collector {
             let location = purge::experiment(tx, *id)?;
             tx.delete_grants_on(&Scope::Experiment(*id))?;
             // Another place may be shared with other experiments; what lay there has gone by itself.
-            let own =
-                location.strip_prefix("mlflow-artifacts:/workspaces/").and_then(|rest| rest.split_once('/'));
-            if location == format!("mlflow-artifacts:/{id}")
-                || own.is_some_and(|(_, folder)| folder == id.to_string())
-            {
+            if own_folder(&location, *id).is_some() {
                 done.release(tx, &artifacts, &location, &id.to_string())?;
             }
             done.experiments.push(*id);

@@ -23,6 +23,7 @@ mod triggers;
 mod warehouse;
 mod watch;
 pub mod webhooks;
+pub mod workspaces;
 
 pub use config::{Access, Config, ConfigError};
 pub use delivery::{Delivery, revisions};

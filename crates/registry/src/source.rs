@@ -36,6 +36,11 @@ pub(crate) fn resolve(tx: &dyn ReadTx, new: &NewVersion) -> Result<Origin> {
     {
         return no_run(id, source);
     }
+    if let Some(id) = &origin.model_id
+        && tx.has_logged_model_out_of_sight(id)?
+    {
+        return no_logged_model(id, source);
+    }
     let origin = files(tx, new, origin)?;
     // Gates judge a version by its run, so the run must be that of the model.
     if let (Some(run), Some(id)) = (&origin.run_id, &origin.model_id)
@@ -194,14 +199,13 @@ fn from_registry(tx: &dyn ReadTx, mut origin: Origin, rest: &str) -> Result<Orig
         return Ok(origin);
     }
     // A URI names a model as it is called within the workspace.
-    let known = |name: &str| tx.within().map_or_else(|| name.to_owned(), |within| within.qualify(name));
     let other = match (path.split_once('@'), path.split_once('/')) {
-        (Some((name, alias)), _) => aliases::resolve(tx, &known(name), alias)?,
+        (Some((name, alias)), _) => aliases::resolve(tx, &tx.qualified(name), alias)?,
         (None, Some((name, which))) => match Stage::parse(which) {
-            Some(stage) => models::latest_versions(tx, &known(name), &[stage])?
+            Some(stage) => models::latest_versions(tx, &tx.qualified(name), &[stage])?
                 .pop()
                 .ok_or_else(|| RegistryError::NoLatest(name.to_owned()))?,
-            None => versions::get(tx, &known(name), versions::parse_version(which)?)?,
+            None => versions::get(tx, &tx.qualified(name), versions::parse_version(which)?)?,
         },
         (None, None) => return contained(&source, "model_id"),
     };
@@ -289,11 +293,15 @@ fn no_run<T>(id: &str, source: &str) -> Result<T> {
 fn logged_model(tx: &dyn ReadTx, id: &str, source: &str) -> Result<LoggedModel> {
     match tx.logged_model(id)?.filter(|model| model.lifecycle == Lifecycle::Active) {
         Some(model) => Ok(model),
-        None => validation::invalid(format!(
-            "Unable to fetch model from model URI source artifact location '{source}'. Logged model with \
-             ID '{id}' not found."
-        )),
+        None => no_logged_model(id, source),
     }
+}
+
+fn no_logged_model<T>(id: &str, source: &str) -> Result<T> {
+    validation::invalid(format!(
+        "Unable to fetch model from model URI source artifact location '{source}'. Logged model with ID '{id}' \
+         not found."
+    ))
 }
 
 fn logged_model_of_run(

@@ -3,6 +3,7 @@
 use crate::{RegistryError, Result};
 use mainspring_domain::names;
 use mainspring_domain::tracking::KeyValue;
+use mainspring_domain::workspaces::WorkspaceName;
 use mainspring_metadata_store::ReadTx;
 use serde_json::json;
 
@@ -17,14 +18,21 @@ pub(crate) fn check_length(what: &str, text: &str, limit: usize) -> Result<()> {
     invalid(format!("'{what}' exceeds the maximum length of {limit} characters"))
 }
 
+/// The workspace in which something that is made now lies, as long as it is there.
+pub(crate) fn current_workspace(tx: &dyn ReadTx) -> Result<WorkspaceName> {
+    let workspace = tx.within().cloned().unwrap_or_default();
+    match tx.workspace(&workspace)? {
+        Some(_) => Ok(workspace),
+        None => Err(RegistryError::NoWorkspace(workspace)),
+    }
+}
+
 /// Checks the name of a new model, as the whole server is to know it: its workspace, in which the
 /// transaction is, must be there still.
 pub(crate) fn model_name(tx: &dyn ReadTx, name: &str) -> Result<()> {
-    let Some(workspace) = tx.within().filter(|workspace| !workspace.is_default()) else {
+    let workspace = current_workspace(tx)?;
+    if workspace.is_default() {
         return local_name(name);
-    };
-    if tx.workspace(workspace)?.is_none() {
-        return Err(RegistryError::NoWorkspace(workspace.clone()));
     }
     match name.split_once(':') {
         Some((own, local)) if own == workspace.as_str() => local_name(local),

@@ -1,7 +1,7 @@
 //! Webhooks: who is told of changes in the registry. Where a message may go, and how it gets there,
 //! is decided by the one who sends it.
 
-use crate::validation::{check_length, invalid};
+use crate::validation::{check_length, current_workspace, invalid};
 use crate::{RegistryError, Result};
 use mainspring_domain::Timestamp;
 use mainspring_domain::events::Record;
@@ -87,12 +87,9 @@ pub fn create(tx: &mut dyn WriteTx, new: NewWebhook) -> Result<Webhook> {
     check_length("description", &new.description, 1000)?;
     check_events(&new.events)?;
     let now = tx.now();
-    let workspace = tx.within().cloned().unwrap_or_default();
+    let workspace = current_workspace(tx)?;
     if tx.count_webhooks(&workspace)? >= WEBHOOKS {
         return invalid(format!("There are {WEBHOOKS} webhooks already; delete one first."));
-    }
-    if tx.workspace(&workspace)?.is_none() {
-        return Err(RegistryError::NoWorkspace(workspace));
     }
     let webhook = Webhook {
         id: new.id,

@@ -24,9 +24,6 @@ pub enum TrackingError {
     /// The name is taken by another workspace.
     #[error("Workspace '{0}' already exists.")]
     WorkspaceExists(WorkspaceName),
-    /// What lies in a workspace keeps it from being deleted.
-    #[error("{0}")]
-    WorkspaceInUse(String),
     /// There is no experiment of this name.
     #[error("Could not find experiment with name '{0}'")]
     NoExperimentNamed(String),

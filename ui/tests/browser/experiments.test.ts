@@ -207,6 +207,28 @@ describe.skipIf(process.env.MAINSPRING_URL)('experiments and their runs', () => 
     await page.context().close();
   });
 
+  it('asks for nothing of a run before it is known that it lies in the default workspace', async () => {
+    const { page, complaints } = await at('/experiments/3');
+    await page.getByText('No run yet').waitFor();
+    const asked: string[] = [];
+    page.on('request', (request) => asked.push(new URL(request.url()).pathname));
+    let release = () => {};
+    const held = new Promise<void>((resolve) => (release = resolve));
+    await page.route('**/api/v1/tracking/experiments?view=all', async (route) => {
+      await held;
+      await route.continue();
+    });
+    await page.goto(`${server.url}/experiments/4/runs/${runId('4', 0)}`);
+    await page.getByRole('heading', { level: 1, name: 'gbm-0' }).waitFor();
+    expect(await page.getByRole('tab').count()).toBe(0);
+    release();
+    await page.getByText('The run lies in the workspace team-a').waitFor();
+    expect(await page.getByRole('tab').count()).toBe(0);
+    expect(asked.filter((path) => path.startsWith('/ajax-api/') || path.includes('lineage'))).toEqual([]);
+    expect(complaints).toEqual([]);
+    await page.context().close();
+  });
+
   it('shows the log of the task that made a run, and the chain behind it', async () => {
     const { page } = await at(`/experiments/1/runs/${runId('1', 0)}?tab=log`);
     await page.getByRole('heading', { level: 1, name: 'gbm-0' }).waitFor();

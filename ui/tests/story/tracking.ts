@@ -2,10 +2,11 @@ import type { CompareRequest, Comparison, ExperimentSummary, History, NumberColu
 
 /** Experiments and their runs as the server answers them. Numbers come from the place of a run. */
 
-const EXPERIMENTS: Record<string, { name: string; runs: number; note: string }> = {
+const EXPERIMENTS: Record<string, { name: string; runs: number; note: string; workspace?: string }> = {
   '1': { name: 'flight-delay', runs: 12, note: 'Will a flight arrive more than 15 minutes late?' },
   '2': { name: 'sweep', runs: 10_000, note: '' },
   '3': { name: 'nothing yet', runs: 0, note: '' },
+  '4': { name: 'of a team', runs: 1, note: '', workspace: 'team-a' },
 };
 
 const MODELS = ['gbm', 'mlp', 'logistic'];
@@ -14,9 +15,9 @@ const STEPS = 40;
 const BROKEN = 5;
 
 export function experiments(now: number): ExperimentSummary[] {
-  return Object.entries(EXPERIMENTS).map(([experiment_id, { name, runs, note }], index) => ({
+  return Object.entries(EXPERIMENTS).map(([experiment_id, { name, runs, note, workspace }], index) => ({
     experiment_id,
-    workspace: 'default',
+    workspace: workspace ?? 'default',
     name,
     lifecycle_stage: 'active',
     created: now - 9_000_000,

@@ -2,6 +2,7 @@
 
 use crate::project::{Project, until};
 use mainspring_automation::collect::{Collected, Wanted};
+use mainspring_automation::workspaces::{Deletion, delete};
 use mainspring_domain::Actor;
 use mainspring_domain::tracking::{KeyValue, Metric};
 use mainspring_domain::workspaces::WorkspaceName;
@@ -12,7 +13,7 @@ use mainspring_tracking::locations::Locations;
 use mainspring_tracking::logged_models::{self, NewLoggedModel};
 use mainspring_tracking::logging::LoggedMetric;
 use mainspring_tracking::runs::NewRun;
-use mainspring_tracking::workspaces::{self, Deletion, WorkspaceChange};
+use mainspring_tracking::workspaces::{self, WorkspaceChange};
 use mainspring_tracking::{TrackingError, experiments, logging, runs};
 use std::time::Duration;
 
@@ -133,10 +134,11 @@ async fn one_workspace_is_collected_at_a_time_unless_all_are_meant() {
     project.artifact(&format!("workspaces/team-a/{there}/{theirs}/artifacts/model.txt"));
     track(&project, move |tx| experiments::delete(tx, here)).await;
     let gone = team.clone();
-    track(&project, move |tx| workspaces::delete(tx, &gone, Deletion::Cascade)).await;
+    let cascade = move |tx: &mut dyn WriteTx| delete(tx, &gone, Deletion::Cascade);
+    project.store().write(Actor::user("ada"), cascade).await.unwrap();
     let wanted = |workspace: WorkspaceName| Wanted { workspace: Some(workspace), ..Wanted::default() };
-    let nothing = collect(&project, wanted(team)).await;
-    assert_eq!((nothing.runs.len(), nothing.experiments.len()), (0, 0));
+    let none = project.running().collector.collect(&Actor::user("ada"), wanted(team)).await;
+    assert_eq!(none.unwrap_err().to_string(), "Workspace 'team-a' not found");
     let ours_gone = collect(&project, wanted(WorkspaceName::default())).await;
     assert_eq!((&ours_gone.runs, &ours_gone.experiments), (&vec![ours], &vec![here]));
     let all = collect(&project, Wanted::default()).await;

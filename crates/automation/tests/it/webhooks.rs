@@ -342,7 +342,7 @@ async fn a_workspace_tells_of_its_own_models_as_its_clients_name_them() {
     assert_eq!(project.store().read(|tx| tx.webhooks(9, 0)).await.unwrap().len(), 1);
     let default = project.store().within(WorkspaceName::default());
     assert_eq!(default.read(|tx| tx.webhooks(9, 0)).await.unwrap().len(), 0);
-    for (store, name) in [(default, "m"), (within, "team-a:m")] {
+    for (store, name) in [(default, "theirs"), (within, "team-a:ours")] {
         let version = NewVersion { name: name.into(), source: "s3://b/x".into(), ..NewVersion::default() };
         let register = move |tx: &mut dyn WriteTx| {
             models::create(tx, name, "", vec![])?;
@@ -350,9 +350,14 @@ async fn a_workspace_tells_of_its_own_models_as_its_clients_name_them() {
         };
         store.write(Actor::user("ada"), register).await.unwrap();
     }
-    let told = receiver.until(1).await;
-    let told = told[0].json();
-    assert_eq!((&told["data"]["name"], &told["data"]["version"]), (&json!("m"), &json!("1")));
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    assert_eq!(receiver.got().len(), 1, "the other model is not of this workspace");
+    // A message is put into the queue with the bookmark of its event, and leaves it once it was taken.
+    let last = project.events("model_version.created").await.last().unwrap().seq;
+    until("all to be told", async || {
+        let (read, waiting) = project.read(|tx| Ok((tx.cursor("loop")?, tx.waiting_deliveries(HOOK)?))).await;
+        read >= last && waiting == 0
+    })
+    .await;
+    let told: Vec<Value> = receiver.got().iter().map(|message| message.json()["data"].clone()).collect();
+    let told: Vec<_> = told.iter().map(|data| (&data["name"], &data["version"])).collect();
+    assert_eq!(told, [(&json!("ours"), &json!("1"))], "the other model is not of this workspace");
 }

@@ -219,10 +219,11 @@ fn find(server: &Client, workspace: &str, uri: &str) -> Result<Option<Found>, Cl
 fn refuse_if_something_serves(server: &Client, workspace: &str, uri: &str) -> Result<(), CliError> {
     let name = uri.strip_prefix("models:/").unwrap_or(uri);
     let (workspace, name) = placed(workspace, name.split(['@', '/']).next().unwrap_or(name));
-    let name = match workspace {
-        "" | WorkspaceName::DEFAULT => name.to_owned(),
-        workspace => format!("{workspace}:{name}"),
+    let workspace = match workspace {
+        "" => WorkspaceName::default(),
+        named => WorkspaceName::parse(named).map_err(|error| CliError::usage(error.to_string()))?,
     };
+    let name = workspace.qualify(name);
     let models = server.get("/api/v1/models")?;
     let known = models["models"].as_array().into_iter().flatten().find(|model| model["name"] == name);
     match known {

@@ -3,7 +3,7 @@
 use crate::error::CliError;
 use clap::Args;
 use clap::builder::BoolishValueParser;
-use mainspring_tracking::locations::{FOLDER, Locations};
+use mainspring_tracking::locations::{FOLDER, Locations, behind_server};
 
 /// Whether teams keep experiments and models apart.
 #[derive(Args)]
@@ -24,11 +24,7 @@ impl WorkspaceOptions {
         let workspaces = self.enable_workspaces && !self.disable_workspaces;
         if workspaces {
             // Paths of a workspace begin at the folder of workspaces, wherever a client's root says.
-            let root = locations.root.as_str();
-            let folder = root.strip_prefix("mlflow-artifacts:");
-            let folder =
-                folder.or_else(|| root.split_once("/mlflow-artifacts/artifacts").map(|(_, rest)| rest));
-            if folder.is_some_and(|folder| !folder.trim_matches('/').is_empty()) {
+            if behind_server(&locations.root).is_some_and(|folder| !folder.is_empty()) {
                 return Err(CliError::usage(format!(
                     "the default artifact root {} is a folder behind the server, which workspaces cannot have",
                     locations.root

@@ -96,16 +96,18 @@ fn called_mlflow_it_works_on_the_server_that_the_environment_names() {
     let link = project.path().join("mlflow");
     std::os::unix::fs::symlink(BINARY, &link).unwrap();
     let server = Server::start(&project);
-    let run = |arguments: &[&str]| {
+    let run_in = |workspace: Option<&str>, arguments: &[&str]| {
         let output = Command::new(&link)
             .args(arguments)
             .env("MLFLOW_TRACKING_URI", &server.url)
+            .envs(workspace.map(|name| ("MLFLOW_WORKSPACE", name)))
             .current_dir(project.path())
             .output()
             .unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
     };
+    let run = |arguments: &[&str]| run_in(None, arguments);
     let ok = |arguments: &[&str]| {
         let (code, out, err) = run(arguments);
         assert_eq!(code, 0, "{arguments:?}: {err}");
@@ -150,6 +152,15 @@ fn called_mlflow_it_works_on_the_server_that_the_environment_names() {
     ok(&["runs", "delete", "--run-id", id]);
     let line = format!("Run with ID {id} would be permanently deleted.\n");
     assert_eq!(ok(&["gc", "--dry-run"]), line);
+    let (code, out, err) = run_in(Some(""), &["gc", "--dry-run"]);
+    assert_eq!((code, out), (0, line.clone()), "{err}");
+    for (workspace, arguments) in [(None, &["gc", "--workspace", "typo"][..]), (Some("typo"), &["gc"][..])] {
+        let (code, out, err) = run_in(workspace, arguments);
+        assert!(
+            code == 1 && out.is_empty() && err.contains("Workspace 'typo' not found"),
+            "{code} {out} {err}"
+        );
+    }
     let (_, _, err) = run(&["gc", "--older-than", "30d", "--run-ids", id]);
     assert!(err.contains("not older than the required age"), "{err}");
     assert_eq!(ok(&["gc", "--artifacts-destination", "x"]), line.replace("would be", "has been"));

@@ -24,7 +24,7 @@ use std::sync::Arc;
 /// Bytes of a body that are read for its ids; no JSON route takes more.
 const BODY_LIMIT: usize = 32 << 20;
 /// The header in which clients name the workspace that a request is in.
-const WORKSPACE: &str = "x-mlflow-workspace";
+pub(crate) const WORKSPACE_HEADER: &str = "x-mlflow-workspace";
 /// User names by which clients that know no users send a token.
 const TOKEN_USERS: [&str; 3] = ["", "api", "token"];
 
@@ -93,7 +93,7 @@ impl Gate {
 
     /// The workspace that a request is in.
     async fn workspace(&self, headers: &HeaderMap) -> Result<WorkspaceName, Refusal> {
-        let named = headers.get(WORKSPACE).map(|value| value.to_str().unwrap_or("?").trim());
+        let named = headers.get(WORKSPACE_HEADER).map(|value| value.to_str().unwrap_or("?").trim());
         let Some(name) = named.filter(|name| !name.is_empty()) else { return Ok(WorkspaceName::default()) };
         if !self.policy.workspaces {
             return Err(Refusal::NoWorkspaces);

@@ -9,4 +9,6 @@ mod permissions;
 mod refusal;
 mod target;
 
+pub(crate) use gate::WORKSPACE_HEADER;
 pub use gate::{AccessPolicy, Gate, guarded};
+pub(crate) use refusal::NO_WORKSPACES;

@@ -5,6 +5,10 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+/// What whoever asks for workspaces is told where there are none.
+pub(crate) const NO_WORKSPACES: &str =
+    "Workspace APIs are not available: workspaces are not enabled on this server";
+
 /// Why a request does not get through.
 #[derive(Debug)]
 pub(super) enum Refusal {
@@ -78,7 +82,7 @@ impl IntoResponse for Refusal {
             Self::NoWorkspaces => (
                 StatusCode::BAD_REQUEST,
                 "FEATURE_DISABLED",
-                "Workspace APIs are not available: workspaces are not enabled on this server".to_owned(),
+                NO_WORKSPACES.to_owned(),
                 "start the server with --enable-workspaces, or unset MLFLOW_WORKSPACE",
             ),
             Self::NoWorkspace(name) => (

@@ -6,7 +6,7 @@ use mainspring_domain::access::{Role, Scope};
 use mainspring_domain::delivery::served_model;
 use mainspring_domain::workspaces::WorkspaceName;
 use mainspring_metadata_store::{ReadTx, StoreError};
-use mainspring_tracking::locations::FOLDER;
+use mainspring_tracking::locations::experiment_in;
 use mainspring_tracking::wandb::projects;
 
 /// A role that is needed, and where.
@@ -24,8 +24,7 @@ pub(super) fn needed(
     let in_path = |key: &str| path.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str());
     // What cannot be found, and what is no single thing, asks for the role on all that there is to see.
     let whole = || tx.within().map_or(Scope::Server, |within| Scope::Workspace(within.clone()));
-    let model =
-        |name: &str| Scope::Model(tx.within().map_or_else(|| name.to_owned(), |within| within.qualify(name)));
+    let model = |name: &str| Scope::Model(tx.qualified(name));
     let mut needed = Vec::new();
     match on {
         On::Server => needed.push((role, Scope::Server)),
@@ -157,14 +156,8 @@ fn of_trace(tx: &dyn ReadTx, id: &str) -> Result<Option<Scope>, StoreError> {
     Ok(tx.trace_experiment(id)?.map(Scope::Experiment))
 }
 
-/// Artifact paths begin with the id of their experiment, in another workspace than the default one perhaps
-/// behind the workspace's folder.
+/// The experiment in whose folder an artifact lies.
 fn of_path(tx: &dyn ReadTx, path: &str) -> Result<Scope, StoreError> {
-    let mut parts = path.split('/').filter(|part| !part.is_empty() && *part != ".");
-    let first = match parts.next() {
-        Some(FOLDER) => parts.nth(1),
-        first => first,
-    };
-    let Some(id) = first.and_then(|first| first.parse().ok()) else { return Ok(Scope::Server) };
+    let Some(id) = experiment_in(path) else { return Ok(Scope::Server) };
     Ok(tx.experiment(id)?.map_or(Scope::Server, |found| Scope::Experiment(found.id)))
 }

@@ -1,6 +1,6 @@
 //! From a schema's text to one that can be executed.
 
-use super::executor::{Call, Missing, Resolver, Resolvers};
+use super::executor::{Call, GraphqlError, Missing, Resolver, Resolvers};
 use super::values::{field_value, to_json};
 use async_graphql::dynamic::{
     Enum, Field, FieldFuture, InputObject, InputValue, Interface, InterfaceField, Object, ResolverContext,
@@ -140,8 +140,18 @@ fn field<C: Clone + Send + Sync + 'static>(
                     parent: parent(&context),
                     arguments: arguments(&context),
                 };
-                let value = resolver(call).await.map_err(|error| Error::new(error.0))?;
-                Ok(field_value(value, &answer_type, composite, several))
+                match resolver(call).await {
+                    Ok(value) => Ok(field_value(value, &answer_type, composite, several)),
+                    Err(GraphqlError(message)) if matches!(answer_type, TypeRef::NonNull(_)) => {
+                        Err(Error::new(message))
+                    }
+                    // A field that may be null is null then, and the others are answered all the same.
+                    Err(GraphqlError(message)) => {
+                        let error = Error::new(message).into_server_error(context.item.pos);
+                        context.add_error(context.set_error_path(error));
+                        Ok(None)
+                    }
+                }
             })
         }),
     };

@@ -13,7 +13,7 @@ use axum::{Json, Router};
 use futures_util::StreamExt as _;
 use mainspring_artifact_store::{ArtifactError, ArtifactPath, ArtifactStore, Upload};
 use mainspring_domain::workspaces::WorkspaceName;
-use mainspring_tracking::locations::FOLDER;
+use mainspring_tracking::locations::{FOLDER, folder_of, own_folder};
 use mainspring_tracking::{TrackingError, runs};
 use serde::{Deserialize, Serialize};
 
@@ -93,11 +93,10 @@ pub(super) async fn path_within(state: &MlflowState, path: &str) -> Result<Artif
     }
     // An experiment that was moved out of a workspace which is gone keeps its artifacts where they are.
     if let Some(id) = parts.next().and_then(|id| id.parse().ok()) {
-        let place = format!("mlflow-artifacts:/{FOLDER}/{named}/{id}");
         let found = state.read(move |tx| Ok::<_, TrackingError>(tx.experiment(id)?)).await?;
-        if found.is_some_and(|found| found.artifact_location == place)
-            && parsed.as_str().starts_with(&format!("{FOLDER}/{named}/{id}"))
-        {
+        let folder = found.as_ref().and_then(|found| own_folder(&found.artifact_location, id));
+        let below = folder.and_then(|folder| parsed.as_str().strip_prefix(folder));
+        if below.is_some_and(|below| below.is_empty() || below.starts_with('/')) {
             return Ok(parsed);
         }
     }
@@ -120,7 +119,7 @@ async fn of_workspace(
         let found = state.read(move |tx| Ok::<_, TrackingError>(tx.experiment(id)?)).await?;
         found.ok_or_else(|| ArtifactError::NotFound(rest.to_owned()))?;
     }
-    Ok(ArtifactPath::parse(&format!("{FOLDER}/{workspace}"))?.join(rest)?)
+    Ok(ArtifactPath::parse(&folder_of(workspace))?.join(rest)?)
 }
 
 async fn list(Within(state): Within, call: Call) -> Answer<Listing> {

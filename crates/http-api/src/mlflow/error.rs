@@ -4,6 +4,7 @@ use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use mainspring_artifact_store::ArtifactError;
+use mainspring_automation::workspaces::WorkspaceError;
 use mainspring_domain::workspaces::local_model_name;
 use mainspring_metadata_store::StoreError;
 use mainspring_registry::RegistryError;
@@ -110,8 +111,18 @@ impl From<TrackingError> for ApiError {
             TrackingError::ExperimentExists { .. } | TrackingError::WorkspaceExists(_) => {
                 Self::exists(message)
             }
-            TrackingError::WorkspaceInUse(_) => Self::new(StatusCode::BAD_REQUEST, "INVALID_STATE", message),
             TrackingError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<WorkspaceError> for ApiError {
+    fn from(error: WorkspaceError) -> Self {
+        match error {
+            WorkspaceError::InUse(message) => Self::new(StatusCode::BAD_REQUEST, "INVALID_STATE", message),
+            WorkspaceError::Tracking(error) => error.into(),
+            WorkspaceError::Registry(error) => error.into(),
+            WorkspaceError::Store(error) => error.into(),
         }
     }
 }

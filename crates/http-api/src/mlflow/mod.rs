@@ -76,7 +76,7 @@ struct AllWorkspaces(MlflowState);
 impl MlflowState {
     /// The name by which the whole server knows a registered model that the client names.
     fn model(&self, name: &str) -> String {
-        self.store.workspace().map_or_else(|| name.to_owned(), |workspace| workspace.qualify(name))
+        self.store.workspace().cloned().unwrap_or_default().qualify(name)
     }
 
     /// Runs a change in a transaction of its own.

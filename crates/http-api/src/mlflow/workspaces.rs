@@ -2,14 +2,16 @@
 
 use super::request::{Call, Params};
 use super::{AllWorkspaces, ApiError, MlflowState};
+use crate::access::NO_WORKSPACES;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
+use mainspring_automation::workspaces::{Deletion, delete};
 use mainspring_domain::access::Scope;
 use mainspring_domain::workspaces::{Workspace, WorkspaceName};
 use mainspring_tracking::TrackingError;
-use mainspring_tracking::workspaces::{self, Deletion, WorkspaceChange, parse_name};
+use mainspring_tracking::workspaces::{self, WorkspaceChange, parse_name};
 use serde::{Deserialize, Serialize};
 
 type Answer<T> = Result<Json<T>, ApiError>;
@@ -55,10 +57,7 @@ fn enabled(state: &MlflowState) -> Result<(), ApiError> {
     if state.locations.workspaces {
         return Ok(());
     }
-    Err(ApiError::disabled(
-        "Workspace APIs are not available: workspaces are not enabled on this server. To enable them, start \
-         it with `--enable-workspaces`.",
-    ))
+    Err(ApiError::disabled(format!("{NO_WORKSPACES}. To enable them, start it with `--enable-workspaces`.")))
 }
 
 fn name(text: &str) -> Result<WorkspaceName, ApiError> {
@@ -142,6 +141,6 @@ async fn remove(
             Deletion::ALL.map(Deletion::as_str).join(", ")
         ))
     })?;
-    state.write(call.actor, move |tx| workspaces::delete(tx, &name, mode)).await?;
+    state.write(call.actor, move |tx| delete(tx, &name, mode)).await?;
     Ok(StatusCode::NO_CONTENT)
 }

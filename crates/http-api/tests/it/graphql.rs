@@ -6,12 +6,20 @@ use axum::http::{Request, header};
 use mainspring_domain::access::{Role, Scope};
 use mainspring_governance::users;
 use mainspring_http_api::access::AccessPolicy;
+use mainspring_tracking::workspaces::{self, WorkspaceChange};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt as _;
 
 async fn post(world: &World, secret: &str, path: &str, body: Value) -> Value {
+    post_within(world, "", secret, path, body).await
+}
+
+async fn post_within(world: &World, workspace: &str, secret: &str, path: &str, body: Value) -> Value {
     let mut request = Request::post(path).header(header::CONTENT_TYPE, "application/json");
+    if !workspace.is_empty() {
+        request = request.header("X-MLFLOW-WORKSPACE", workspace);
+    }
     if !secret.is_empty() {
         request = request.header(header::AUTHORIZATION, format!("Bearer {secret}"));
     }
@@ -95,6 +103,47 @@ async fn mistakes_and_greed_are_texts_among_the_errors() {
         let answer = ask(&world, &query).await;
         let message = answer["errors"][0].as_str().unwrap_or_default();
         assert!(message.contains(expected), "{query}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_field_that_fails_is_null_and_leaves_the_others() {
+    let dir = TempDir::new().unwrap();
+    let world = everything(dir.path(), AccessPolicy::default());
+    let query = "{ good: mlflowGetExperiment(input: {experimentId: \"0\"}) { experiment { name } }
+                   bad: mlflowGetRun(input: {runId: \"nothing\"}) { run { info { runId } } }
+                   worse: mlflowGetRun(input: {runId: \"none\"}) { run { info { runId } } } }";
+    let answer = ask(&world, query).await;
+    let good = json!({ "experiment": { "name": "Default" } });
+    assert_eq!(answer["data"], json!({ "good": good, "bad": null, "worse": null }));
+    let mut errors: Vec<&str> =
+        answer["errors"].as_array().unwrap().iter().map(|error| error.as_str().unwrap()).collect();
+    errors.sort_unstable();
+    assert_eq!(errors, ["Run with id=none not found", "Run with id=nothing not found"]);
+}
+
+#[tokio::test]
+async fn fields_see_the_workspace_of_the_request() {
+    let dir = TempDir::new().unwrap();
+    let world = everything(dir.path(), AccessPolicy { workspaces: true, ..AccessPolicy::default() });
+    let system = mainspring_domain::Actor::system("test");
+    let make = |tx: &mut dyn mainspring_metadata_store::WriteTx| {
+        workspaces::create(tx, "team-a", WorkspaceChange::default())
+    };
+    world.store.write(system, make).await.unwrap();
+    let create = |name: &str| format!("/api/2.0/mlflow/{name}/create");
+    let made = post_within(&world, "team-a", "", &create("experiments"), json!({ "name": "e" })).await;
+    let run = json!({ "experiment_id": made["experiment_id"], "start_time": 7 });
+    let made = post_within(&world, "team-a", "", &create("runs"), run).await;
+    let id = &made["run"]["info"]["run_id"];
+    let query = json!({ "query": format!("{{ mlflowGetRun(input: {{runId: {id}}}) {{ run {{ info {{ runId }} experiment {{ name }} }} }} }}") });
+    let seen = post_within(&world, "team-a", "", "/graphql", query.clone()).await;
+    let expected = json!({ "run": { "info": { "runId": id }, "experiment": { "name": "e" } } });
+    assert_eq!(seen, json!({ "data": { "mlflowGetRun": expected }, "errors": null }));
+    for workspace in ["", "default"] {
+        let unseen = post_within(&world, workspace, "", "/graphql", query.clone()).await;
+        let message = format!("Run with id={} not found", id.as_str().unwrap());
+        assert_eq!(unseen, json!({ "data": { "mlflowGetRun": null }, "errors": [message] }));
     }
 }
 

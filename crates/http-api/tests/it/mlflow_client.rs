@@ -36,9 +36,7 @@ async fn teams_of_the_real_client_in_their_workspaces() {
 #[expect(clippy::print_stdout, reason = "a test says what it leaves out")]
 async fn session(interpreter: &str, script: &str, routes: fn(&Path) -> Router) {
     let Some(python) = std::env::var_os(interpreter) else {
-        println!(
-            "skipped: set {interpreter} to an interpreter that has mlflow-skinny, scikit-learn and pandas"
-        );
+        println!("skipped: set {interpreter} to an interpreter that has MLflow and what `{script}` imports");
         return;
     };
     let dir = TempDir::new().unwrap();

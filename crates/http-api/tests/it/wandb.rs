@@ -395,7 +395,10 @@ async fn roles_count_on_the_project() {
     assert_eq!(lab.send("", "POST", "/graphql", json!({ "query": viewer }).to_string()).await.0, 401);
     let seen = lab.ask_as(&admin, viewer, json!({})).await;
     assert_eq!(seen["data"]["viewer"], json!({ "username": "ada", "entity": "mainspring" }));
-    assert!(lab.ask_as(&reader, UPSERT, input.clone()).await["errors"].is_array());
+    let refused = lab.ask_as(&reader, UPSERT, input.clone()).await;
+    assert_eq!(refused["data"], json!({ "upsertBucket": null }));
+    let error = &refused["errors"][0];
+    assert_eq!((&error["path"], &error["locations"][0]["line"]), (&json!(["upsertBucket"]), &json!(2)));
     lab.ask_as(&admin, UPSERT, input.clone()).await;
     let run = "{ models { edges { node { name } } } project(name: \"p\") { run(name: \"r\") { name } } }";
     let hidden = lab.ask_as(&reader, run, json!({})).await;

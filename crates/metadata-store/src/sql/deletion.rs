@@ -1,9 +1,10 @@
 //! What is deleted, and deleting it for good.
 
 use super::tx::{SqlTx, place, to_u64};
-use super::workspaces::IN_WORKSPACE;
+use super::workspaces::{BURIED, IN_WORKSPACE};
 use crate::Result;
-use crate::driver::{Column, Row, params};
+use crate::driver::{Row, params};
+use crate::traits::search::View;
 use crate::traits::{DeletionRead, DeletionWrite, Garbage};
 use mainspring_domain::Timestamp;
 
@@ -13,7 +14,7 @@ fn garbage(row: &Row<'_>) -> Result<Garbage> {
 
 impl SqlTx<'_> {
     /// The ids of what was deleted before a time, of what this transaction sees.
-    fn before<T: Column>(&self, sql: &str, order: &str, before: Timestamp) -> Result<Vec<T>> {
+    fn before(&self, sql: &str, order: &str, before: Timestamp) -> Result<Vec<String>> {
         let before = before.as_millis();
         match &self.within {
             None => self.rows(&format!("{sql} ORDER BY {order}"), [before], |row| row.get(0)),
@@ -44,9 +45,14 @@ impl DeletionRead for SqlTx<'_> {
     }
 
     fn deleted_experiments(&self, before: Timestamp) -> Result<Vec<i64>> {
-        let sql = "SELECT e.experiment FROM (SELECT id AS experiment, lifecycle, updated FROM experiments) e
-                   WHERE e.lifecycle <> 'active' AND e.updated < ?1";
-        self.before(sql, "e.updated, e.experiment", before)
+        let mut statement = self.select("SELECT e.id FROM experiments e");
+        statement.view(View::Deleted);
+        let before = statement.bind(before.as_millis());
+        statement.and(&format!("e.updated < {before}"));
+        if let Some(within) = &self.within {
+            statement.in_workspace(within);
+        }
+        self.rows(&format!("{} ORDER BY e.updated, e.id", statement.sql), statement.values, |row| row.get(0))
     }
 
     fn runs_of_experiment(&self, experiment: i64) -> Result<Vec<String>> {
@@ -83,8 +89,10 @@ impl DeletionWrite for SqlTx<'_> {
         self.execute("DELETE FROM experiments WHERE id = ?1", [id])?;
         // Where experiments of a deleted workspace waited for this goes with the last of them.
         self.execute(
-            "DELETE FROM workspaces WHERE name LIKE '~%'
-             AND NOT EXISTS (SELECT 1 FROM experiments e WHERE e.workspace = workspaces.name)",
+            &format!(
+                "DELETE FROM workspaces WHERE name LIKE {BURIED}
+                 AND NOT EXISTS (SELECT 1 FROM experiments e WHERE e.workspace = workspaces.name)"
+            ),
             [],
         )?;
         Ok(())

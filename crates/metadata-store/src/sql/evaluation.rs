@@ -70,8 +70,7 @@ impl EvaluationRead for SqlTx<'_> {
     ) -> Result<Vec<EvaluationDataset>> {
         let mut statement = self.select(DATASET);
         if let Some(within) = &self.within {
-            let workspace = statement.bind(within.as_str().to_owned());
-            statement.and(&format!("e.workspace = {workspace}"));
+            statement.in_workspace(within);
         }
         if !experiments.is_empty() {
             let list = statement.bind(to_text(experiments)?);

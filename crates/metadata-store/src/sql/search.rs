@@ -94,6 +94,12 @@ impl Statement {
         }
     }
 
+    /// Restricts to what lies in a workspace, where the entity itself names it.
+    pub(super) fn in_workspace(&mut self, workspace: &WorkspaceName) {
+        let place = self.bind(workspace.as_str().to_owned());
+        self.and(&format!("e.workspace = {place}"));
+    }
+
     /// Restricts to the models of a workspace, by the column with the names that the whole server knows.
     pub(super) fn models_of(&mut self, workspace: Option<&WorkspaceName>, column: &str) {
         match workspace {

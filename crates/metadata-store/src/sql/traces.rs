@@ -80,8 +80,8 @@ impl TracesRead for SqlTx<'_> {
         self.row_in_sight("SELECT e.experiment FROM traces e WHERE e.id = ?1", id, |row| row.get(0))
     }
 
-    fn has_trace_anywhere(&self, id: &str) -> Result<bool> {
-        Ok(self.row("SELECT 1 FROM traces WHERE id = ?1", [id], |_| Ok(()))?.is_some())
+    fn has_trace_out_of_sight(&self, id: &str) -> Result<bool> {
+        self.is_out_of_sight("traces", id)
     }
 
     fn traces(&self, ids: &[String]) -> Result<Vec<TraceInfo>> {

@@ -3,6 +3,7 @@
 use super::search::{Entity, Property};
 use super::tracking_runs::metric;
 use super::tx::{SqlTx, gathered, place, to_text};
+use super::workspaces::BURIED;
 use crate::Result;
 use crate::driver::{Dialect, Row, ToValue as _, Value, params};
 use crate::traits::search::{Attribute, Search, View};
@@ -69,12 +70,9 @@ impl TrackingRead for SqlTx<'_> {
         let mut statement = self.select(EXPERIMENT);
         statement.view(view);
         match &self.within {
-            Some(within) => {
-                let workspace = statement.bind(within.as_str().to_owned());
-                statement.and(&format!("e.workspace = {workspace}"));
-            }
+            Some(within) => statement.in_workspace(within),
             // Those of a workspace that was deleted wait for nothing but their end.
-            None => statement.and("e.workspace NOT LIKE '~%'"),
+            None => statement.and(&format!("e.workspace NOT LIKE {BURIED}")),
         }
         let statement = statement.search(&EXPERIMENTS, search)?;
         self.rows(&statement.sql, statement.values, experiment)
@@ -85,10 +83,7 @@ impl TrackingRead for SqlTx<'_> {
     }
 
     fn has_run_out_of_sight(&self, id: &str) -> Result<bool> {
-        let Some(within) = &self.within else { return Ok(false) };
-        let sql = "SELECT 1 FROM runs r JOIN experiments x ON x.id = r.experiment
-                   WHERE r.id = ?1 AND x.workspace <> ?2";
-        Ok(self.row(sql, [id, within.as_str()], |_| Ok(()))?.is_some())
+        self.is_out_of_sight("runs", id)
     }
 
     fn run(&self, id: &str) -> Result<Option<Run>> {
@@ -152,6 +147,10 @@ impl TrackingRead for SqlTx<'_> {
             [run],
             |row| row.get(0),
         )
+    }
+
+    fn has_logged_model_out_of_sight(&self, id: &str) -> Result<bool> {
+        self.is_out_of_sight("logged_models", id)
     }
 
     fn logged_model(&self, id: &str) -> Result<Option<LoggedModel>> {

@@ -2,6 +2,7 @@
 
 use super::search::{Entity, Property};
 use super::tx::{SqlTx, to_text};
+use super::workspaces::BURIED;
 use crate::Result;
 use crate::driver::Row;
 use crate::traits::search::{Attribute, Search, View};
@@ -140,7 +141,7 @@ impl SqlTx<'_> {
     pub(super) fn run_rows_of_ids(&self, ids: &[String]) -> Result<Vec<(i64, RunInfo)>> {
         let sql = format!(
             "SELECT {COLUMNS} FROM runs e WHERE e.id IN (SELECT value FROM json_each(?1)) AND NOT EXISTS
-                 (SELECT 1 FROM experiments g WHERE g.id = e.experiment AND g.workspace LIKE '~%')"
+                 (SELECT 1 FROM experiments g WHERE g.id = e.experiment AND g.workspace LIKE {BURIED})"
         );
         self.rows_in_sight(&sql, &to_text(&ids)?, info)
     }

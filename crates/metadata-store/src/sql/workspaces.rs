@@ -14,6 +14,10 @@ const WORKSPACE: &str = "SELECT name, description, artifact_root, created, updat
 pub(super) const IN_WORKSPACE: &str =
     " AND EXISTS (SELECT 1 FROM experiments x WHERE x.id = e.experiment AND x.workspace = ?2)";
 
+/// The pattern of workspaces in which experiments of deleted ones wait for their end. No name of a workspace
+/// begins like this, so nobody can ask for one.
+pub(super) const BURIED: &str = "'~%'";
+
 fn workspace(row: &Row<'_>) -> Result<Workspace> {
     Ok(Workspace {
         name: WorkspaceName::from_stored(row.get(0)?),
@@ -67,6 +71,16 @@ impl SqlTx<'_> {
         }
     }
 
+    /// Whether an entity of an experiment lies in another workspace than the one that this transaction sees.
+    pub(super) fn is_out_of_sight(&self, table: &str, id: &str) -> Result<bool> {
+        let Some(within) = &self.within else { return Ok(false) };
+        let sql = format!(
+            "SELECT 1 FROM {table} e JOIN experiments x ON x.id = e.experiment
+             WHERE e.id = ?1 AND x.workspace <> ?2"
+        );
+        Ok(self.row(&sql, [id, within.as_str()], |_| Ok(()))?.is_some())
+    }
+
     /// Those of experiments that this transaction sees: a search covers no others.
     pub(super) fn experiments_in_sight<'l>(&self, experiments: &'l [i64]) -> Result<Cow<'l, [i64]>> {
         let Some(within) = &self.within else { return Ok(Cow::Borrowed(experiments)) };
@@ -94,21 +108,19 @@ impl WorkspacesRead for SqlTx<'_> {
     }
 
     fn workspaces(&self) -> Result<Vec<Workspace>> {
-        self.rows(&format!("{WORKSPACE} WHERE name NOT LIKE '~%' ORDER BY name"), [], workspace)
+        self.rows(&format!("{WORKSPACE} WHERE name NOT LIKE {BURIED} ORDER BY name"), [], workspace)
     }
 
     fn workspace_contents(&self, name: &WorkspaceName) -> Result<WorkspaceContents> {
+        let mut models = self.select("SELECT e.name FROM registered_models e");
+        models.models_of(Some(name), "e.name");
+        let models =
+            self.rows(&format!("{} ORDER BY e.name", models.sql), models.values, |row| row.get(0))?;
         let name = name.as_str();
         let experiments =
             self.rows("SELECT id FROM experiments WHERE workspace = ?1 ORDER BY id", [name], |row| {
                 row.get(0)
             })?;
-        // What begins with the workspace and a colon lies between these two.
-        let models = self.rows(
-            "SELECT name FROM registered_models WHERE name > ?1 AND name < ?2 ORDER BY name",
-            [format!("{name}:"), format!("{name};")],
-            |row| row.get(0),
-        )?;
         Ok(WorkspaceContents {
             experiments,
             models,
@@ -161,7 +173,7 @@ impl WorkspacesWrite for SqlTx<'_> {
     }
 
     fn bury_experiments(&mut self, name: &WorkspaceName) -> Result<()> {
-        // No name of a workspace begins like this, so nobody can ask for it.
+        // As `BURIED` has it.
         let grave = format!("~{name}~{}", self.now.as_millis());
         self.execute(
             "INSERT INTO workspaces (name, created, updated) VALUES (?1, ?2, ?2) ON CONFLICT DO NOTHING",

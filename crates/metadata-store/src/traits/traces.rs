@@ -143,8 +143,8 @@ pub trait TracesRead {
     fn trace(&self, id: &str) -> Result<Option<TraceInfo>>;
     /// The experiment of a trace.
     fn trace_experiment(&self, id: &str) -> Result<Option<i64>>;
-    /// Whether there is such a trace, also where this transaction does not see it.
-    fn has_trace_anywhere(&self, id: &str) -> Result<bool>;
+    /// Whether a trace lies in another workspace than the one that this transaction sees.
+    fn has_trace_out_of_sight(&self, id: &str) -> Result<bool>;
     /// Traces by their ids, in no particular order; those that do not exist are left out.
     fn traces(&self, ids: &[String]) -> Result<Vec<TraceInfo>>;
     /// Traces of experiments by condition; the latest begun first unless told.

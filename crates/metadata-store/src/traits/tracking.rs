@@ -74,6 +74,8 @@ pub trait TrackingRead {
     fn model_inputs(&self, run: &str) -> Result<Vec<String>>;
     /// One logged model, deleted or not.
     fn logged_model(&self, id: &str) -> Result<Option<LoggedModel>>;
+    /// Whether a logged model lies in another workspace than the one that this transaction sees.
+    fn has_logged_model_out_of_sight(&self, id: &str) -> Result<bool>;
     /// Logged models of experiments by condition; the newest first unless told. Deleted ones are
     /// left out.
     fn search_logged_models(&self, experiments: &[i64], search: &Search) -> Result<Vec<LoggedModel>>;

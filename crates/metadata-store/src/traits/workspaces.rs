@@ -21,6 +21,11 @@ pub trait WorkspacesRead {
     /// The workspace that this transaction sees: what lies in another one is not there for it. With
     /// none it sees everything, and names mean what is in the default workspace.
     fn within(&self) -> Option<&WorkspaceName>;
+    /// The name by which the whole server knows a registered model that is named within what this
+    /// transaction sees.
+    fn qualified(&self, model: &str) -> String {
+        self.within().map_or_else(|| model.to_owned(), |within| within.qualify(model))
+    }
     /// One workspace.
     fn workspace(&self, name: &WorkspaceName) -> Result<Option<Workspace>>;
     /// All workspaces, by name.

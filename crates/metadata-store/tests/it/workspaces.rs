@@ -134,6 +134,16 @@ async fn what_lies_in_another_workspace_is_not_there(world: TempStore) {
     for (own, workspace) in ["default", "team-a", "team-b"].into_iter().enumerate() {
         let within = store.within(name(workspace));
         assert_eq!(read(&within, |tx| Ok(tx.within().cloned())).await, Some(name(workspace)));
+        let nobody = read(&within, |tx| {
+            Ok([
+                tx.has_run_out_of_sight("none")?,
+                tx.has_logged_model_out_of_sight("none")?,
+                tx.has_trace_out_of_sight("none")?,
+            ])
+        });
+        assert_eq!(nobody.await, [false; 3]);
+        let known = read(&within, |tx| Ok(tx.qualified("m"))).await;
+        assert_eq!(known, if own == 0 { "m".to_owned() } else { format!("{workspace}:m") });
         for (other, id) in ids.into_iter().enumerate() {
             let seen = read(&within, move |tx| {
                 let (run, model, trace) = (format!("r{id}"), format!("m{id}"), format!("t{id}"));
@@ -150,7 +160,14 @@ async fn what_lies_in_another_workspace_is_not_there(world: TempStore) {
             })
             .await;
             assert_eq!(seen, [own == other; 8], "{workspace} {id}");
-            assert!(read(&within, move |tx| tx.has_trace_anywhere(&format!("t{id}"))).await);
+            let out_of_sight = read(&within, move |tx| {
+                Ok([
+                    tx.has_run_out_of_sight(&format!("r{id}"))?,
+                    tx.has_logged_model_out_of_sight(&format!("m{id}"))?,
+                    tx.has_trace_out_of_sight(&format!("t{id}"))?,
+                ])
+            });
+            assert_eq!(out_of_sight.await, [own != other; 3], "{workspace} {id}");
         }
         let found = read(&within, |tx| tx.experiment_by_name("flights")).await.unwrap();
         assert_eq!(found.id, ids[own]);
@@ -165,6 +182,9 @@ async fn what_lies_in_another_workspace_is_not_there(world: TempStore) {
     assert!(seen.await.iter().all(Option::is_some), "who is in no workspace sees all");
     let named = read(&store, |tx| tx.experiment_by_name("flights")).await.unwrap();
     assert_eq!(named.workspace, name("default"));
+    assert_eq!(read(&store, |tx| Ok(tx.qualified("m"))).await, "m");
+    let run = format!("r{}", ids[1]);
+    assert!(!read(&store, move |tx| tx.has_run_out_of_sight(&run)).await);
 }
 
 async fn searches_cover_one_workspace(world: TempStore) {
@@ -202,6 +222,9 @@ async fn what_lies_in_a_workspace_can_be_listed_and_moved(world: TempStore) {
     let contents = read(&store, |tx| tx.workspace_contents(&name("team-a"))).await;
     assert_eq!(contents.experiments, [ids[1]]);
     assert_eq!(contents.models, ["team-a:flights", "team-a:other"]);
+    let contents = read(&store, |tx| tx.workspace_contents(&WorkspaceName::default())).await;
+    assert_eq!(contents.models, ["flights"]);
+    assert!(contents.experiments.contains(&ids[0]) && !contents.experiments.contains(&ids[1]));
     assert_eq!(read(&store, |tx| tx.experiments_also_in_default(&name("team-a"))).await, ["flights"]);
     let kept = store.write(actor(), |tx| {
         tx.bookkeeping();

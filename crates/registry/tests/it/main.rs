@@ -4,6 +4,7 @@
 use mainspring_domain::registry::{ModelVersion, Stage};
 use mainspring_domain::tracking::{KeyValue, Lifecycle, LoggedModel, LoggedModelStatus, RunInfo, RunStatus};
 use mainspring_domain::webhooks::{SealedSecret, WebhookEvent, WebhookStatus};
+use mainspring_domain::workspaces::WorkspaceName;
 use mainspring_domain::{Actor, SystemClock, Timestamp};
 use mainspring_metadata_store::{ReadTx, Store, WriteTx};
 use mainspring_registry::aliases::ExpectedAlias;
@@ -314,6 +315,25 @@ async fn an_order_that_leaves_versions_equal_goes_on_by_name() {
     let page = lab.store.read(move |tx| search::versions(tx, &query)).await.unwrap();
     let names: Vec<&str> = page.items.iter().map(|version| version.name.as_str()).collect();
     assert_eq!(names, ["another", "flights"]);
+}
+
+#[tokio::test]
+async fn nothing_is_made_in_a_workspace_that_is_gone() {
+    let lab = Lab::new().await;
+    let closed = lab.store.within(WorkspaceName::parse("closed").unwrap());
+    let webhook = NewWebhook {
+        id: "late".into(),
+        name: "late".into(),
+        description: String::new(),
+        url: "https://example.com/".into(),
+        events: vec![WebhookEvent::parse("model_version.created").unwrap()],
+        status: WebhookStatus::Active,
+        secret: None,
+    };
+    let made = closed.write(Actor::user("test"), move |tx| webhooks::create(tx, webhook)).await;
+    assert!(matches!(made, Err(RegistryError::NoWorkspace(_))));
+    let made = closed.write(Actor::user("test"), |tx| models::create(tx, "closed:m", "", vec![])).await;
+    assert!(matches!(made, Err(RegistryError::NoWorkspace(_))));
 }
 
 #[tokio::test]

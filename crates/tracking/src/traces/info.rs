@@ -103,7 +103,7 @@ pub fn start(tx: &mut dyn WriteTx, mut trace: TraceInfo) -> Result<TraceInfo> {
     let said = std::mem::take(&mut trace.assessments);
     let held = tx.trace(&trace.id)?;
     match &held {
-        None if tx.has_trace_anywhere(&trace.id)? => return Err(elsewhere(&trace.id)),
+        None if tx.has_trace_out_of_sight(&trace.id)? => return Err(elsewhere(&trace.id)),
         None => tx.insert_trace(&TraceInfo { metadata, tags, ..trace.clone() })?,
         Some(held) if held.experiment != trace.experiment => return Err(elsewhere(&trace.id)),
         Some(held) => {

@@ -79,7 +79,7 @@ fn log_trace(tx: &mut dyn WriteTx, experiment: i64, id: &str, batch: Batch) -> R
     let mut trace = match tx.trace(id)? {
         Some(trace) if trace.experiment != experiment => return Err(info::elsewhere(id)),
         Some(trace) => trace,
-        None if tx.has_trace_anywhere(id)? => return Err(info::elsewhere(id)),
+        None if tx.has_trace_out_of_sight(id)? => return Err(info::elsewhere(id)),
         None => begin(tx, experiment, id, &spans)?,
     };
     let records: Vec<SpanRecord> = spans.iter().cloned().map(SpanRecord::of).collect();

@@ -42,7 +42,12 @@ function Run({ id }: { id: string }) {
   ];
   return (
     <Page title={run?.names[0] ?? 'Run'} crumbs={crumbs} lead={run ? <Lead run={run} /> : id} aside={run?.statuses[0] && <StatusBadge status={run.statuses[0]} />}>
-      <Loaded from={answer}>{() => run && (workspace === 'default' ? <Tabs run={run} id={id} experiment={experiment} /> : <Elsewhere workspace={workspace} what="The run" />)}</Loaded>
+      <Loaded from={answer}>
+        {() => (
+          // What the tabs ask for lies in the default workspace: first it must be known whose run this is.
+          <Loaded from={experiments}>{() => run && (workspace === 'default' ? <Tabs run={run} id={id} experiment={experiment} /> : <Elsewhere workspace={workspace} what="The run" />)}</Loaded>
+        )}
+      </Loaded>
     </Page>
   );
 }

@@ -5,6 +5,7 @@ use crate::client::Client;
 use crate::error::{CliError, ExitCode};
 use crate::terminal::{cell, note, say};
 use clap::Args;
+use mainspring_domain::workspaces::WorkspaceName;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -87,9 +88,12 @@ impl Gc {
             }
         }
         let client = client(self.tracking_uri.as_deref())?;
+        // A variable that is set to nothing names none.
+        let workspace = Some(self.workspace).filter(|name| !name.is_empty());
+        let workspace = workspace.unwrap_or_else(|| WorkspaceName::DEFAULT.to_owned());
         let request = json!({
             "older_than_seconds": self.older_than.unwrap_or(0),
-            "workspace": (!self.all_workspaces).then_some(self.workspace),
+            "workspace": (!self.all_workspaces).then_some(workspace),
             "run_ids": self.run_ids,
             "experiment_ids": self.experiment_ids,
             "logged_model_ids": self.logged_model_ids,

@@ -1,19 +1,19 @@
 //! The fields of the root: each is a call of the REST API, sent through the gate in the name of
 //! whoever asks, so that a field needs the role that the route needs.
 
+use crate::access::WORKSPACE_HEADER;
 use crate::graphql::{Call, GraphqlError, Resolvers};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, header};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
-use std::sync::{Arc, Mutex, PoisonError};
 use tower::ServiceExt as _;
 
 /// Bytes of an answer that becomes the value of a field.
 const ANSWER_LIMIT: usize = 64 << 20;
 /// Headers of a request that say who asks, and in which workspace.
-const IDENTITY: [&str; 3] = ["authorization", "host", "x-mlflow-workspace"];
+const IDENTITY: [&str; 3] = ["authorization", "host", WORKSPACE_HEADER];
 
 /// A request to GraphQL.
 #[derive(Clone)]
@@ -22,18 +22,6 @@ pub(super) struct Asked {
     pub(super) rest: Router,
     /// The request's headers.
     pub(super) headers: HeaderMap,
-    /// Why fields have no value. The others are answered all the same.
-    pub(super) failures: Arc<Mutex<Vec<String>>>,
-}
-
-impl Asked {
-    /// The value of a field that may be null: without one it is, and the request's errors say why.
-    fn or_null(&self, answer: Answer) -> Answer {
-        answer.or_else(|GraphqlError(message)| {
-            self.failures.lock().unwrap_or_else(PoisonError::into_inner).push(message);
-            Ok(Value::Null)
-        })
-    }
 }
 
 type Answer = Result<Value, GraphqlError>;
@@ -61,8 +49,7 @@ pub(super) fn all() -> Resolvers<Asked> {
     let mut resolvers = Resolvers::with_missing(zero);
     for (field, route) in ROOTS {
         resolvers.add(field, move |call: Call<Asked>| async move {
-            let answer = send(&call.context, route, &snake(call.input())).await;
-            call.context.or_null(answer)
+            send(&call.context, route, &snake(call.input())).await
         });
     }
     for field in ["Query.test", "Mutation.testMutation"] {
@@ -72,8 +59,8 @@ pub(super) fn all() -> Resolvers<Asked> {
     }
     resolvers.add("MlflowRunExtension.experiment", |call: Call<Asked>| async move {
         let id = json!({ "experiment_id": call.parent["info"]["experimentId"] });
-        let answer = send(&call.context, Route::Get("experiments/get"), &id).await;
-        call.context.or_null(answer.map(|answer| answer["experiment"].clone()))
+        let answer = send(&call.context, Route::Get("experiments/get"), &id).await?;
+        Ok(answer["experiment"].clone())
     });
     resolvers.add("MlflowRunExtension.modelVersions", |call: Call<Asked>| async move {
         let run = call.parent["info"]["runId"].as_str().unwrap_or_default();

@@ -14,7 +14,6 @@ use axum::routing::post;
 use axum::{Json, Router};
 use fields::Asked;
 use serde_json::{Map, Value, json};
-use std::sync::{Arc, Mutex, PoisonError};
 use tower::ServiceExt as _;
 
 /// Bytes of a request.
@@ -61,12 +60,8 @@ async fn answer(State(faces): State<Faces>, request: Request) -> Response {
             let answer = match limits::exceeded(&document) {
                 Some(message) => crate::graphql::errors(&message),
                 None => {
-                    let failures = Arc::default();
-                    let asked =
-                        Asked { rest: faces.rest, headers: parts.headers, failures: Arc::clone(&failures) };
-                    let answer =
-                        faces.executor.execute_document(without_component(document), &sent, asked).await;
-                    with_failures(answer, &failures)
+                    let asked = Asked { rest: faces.rest, headers: parts.headers };
+                    faces.executor.execute_document(without_component(document), &sent, asked).await
                 }
             };
             Json(shown(&answer)).into_response()
@@ -97,15 +92,6 @@ fn without_component(mut document: ExecutableDocument) -> ExecutableDocument {
         }
     }
     document
-}
-
-/// Adds why fields are null to the errors of an answer.
-fn with_failures(mut answer: Value, failures: &Mutex<Vec<String>>) -> Value {
-    let failures = std::mem::take(&mut *failures.lock().unwrap_or_else(PoisonError::into_inner));
-    let mut errors = answer["errors"].as_array().cloned().unwrap_or_default();
-    errors.extend(failures.into_iter().map(|message| json!({ "message": message })));
-    answer["errors"] = Value::Array(errors);
-    answer
 }
 
 /// Errors are a list of texts here, or null.

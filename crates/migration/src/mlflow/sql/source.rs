@@ -10,7 +10,7 @@ use mainspring_domain::tracking::Experiment;
 use mainspring_domain::workspaces::WorkspaceName;
 use mainspring_metadata_store::{Cell, ForeignDatabase};
 
-/// The workspace that is brought: there are none here.
+/// The workspace that is brought; what lies in another one is only counted.
 pub(super) const WORKSPACE: &str = "default";
 
 /// Reads a whole SQL store.

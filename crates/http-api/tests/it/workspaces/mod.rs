@@ -1,20 +1,18 @@
 //! Workspaces: who names one sees what lies in it, and nothing else.
 
+mod deletion;
+
 use crate::mlflow::state;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, header};
 use mainspring_domain::access::{Role, Scope};
-use mainspring_domain::events::Record;
-use mainspring_domain::tracking::Lifecycle;
 use mainspring_domain::workspaces::WorkspaceName;
 use mainspring_domain::{Actor, SystemClock};
 use mainspring_governance::users::{self, AccessError};
 use mainspring_http_api::access::{AccessPolicy, Gate, guarded};
 use mainspring_http_api::mlflow::router;
-use mainspring_metadata_store::traits::search::View;
 use mainspring_metadata_store::{Store, StoreError, WriteTx};
-use mainspring_tracking::TrackingError;
 use mainspring_tracking::locations::Locations;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -110,10 +108,11 @@ impl Teams {
         made["run"]["info"]["run_id"].as_str().unwrap().to_owned()
     }
 
-    /// The subjects of the records of an action.
-    async fn recorded(&self, action: &'static str) -> Vec<String> {
+    /// The subjects and details of the records of an action.
+    async fn recorded(&self, action: &'static str) -> Vec<(String, Value)> {
         let found: Result<_, StoreError> = self.store.read(|tx| tx.outbox_after(0, 1000)).await;
-        found.unwrap().into_iter().filter(|one| one.action == action).map(|one| one.subject).collect()
+        let found = found.unwrap().into_iter().filter(|one| one.action == action);
+        found.map(|one| (one.subject, one.details)).collect()
     }
 
     async fn change<T: Send + 'static>(
@@ -205,6 +204,18 @@ async fn workspaces_are_made_changed_and_listed() {
             "workspaces",
             json!({ "name": "ok", "default_artifact_root": "mlflow-artifacts:/1" }),
             "go through",
+        ),
+        (
+            "POST",
+            "workspaces",
+            json!({ "name": "ok", "default_artifact_root": "http://host/api/2.0/mlflow-artifacts/artifacts/exp" }),
+            "go through the server lie below 'mlflow-artifacts:/workspaces/ok'",
+        ),
+        (
+            "PATCH",
+            "workspaces/team-a",
+            json!({ "default_artifact_root": "MLFLOW-ARTIFACTS:/exp" }),
+            "go through the server lie below 'mlflow-artifacts:/workspaces/team-a'",
         ),
         ("PATCH", "workspaces/team-a", json!({}), "at least one key"),
         ("PATCH", "workspaces/Team", json!({ "description": "x" }), "must match the pattern"),
@@ -505,7 +516,7 @@ async fn models_are_named_as_if_there_were_no_other_workspace() {
 }
 
 #[tokio::test]
-async fn no_version_and_no_model_names_a_run_of_another_workspace() {
+async fn no_version_and_no_model_names_what_lies_in_another_workspace() {
     let teams = Teams::new().await;
     let experiment = teams.experiment("team-a", "e").await;
     let run = teams.run("team-a", &experiment).await;
@@ -519,8 +530,19 @@ async fn no_version_and_no_model_names_a_run_of_another_workspace() {
         let answer = teams.call("team-b", "POST", "model-versions/create", version).await;
         refused(&answer, 400, "INVALID_PARAMETER_VALUE", &format!("Run '{run}' not found"));
     }
-    // A run that nobody here knows may be kept elsewhere.
-    let version = json!({ "name": "m", "source": "s3://bucket/x", "run_id": "kept-elsewhere" });
+    let logged = json!({ "experiment_id": experiment, "name": "m", "source_run_id": run });
+    let logged = teams.made("team-a", "logged-models", logged).await;
+    let hidden = &logged["model"]["info"]["model_id"];
+    let own_run = teams.run("team-b", &own).await;
+    for source in ["s3://bucket/x".to_owned(), format!("runs:/{own_run}/m"), "/tmp/x".to_owned()] {
+        let version = json!({ "name": "m", "source": source, "run_id": own_run, "model_id": hidden });
+        let answer = teams.call("team-b", "POST", "model-versions/create", version).await;
+        let message = format!("Logged model with ID '{}' not found", hidden.as_str().unwrap());
+        refused(&answer, 400, "INVALID_PARAMETER_VALUE", &message);
+    }
+    // What nobody here knows may be kept elsewhere.
+    let version =
+        json!({ "name": "m", "source": "s3://bucket/x", "run_id": "kept-elsewhere", "model_id": "too" });
     teams.made("team-b", "model-versions/create", version).await;
     let logged = json!({ "experiment_id": own, "name": "m", "source_run_id": "kept-elsewhere" });
     teams.made("team-b", "logged-models", logged).await;
@@ -567,106 +589,6 @@ async fn artifacts_lie_in_the_folder_of_their_workspace() {
     assert_eq!(teams.send("team-a", "GET", &short, Value::Null).await, (200, json!("hello")));
     assert_eq!(teams.send("team-b", "GET", &short, Value::Null).await.0, 404);
     assert_eq!(teams.send("", "GET", &short, Value::Null).await.0, 404);
-}
-
-#[tokio::test]
-async fn a_workspace_is_deleted_as_the_mode_says() {
-    let teams = Teams::new().await;
-    let experiment = teams.experiment("team-a", "flights").await;
-    let run = teams.run("team-a", &experiment).await;
-    teams.made("team-a", "registered-models/create", json!({ "name": "flights" })).await;
-    let delete = |mode: &'static str| teams.call("", "DELETE", mode, Value::Null);
-    let full = delete("workspaces/team-a").await;
-    refused(&full, 400, "INVALID_STATE", "table 'registered_models' still contains 1 resource(s)");
-    // In the default workspace a name is taken once.
-    teams.made("", "registered-models/create", json!({ "name": "flights" })).await;
-    teams.experiment("", "flights").await;
-    let clash = delete("workspaces/team-a?mode=SET_DEFAULT").await;
-    refused(&clash, 400, "INVALID_STATE", "- registered_models: 'flights'\n  - experiments: 'flights'");
-    teams
-        .made("team-a", "registered-models/rename", json!({ "name": "flights", "new_name": "planes" }))
-        .await;
-    teams
-        .made("team-a", "experiments/update", json!({ "experiment_id": experiment, "new_name": "planes" }))
-        .await;
-    // What serves it knows it by the name that would go away.
-    let deployed = |stable| mainspring_domain::delivery::Deployment {
-        model: "team-a:planes".into(),
-        stable,
-        stable_rollout: None,
-        active_rollout: None,
-        updated: mainspring_domain::Timestamp::from_millis(1),
-    };
-    let deploy = |stable| {
-        let deployment = deployed(stable);
-        teams.change(move |tx| {
-            tx.put_deployment(&deployment)?;
-            Ok(tx.record(Record::new("test", "model:team-a:planes"))?)
-        })
-    };
-    deploy(Some(1)).await;
-    for mode in ["workspaces/team-a?mode=SET_DEFAULT", "workspaces/team-a?mode=CASCADE"] {
-        refused(&delete(mode).await, 400, "INVALID_STATE", "a running test has team-a:planes. End");
-    }
-    deploy(None).await;
-    let dataset = teams.made("team-a", "datasets/create", json!({ "name": "d" })).await;
-    assert_eq!(delete("workspaces/team-a?mode=SET_DEFAULT").await.0, 204);
-    let dataset = dataset["dataset"]["dataset_id"].as_str().unwrap().to_owned();
-    assert_eq!(teams.recorded("evaluation_dataset.moved").await, [format!("evaluation_dataset:{dataset}")]);
-    assert_eq!(
-        teams.got("", &format!("runs/get?run_id={run}")).await["run"]["info"]["experiment_id"],
-        json!(experiment)
-    );
-    teams.got("", "registered-models/get?name=planes").await;
-    // Its artifacts stay where they are, and are reached from where it lies now.
-    let path =
-        format!("/api/2.0/mlflow-artifacts/artifacts/workspaces/team-a/{experiment}/{run}/artifacts/x");
-    assert_eq!(teams.send("", "PUT", &path, json!("x")).await.0, 200);
-    assert_eq!(teams.send("", "GET", &path, Value::Null).await, (200, json!("x")));
-    refused(&teams.send("team-b", "GET", &path, Value::Null).await, 400, "INVALID_PARAMETER_VALUE", "team-a");
-    // With all that lies in it.
-    let experiment = teams.experiment("team-b", "flights").await;
-    let run = teams.run("team-b", &experiment).await;
-    teams.made("team-b", "registered-models/create", json!({ "name": "flights" })).await;
-    // A run that was restored in a deleted experiment goes too.
-    let old = teams.experiment("team-b", "old").await;
-    let restored = teams.run("team-b", &old).await;
-    teams.made("team-b", "experiments/delete", json!({ "experiment_id": old })).await;
-    teams.made("team-b", "runs/restore", json!({ "run_id": restored })).await;
-    let id: i64 = experiment.parse().unwrap();
-    teams
-        .change(move |tx| {
-            users::add(tx, "rita", None)?;
-            users::grant(tx, "rita", &Scope::Experiment(id), Some(Role::Reader))
-        })
-        .await;
-    let left_behind =
-        format!("/api/2.0/mlflow-artifacts/artifacts/workspaces/team-b/{experiment}/{run}/artifacts/x");
-    assert_eq!(teams.send("team-b", "PUT", &left_behind, json!("x")).await.0, 200);
-    assert_eq!(delete("workspaces/team-b?mode=CASCADE").await.0, 204);
-    let left = teams.store.read(move |tx| {
-        let listed = mainspring_tracking::experiments::overview(tx, View::All, 100)?;
-        let listed: Vec<String> =
-            listed.into_iter().map(|one| one.experiment.workspace.to_string()).collect();
-        let grants =
-            tx.grants_on(&Scope::Experiment(id))?.len() + tx.run_rows(std::slice::from_ref(&restored))?.len();
-        Ok::<_, TrackingError>((listed, grants, tx.run_info(&restored)?.map(|run| run.lifecycle)))
-    });
-    let (listed, grants, lifecycle) = left.await.unwrap();
-    assert!(listed.iter().all(|workspace| workspace == "default"), "{listed:?}");
-    assert_eq!((grants, lifecycle), (0, Some(Lifecycle::Deleted)));
-    teams.made("", "workspaces", json!({ "name": "team-b" })).await;
-    for workspace in ["", "team-b"] {
-        assert_eq!(teams.call(workspace, "GET", &format!("runs/get?run_id={run}"), Value::Null).await.0, 404);
-        let deleted = teams.got(workspace, "experiments/search?max_results=10&view_type=DELETED_ONLY").await;
-        assert_eq!(deleted.get("experiments"), None, "{workspace}");
-    }
-    assert_eq!(teams.call("team-b", "GET", "registered-models/get?name=flights", Value::Null).await.0, 404);
-    assert_eq!(teams.send("team-b", "GET", &left_behind, Value::Null).await.0, 404);
-    assert_eq!(teams.send("team-b", "PUT", &left_behind, json!("y")).await.0, 404);
-    teams.experiment("team-b", "flights").await;
-    let listed = teams.got("", "workspaces").await;
-    assert_eq!(listed["workspaces"].as_array().map(Vec::len), Some(2), "{listed}");
 }
 
 #[tokio::test]
@@ -730,10 +652,10 @@ async fn a_role_on_a_workspace_counts_there_and_nowhere_else() {
         .store
         .write(Actor::system("test"), |tx| {
             let name = WorkspaceName::parse("team-a").unwrap();
-            mainspring_tracking::workspaces::delete(
+            mainspring_automation::workspaces::delete(
                 tx,
                 &name,
-                mainspring_tracking::workspaces::Deletion::Cascade,
+                mainspring_automation::workspaces::Deletion::Cascade,
             )
         })
         .await
