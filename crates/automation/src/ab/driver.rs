@@ -36,8 +36,16 @@ impl AbTests {
     pub(crate) async fn run(self) {
         let mut held: HashMap<String, Held> = HashMap::new();
         loop {
+            let drafts = self.start_drafts().await.unwrap_or_else(|error| {
+                tracing::error!(%error, "A/B tests that are to start");
+                Vec::new()
+            });
             match self.store.read(|tx| tx.running_ab_tests()).await {
-                Ok(tests) => self.go_through(&tests, &mut held).await,
+                Ok(tests) => {
+                    let known = |id: &str| tests.iter().chain(&drafts).any(|test| test.id == id);
+                    self.failures.keep(known);
+                    self.go_through(&tests, &mut held).await;
+                }
                 Err(error) => tracing::error!(%error, "A/B tests"),
             }
             tokio::time::sleep(TICK).await;
@@ -52,7 +60,6 @@ impl AbTests {
             }
             runs
         });
-        self.failures.keep(|id| tests.iter().any(|test| test.id == id));
         self.held.keep(|id| tests.iter().any(|test| test.id == id));
         for model in self.gateway.routes() {
             let Some(route) = self.gateway.test(&model) else { continue };

@@ -2,6 +2,7 @@
 
 mod assign;
 mod bandit;
+mod drafts;
 mod driver;
 mod failures;
 mod held;
@@ -94,10 +95,11 @@ impl AbTests {
         Ok(AbSpec::parse_with_sources(text, Path::new("test"), &known)?)
     }
 
-    /// Why the newest look at a running test failed, if it did and this server looked.
+    /// Why the newest look at a running test failed, if it did and this server looked; of one that is to
+    /// start by itself, why it cannot.
     #[must_use]
     pub fn look_failed(&self, test: &AbTest) -> Option<LookFailure> {
-        let of_now = |failure: &LookFailure| test.status == AbStatus::Running && failure.phase == test.phase;
+        let of_now = |failure: &LookFailure| test.status != AbStatus::Ended && failure.phase == test.phase;
         self.failures.get(&test.id).filter(of_now)
     }
 
@@ -141,11 +143,7 @@ impl AbTests {
     /// When it has been started, another one splits the model's route, or its control is not in charge.
     pub fn start(tx: &mut dyn WriteTx, name: &str) -> Result<AbTest, AutomationError> {
         let mut test = find(tx, name)?;
-        if test.status != AbStatus::Draft {
-            return Err(state(&test, "has been started before", "describe another test"));
-        }
-        let (held, spec) = current(tx, &test)?;
-        check_route(tx, &test, &spec)?;
+        let held = can_start(tx, &test)?;
         let now = tx.now();
         test.status = AbStatus::Running;
         test.started = Some(now);
@@ -236,6 +234,16 @@ pub(crate) fn end(
     let details = json!({ "name": test.name, "outcome": outcome, "rollout": test.rollout });
     tx.record(Record::new("ab_test.ended", subject(&test)).with(details))?;
     Ok(test)
+}
+
+/// The phase with which a test can start.
+fn can_start(tx: &dyn ReadTx, test: &AbTest) -> Result<AbPhase, AutomationError> {
+    if test.status != AbStatus::Draft {
+        return Err(state(test, "has been started before", "describe another test"));
+    }
+    let (held, spec) = current(tx, test)?;
+    check_route(tx, test, &spec)?;
+    Ok(held)
 }
 
 /// A test that splits a model's route needs it for itself, with the control in charge.

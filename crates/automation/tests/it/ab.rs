@@ -198,6 +198,37 @@ async fn two_arms_that_are_the_same_have_no_winner() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn tests_start_by_themselves_one_after_the_other() {
+    let project = Project::with_champion().await;
+    let begins = Timestamp::from_millis(project.clock.now().as_millis() + 3_600_000);
+    let text = |name: &str, start: &str| {
+        file(&format!("{PLAN}start: {start}\n")).replace("name: better", &format!("name: {name}"))
+    };
+    create(&project, text("better", "ready")).await.unwrap();
+    create(&project, text("next", &begins.to_string())).await.unwrap();
+    let status = async |name: &'static str| project.read(move |tx| tx.ab_test(name)).await.unwrap().status;
+    let waits_for = async |name: &'static str| {
+        let found = project.read(move |tx| tx.ab_test(name)).await.unwrap();
+        project.running().ab.look_failed(&found).map(|failure| failure.message).unwrap_or_default()
+    };
+    until("it to say what it waits for", async || waits_for("better").await.contains("version 2")).await;
+    assert_eq!(status("better").await, AbStatus::Draft);
+    assert_eq!(waits_for("next").await, "", "it is not its time");
+    project.register(2, json!({ "answer": 2 })).await;
+    until("it to start", async || status("better").await == AbStatus::Running).await;
+    assert_eq!(waits_for("better").await, "");
+    project.clock.advance(Duration::from_secs(3_600));
+    until("the next one to wait for the route", async || waits_for("next").await.contains("`better` splits"))
+        .await;
+    assert_eq!(status("next").await, AbStatus::Draft);
+    change(&project, |tx| AbTests::stop(tx, "better", "enough")).await.unwrap();
+    until("the next one to start", async || status("next").await == AbStatus::Running).await;
+    let started = project.events("ab_test.started").await;
+    assert!(started.iter().all(|event| event.actor.to_string() == "system:ab"), "{started:?}");
+    assert_eq!(started.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_arm_that_loses_its_requests_stops_the_test() {
     let plan = PLAN.replace("planned_units: 2000", "planned_units: 100000");
     let project = testing(file(&plan)).await;

@@ -91,6 +91,13 @@ impl AbRead for SqlTx<'_> {
         self.documents("SELECT doc FROM ab_tests ORDER BY num DESC LIMIT ?1", params![limit])
     }
 
+    fn draft_ab_tests(&self, limit: u32) -> Result<Vec<AbTest>> {
+        self.documents(
+            "SELECT doc FROM ab_tests WHERE status = 'draft' ORDER BY num LIMIT ?1",
+            params![limit],
+        )
+    }
+
     fn running_ab_tests(&self) -> Result<Vec<AbTest>> {
         self.documents("SELECT doc FROM ab_tests WHERE status = 'running' ORDER BY num", [])
     }

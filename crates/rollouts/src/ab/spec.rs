@@ -5,6 +5,7 @@ use super::bandit::Bandit;
 use super::interleaved;
 use super::metric::{self, Measure, Metric, Quantity};
 use super::queries::WantedQuery;
+use super::start::Start;
 use super::targeting::Targeting;
 use mainspring_expressions::duration as durations;
 use mainspring_expressions::yaml::{self, Fault, Mapping, Node, SourceError, Value};
@@ -99,6 +100,8 @@ pub struct AbSpec {
     /// The smallest effect that matters, of goals by metric: in the metric's unit, on the log ratio as a
     /// share. For people, who see how likely it would be found by now; no rule goes by it.
     pub effects: BTreeMap<String, f64>,
+    /// When it starts by itself, if it does.
+    pub start: Option<Start>,
     /// How often it is looked at.
     pub look_every: Duration,
     /// How many looks there are until the planned units, for a plan that counts them.
@@ -113,7 +116,7 @@ pub struct AbSpec {
     pub strata: Option<String>,
 }
 
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 14] = [
     "name",
     "hypothesis",
     "model",
@@ -124,6 +127,7 @@ const KEYS: [&str; 13] = [
     "goals",
     "guardrails",
     "plan",
+    "start",
     "on_winner",
     "bandit",
     "strata",
@@ -316,6 +320,7 @@ fn read(node: &Node) -> Result<AbSpec, Fault> {
         metrics,
         effects: effects(map, &plan)?,
         plan,
+        start: map.get("start").map(Start::read).transpose()?,
         look_every: match map.get("plan") {
             Some(node) => duration(node.map("plan")?, "look_every")?.unwrap_or(LOOK_EVERY),
             None => LOOK_EVERY,

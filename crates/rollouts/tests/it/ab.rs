@@ -3,7 +3,7 @@
 use mainspring_domain::Timestamp;
 use mainspring_domain::ab::{AbExposure, AbMirrored, AbServed, MetricEvent};
 use mainspring_rollouts::ab::{
-    AbSpec, Collected, Group, Query, QueryRow, Stretch, by_arrival, by_attribute, snapshot,
+    AbSpec, Collected, Group, Query, QueryRow, Start, Stretch, by_arrival, by_attribute, snapshot,
 };
 use mainspring_stats::decide::{Arm, Evidence, Signs, Snapshot};
 use serde_json::{Value, json};
@@ -588,3 +588,20 @@ fn what_matters_is_told_with_a_goal() {
         assert!(error.contains("t.yaml:5") && error.contains("`effect` is how much better"), "{error}");
     }
 }
+
+#[test]
+fn a_start_is_a_time_or_when_it_can() {
+    let with = |start: &str| refused_or(&SHORT.replace("START", start)).map(|spec| spec.start);
+    assert_eq!(with(""), Ok(None));
+    assert_eq!(with("start: ready"), Ok(Some(Start::Ready)));
+    let from = with("start: 1970-01-01T05:00:00Z").unwrap().unwrap();
+    assert_eq!(from, Start::From(at(5)));
+    assert_eq!((from.is_due(at(4)), from.is_due(at(5)), Start::Ready.is_due(at(0))), (false, true, true));
+    for wrong in ["start: tomorrow", "start: [ready]", "start: 5m"] {
+        let refused = with(wrong).unwrap_err();
+        assert!(refused.contains("start"), "{refused}");
+    }
+}
+
+const SHORT: &str = "name: t\narms: [{name: a}, {name: b}]\nmetrics: {it: {event: e}}\n\
+                     goals: [{metric: it, better: higher}]\nplan: {planned_units: 1000}\nSTART\n";

@@ -27,7 +27,10 @@ pub(super) fn run(client: &Client, name: &str, json: bool) -> Result<ExitCode, C
     }
     let failed = &test["look_failed"];
     if let Some(message) = failed["message"].as_str() {
-        say(&format!("the look {} failed: {message}", ago(&failed["time"])));
+        match test["started"].is_null() {
+            true => say(&format!("waits to start: {message}")),
+            false => say(&format!("the look {} failed: {message}", ago(&failed["time"]))),
+        }
         if let Some(hint) = failed["hint"].as_str() {
             say(&format!("  hint: {hint}"));
         }
