@@ -588,3 +588,51 @@ fn what_matters_is_told_with_a_goal() {
         assert!(error.contains("t.yaml:5") && error.contains("`effect` is how much better"), "{error}");
     }
 }
+
+#[test]
+fn impossible_weights_are_refused_with_their_line() {
+    let file = |control: &str, candidate: &str, more: &str| {
+        format!(
+            "name: t\nmetrics: {{it: {{event: paid}}}}\ngoals: [{{metric: it, better: higher}}]\n\
+             arms:\n- {{name: a, weight: {control}}}\n- {{name: b, weight: {candidate}}}\n{more}plan: {{planned_units: 900}}\n"
+        )
+    };
+    for (control, candidate, message, hint) in [
+        ("1", "0", "t.yaml:5:3: no candidate has weight", "a `weight` above 0"),
+        ("1", "-0.0", "t.yaml:5:3: no candidate has weight", "a `weight` above 0"),
+        ("0", "0", "t.yaml:5:3: all weights are zero", "at least the control"),
+        ("0", "1", "t.yaml:5:3: the control `a` has no weight", "give it a `weight`"),
+        ("1", "-1", "t.yaml:6:3: a weight is negative", "from 0"),
+        ("-1", "1", "t.yaml:5:3: a weight is negative", "from 0"),
+        ("1", ".nan", "t.yaml:6:21: not valid YAML: non-finite float `.nan`", ""),
+        ("1", ".inf", "t.yaml:6:21: not valid YAML: non-finite float `.inf`", ""),
+        ("1", "-.inf", "t.yaml:6:21: not valid YAML: non-finite float `-.inf`", ""),
+        ("1", "NaN", "t.yaml:6:21: `weight` must be a number", ""),
+        ("1", "1e309", "t.yaml:6:21: ", ""),
+        ("1e308", "1e308", "t.yaml:5:3: the weights are too large to be added", "shares"),
+        (
+            "1e308",
+            "1",
+            "t.yaml:5:3: the arm `b` would get less than one unit in a million",
+            "a larger weight",
+        ),
+    ] {
+        let text = file(control, candidate, "");
+        let read =
+            AbSpec::parse_with_sources(&text, Path::new("t.yaml"), &[]).map_err(|error| error.to_string());
+        assert_eq!(read, refused_or(&text), "the server and the command line say the same");
+        let error = AbSpec::parse(&text, Path::new("t.yaml")).expect_err(&text);
+        assert!(error.to_string().starts_with(message), "{control} {candidate}: {error}");
+        assert!(error.hint.contains(hint), "{control} {candidate}: {}", error.hint);
+    }
+    let shares = |text: &str| refused_or(text).unwrap().plan.weights;
+    assert_eq!(shares(&file("1e307", "1e307", "")), [0.5, 0.5]);
+    // One of several may be without, from the beginning or by a phase of a bandit.
+    let three = file("1", "1", "- {name: c, weight: 0}\n");
+    assert_eq!(shares(&three), [0.5, 0.5, 0.0]);
+    let bandit = refused_or(&format!("{three}bandit: {{floor: 0.1}}\n")).unwrap();
+    assert_eq!(bandit.weighted(Some(&[0.5, 0.0, 0.5])).plan.weights, [0.5, 0.0, 0.5]);
+    // A test that was accepted before can still be read.
+    let before = AbSpec::parse_accepted(&file("1", "0", ""), Path::new("t.yaml")).unwrap();
+    assert_eq!(before.plan.weights, [1.0, 0.0]);
+}

@@ -135,6 +135,15 @@ fn harm_keeps_the_champion_at_once() {
 }
 
 #[test]
+fn candidates_without_weight_are_none() {
+    // As this version of the rule has always decided it: decisions that say so are replayed.
+    let alone = Plan { weights: vec![1.0, 0.0], ..plan() };
+    let known = Snapshot { units: vec![9_000, 0], ..snapshot(9_000, [0.90, 0.92], [100.0, 100.0]) };
+    let known = Snapshot { metrics: BTreeMap::new(), ..known };
+    assert_eq!(outcome(&alone, &known), Outcome::KeepChampion { because: Because::Harm });
+}
+
+#[test]
 fn a_wrong_split_stops() {
     let mut lost = snapshot(10_000, [0.90, 0.92], [100.0, 100.0]);
     lost.units = vec![30_000, 28_500];
