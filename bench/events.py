@@ -20,9 +20,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from idle import cpu_seconds, free_port, stop, tree, wait_until_healthy
-from load import Connection, latencies, post
-from serving import pin
+from idle import cpu_seconds, free_port, launch, stop, tree
+from load import Connection, latencies, pin, post
 
 CONNECTIONS = 4
 HEADERS = "Content-Type: application/json\r\n"
@@ -70,12 +69,8 @@ def measure(project: Path, options) -> None:
 
 def start(project: Path, options) -> tuple[subprocess.Popen, int]:
     port = free_port()
-    log = project.parent / "server.log"
-    began = time.monotonic()
-    with log.open("w") as output:
-        command = [str(options.binary.resolve()), "server", "--port", str(port)]
-        server = subprocess.Popen(command, cwd=project, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True)
-    wait_until_healthy(server, port, began, log)
+    command = [str(options.binary.resolve()), "server", "--port", str(port)]
+    server = launch(command, project, port, project.parent / "server.log")
     pin(server.pid, [0])
     return server, port
 

@@ -126,6 +126,21 @@ def wait_until_healthy(process: subprocess.Popen, port: int, began: float, log: 
     raise SystemExit(f"the server was not ready after {READY_LIMIT:.0f} s:\n{log.read_text()[-2000:]}")
 
 
+def launch(arguments: list[str], project: Path, port: int, log: Path) -> subprocess.Popen:
+    """Starts a server in a session of its own, and waits until it is healthy."""
+    began = time.monotonic()
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            arguments, cwd=project, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+        )
+    try:
+        wait_until_healthy(process, port, began, log)
+    except BaseException:
+        stop(process)
+        raise
+    return process
+
+
 def stop(process: subprocess.Popen) -> None:
     """Ends the server and everything that it started: it has a session of its own."""
     for sign, patience in ((signal.SIGTERM, 10), (signal.SIGKILL, 10)):

@@ -21,8 +21,8 @@ import time
 import urllib.request
 from pathlib import Path
 
-from idle import free_port, memory_total, run, stop, total, tree, wait_until_healthy
-from load import paced, post, saturate
+from idle import free_port, launch, memory_total, run, stop, total, tree
+from load import paced, pin, post, saturate
 
 ROOT = Path(__file__).resolve().parent.parent
 CONNECTIONS = (1, 8, 64)
@@ -106,13 +106,9 @@ def measure(folder: Path, options) -> dict:
     (project / "rollout.yaml").write_text(ROLLOUT)
     (project / "shadow.yaml").write_text(SHADOW)
     port = free_port()
-    log = folder / "server.log"
-    with log.open("w") as output:
-        began = time.monotonic()
-        command = [str(options.binary.resolve()), "server", "--port", str(port)]
-        server = subprocess.Popen(command, cwd=project, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True)
+    command = [str(options.binary.resolve()), "server", "--port", str(port)]
+    server = launch(command, project, port, folder / "server.log")
     try:
-        wait_until_healthy(server, port, began, log)
         names = [f"{name}={models / model}" for name, (model, _) in deployed.items()]
         names.append(f"shadowed={models / MODELS['onnx']}")
         environment = os.environ | {"MLFLOW_TRACKING_URI": f"http://127.0.0.1:{port}"}
@@ -135,13 +131,6 @@ def measure(folder: Path, options) -> dict:
     finally:
         stop(server)
     return results
-
-
-def pin(pid: int, cores) -> None:
-    """Gives a server and its workers these cores."""
-    for process in tree(pid):
-        for thread in os.listdir(f"/proc/{process}/task"):
-            os.sched_setaffinity(int(thread), cores)
 
 
 def shadow(port: int, seconds: float) -> dict:

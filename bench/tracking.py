@@ -28,6 +28,7 @@ from pathlib import Path
 from idle import (
     cpu_seconds,
     free_port,
+    launch,
     mainspring_command,
     memory_total,
     mlflow_command,
@@ -36,7 +37,6 @@ from idle import (
     stop,
     total,
     tree,
-    wait_until_healthy,
 )
 from load import latencies, post
 
@@ -81,16 +81,7 @@ class Server:
         self.project = project or folder / f"{name}-{uuid.uuid4().hex[:6]}"
         arguments = command(self.project, self.port)
         self.log = folder / f"{name}.log"
-        began = time.monotonic()
-        with self.log.open("w") as log:
-            self.process = subprocess.Popen(
-                arguments, cwd=self.project, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-            )
-        try:
-            wait_until_healthy(self.process, self.port, began, self.log)
-        except BaseException:
-            stop(self.process)
-            raise
+        self.process = launch(arguments, self.project, self.port, self.log)
         self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
 
     def __enter__(self) -> "Server":

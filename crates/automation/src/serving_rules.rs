@@ -70,17 +70,18 @@ pub struct ServingRules {
 
 impl Default for ServingRules {
     fn default() -> Self {
+        let settings = ServerSettings::new(PathBuf::new(), PathBuf::new(), PathBuf::new());
         Self {
             engine: EngineName::Auto,
             environment: EnvironmentName::Project,
-            environment_timeout: Duration::from_mins(15),
-            queue: 1024,
-            concurrency: None,
-            timeout: Duration::from_secs(30),
-            load_timeout: Duration::from_secs(120),
-            max_batch: 256,
-            batch_wait: Duration::ZERO,
-            warm_up: true,
+            environment_timeout: settings.environment_timeout,
+            queue: settings.queue,
+            concurrency: settings.concurrency,
+            timeout: settings.request_timeout,
+            load_timeout: settings.load_timeout,
+            max_batch: settings.max_batch,
+            batch_wait: settings.batch_wait,
+            warm_up: settings.warm_up,
         }
     }
 }

@@ -92,94 +92,63 @@ impl Client {
         }
     }
 
+    /// A request with who asks, and in which workspace.
+    fn signed<B>(&self, request: ureq::RequestBuilder<B>) -> ureq::RequestBuilder<B> {
+        request.header("authorization", &self.authorization).header("x-mlflow-workspace", &self.workspace)
+    }
+
+    /// The address of an artifact, by its path below the artifact root.
+    fn artifact(&self, path: &str) -> String {
+        let path: Vec<String> = path.split('/').map(encode).collect();
+        format!("{}/api/2.0/mlflow-artifacts/artifacts/{}", self.url, path.join("/"))
+    }
+
     pub(crate) fn get(&self, path: &str) -> Result<Value, CliError> {
         let url = format!("{}{path}", self.url);
-        let answer = self.patiently(|| {
-            self.agent
-                .get(&url)
-                .header("authorization", &self.authorization)
-                .header("x-mlflow-workspace", &self.workspace)
-                .call()
-        });
+        let answer = self.patiently(|| self.signed(self.agent.get(&url)).call());
         self.json(answer)
     }
 
     pub(crate) fn get_text(&self, path: &str) -> Result<String, CliError> {
         let url = format!("{}{path}", self.url);
-        let answer = self.patiently(|| {
-            self.agent
-                .get(&url)
-                .header("authorization", &self.authorization)
-                .header("x-mlflow-workspace", &self.workspace)
-                .call()
-        });
+        let answer = self.patiently(|| self.signed(self.agent.get(&url)).call());
         let mut answer = self.answered(answer)?;
         answer.body_mut().read_to_string().map_err(|error| CliError::outside(error.to_string()))
     }
 
     pub(crate) fn post(&self, path: &str, body: &Value) -> Result<Value, CliError> {
         let url = format!("{}{path}", self.url);
-        let answer = self.patiently(|| {
-            self.agent
-                .post(&url)
-                .header("authorization", &self.authorization)
-                .header("x-mlflow-workspace", &self.workspace)
-                .send_json(body)
-        });
+        let answer = self.patiently(|| self.signed(self.agent.post(&url)).send_json(body));
         self.json(answer)
     }
 
     pub(crate) fn put(&self, path: &str, body: &Value) -> Result<Value, CliError> {
         let url = format!("{}{path}", self.url);
-        let answer = self.patiently(|| {
-            self.agent
-                .put(&url)
-                .header("authorization", &self.authorization)
-                .header("x-mlflow-workspace", &self.workspace)
-                .send_json(body)
-        });
+        let answer = self.patiently(|| self.signed(self.agent.put(&url)).send_json(body));
         self.json(answer)
     }
 
     pub(crate) fn delete(&self, path: &str) -> Result<Value, CliError> {
         let url = format!("{}{path}", self.url);
-        let answer = self.patiently(|| {
-            self.agent
-                .delete(&url)
-                .header("authorization", &self.authorization)
-                .header("x-mlflow-workspace", &self.workspace)
-                .call()
-        });
+        let answer = self.patiently(|| self.signed(self.agent.delete(&url)).call());
         self.json(answer)
     }
 
     /// Uploads a file as an artifact, a piece at a time.
     pub(crate) fn put_artifact_file(&self, path: &str, from: &Path) -> Result<(), CliError> {
-        let path: Vec<String> = path.split('/').map(encode).collect();
-        let url = format!("{}/api/2.0/mlflow-artifacts/artifacts/{}", self.url, path.join("/"));
+        let url = self.artifact(path);
         let file = std::fs::File::open(from)
             .map_err(|error| CliError::usage(format!("cannot read `{}`: {error}", from.display())))?;
-        let answer = self
-            .agent
-            .put(&url)
-            .header("authorization", &self.authorization)
-            .header("x-mlflow-workspace", &self.workspace)
-            .header("content-type", "application/octet-stream")
-            .send(file);
+        let answer =
+            self.signed(self.agent.put(&url)).header("content-type", "application/octet-stream").send(file);
         self.answered(answer).map(|_| ())
     }
 
     /// Uploads an artifact by its path below the artifact root.
     pub(crate) fn put_artifact(&self, path: &str, bytes: &[u8]) -> Result<(), CliError> {
-        let path: Vec<String> = path.split('/').map(encode).collect();
-        let url = format!("{}/api/2.0/mlflow-artifacts/artifacts/{}", self.url, path.join("/"));
+        let url = self.artifact(path);
         let answer = self.patiently(|| {
-            self.agent
-                .put(&url)
-                .header("authorization", &self.authorization)
-                .header("x-mlflow-workspace", &self.workspace)
-                .header("content-type", "application/octet-stream")
-                .send(bytes)
+            self.signed(self.agent.put(&url)).header("content-type", "application/octet-stream").send(bytes)
         });
         self.answered(answer).map(|_| ())
     }
@@ -212,15 +181,8 @@ impl Client {
     }
 
     pub(crate) fn download_file(&self, path: &str, to: &Path) -> Result<(), CliError> {
-        let path: Vec<String> = path.split('/').map(encode).collect();
-        let url = format!("{}/api/2.0/mlflow-artifacts/artifacts/{}", self.url, path.join("/"));
-        let answer = self.patiently(|| {
-            self.agent
-                .get(&url)
-                .header("authorization", &self.authorization)
-                .header("x-mlflow-workspace", &self.workspace)
-                .call()
-        });
+        let url = self.artifact(path);
+        let answer = self.patiently(|| self.signed(self.agent.get(&url)).call());
         let mut body = self.answered(answer)?.into_body();
         let mut file = std::fs::File::create(to)?;
         let mut reader = body.with_config().limit(FILE_LIMIT).reader();

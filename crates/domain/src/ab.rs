@@ -71,18 +71,13 @@ pub struct AbPhase {
     pub started: Timestamp,
     /// Why it began.
     pub reason: String,
-    /// What a bandit chose for it; none for a phase with the weights of its description.
+    /// The weight of each arm that a bandit chose for it, from what was known at the end of the phase before;
+    /// none for a phase with the weights of its description.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub chosen: Option<ChosenWeights>,
-}
-
-/// Weights that follow from what was known at the end of the phase before.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ChosenWeights {
-    /// The weight of each arm.
-    pub weights: Vec<f64>,
-    /// The number of the decision with which the phase before ended.
-    pub after: u32,
+    pub weights: Option<Vec<f64>>,
+    /// The number of the decision with which the phase before ended, where a bandit chose the weights.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<u32>,
 }
 
 /// A request of a unit, answered by an arm.
@@ -234,4 +229,19 @@ pub struct AbMirrored {
     pub control: AbServed,
     /// What the candidate did.
     pub candidate: AbServed,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::AbPhase;
+    use serde_json::json;
+
+    #[test]
+    fn phases_that_were_stored_without_the_decision_before_keep_their_weights() {
+        let stored = json!({ "test": "t", "number": 2, "seed": "t.2", "spec_text": "", "started": 0,
+            "reason": "", "weights": [0.1, 0.9] });
+        let phase: AbPhase = serde_json::from_value(stored.clone()).unwrap();
+        assert_eq!((phase.weights.as_deref(), phase.after), (Some(&[0.1, 0.9][..]), None));
+        assert_eq!(serde_json::to_value(phase).unwrap(), stored);
+    }
 }

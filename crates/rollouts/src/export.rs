@@ -4,6 +4,7 @@
 
 use crate::spec::{Provider, RolloutSpec, split, without_user};
 use mainspring_expressions::yaml::{self, Fault, Node, SourceError};
+use mainspring_stats::assignment::fnv1a;
 use serde_json::{Map, Value, json};
 use std::path::Path;
 
@@ -89,17 +90,12 @@ pub fn export(deployment: &Exported, target: &Target) -> Result<Manifests, Sourc
 /// A name that Kubernetes takes: lower case letters, digits and `-`, beginning and ending with a letter
 /// or digit. That of a workspace's model, `WORKSPACE:NAME`, ends with a hash: `team-a:m` is not `team-a-m`.
 fn name(text: &str) -> String {
-    let hash = if text.contains(':') { format!("-{:08x}", fnv(text)) } else { String::new() };
+    let hash = if text.contains(':') { format!("-{:08x}", fnv1a(text)) } else { String::new() };
     let mapped: String =
         text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
     let cut: String = mapped.trim_matches('-').chars().take(MAX_NAME - 8 - hash.len()).collect();
     let cut = cut.trim_end_matches('-');
     format!("{}{hash}", if cut.is_empty() { "model" } else { cut })
-}
-
-/// FNV-1a with 32 bits.
-fn fnv(text: &str) -> u32 {
-    text.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
 fn json(node: &Node) -> Value {
@@ -322,11 +318,12 @@ fn seldon(deployment: &Exported) -> Manifests {
 
 #[cfg(test)]
 mod tests {
-    use super::{MAX_NAME, fnv, name};
+    use super::{MAX_NAME, name};
+    use mainspring_stats::assignment::fnv1a;
 
     #[test]
     fn models_of_workspaces_have_names_of_their_own() {
-        assert_eq!((name("team-a-flights"), fnv("a")), ("team-a-flights".into(), 0xe40c_292c));
+        assert_eq!((name("team-a-flights"), fnv1a("a")), ("team-a-flights".into(), 0xe40c_292c));
         let models = ["team-a:flights", "team-a-flights", "team:a-flights", "team-a:Flights"];
         let names: std::collections::BTreeSet<String> = models.iter().map(|model| name(model)).collect();
         assert_eq!(names.len(), models.len(), "{names:?}");

@@ -1,6 +1,6 @@
 //! The engine of boosters that are read from their files, whatever library wrote them.
 
-use crate::engine::{Answer, Deadline, Description, Engine};
+use crate::engine::{Answer, Deadline, Description, Engine, load_within};
 use crate::package::{Library, Package};
 use crate::signature::{ColumnSpec, TENSOR};
 use crate::{MAX_CELLS, Rows, ServeError, ServerSettings, StartError, lightgbm, xgboost};
@@ -118,11 +118,7 @@ impl BoosterModel {
         library: Library,
         settings: &ServerSettings,
     ) -> Result<Option<Self>, StartError> {
-        let limit = settings.load_timeout;
-        let reading = tokio::task::spawn_blocking(move || Self::read(package, library));
-        let read = tokio::time::timeout(limit, reading).await;
-        let read = read.map_err(|_| StartError::Timeout(limit.as_secs()))?;
-        read.map_err(|error| StartError::Load(error.to_string()))?
+        load_within(settings.load_timeout, move || Self::read(package, library)).await
     }
 
     fn read(package: Package, library: Library) -> Result<Option<Self>, StartError> {
@@ -265,14 +261,6 @@ impl Engine for BoosterModel {
         &self.description
     }
 
-    fn is_ready(&self) -> bool {
-        true
-    }
-
-    fn restarts(&self) -> u64 {
-        0
-    }
-
     fn predict<'a>(
         &'a self,
         rows: &'a Rows,
@@ -280,14 +268,6 @@ impl Engine for BoosterModel {
         deadline: Deadline,
     ) -> Pin<Box<dyn Future<Output = Answer> + Send + 'a>> {
         Box::pin(self.ask(rows, deadline))
-    }
-
-    fn read_parquet<'a>(
-        &'a self,
-        _file: &'a [u8],
-        _deadline: Deadline,
-    ) -> Pin<Box<dyn Future<Output = Result<Rows, ServeError>> + Send + 'a>> {
-        Box::pin(async { Err(crate::engine::no_parquet()) })
     }
 }
 

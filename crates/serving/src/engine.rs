@@ -1,7 +1,7 @@
 //! What every way to run a model offers.
 
 use crate::signature::ColumnSpec;
-use crate::{Rows, ServeError};
+use crate::{Rows, ServeError, StartError};
 use serde_json::Value;
 use std::pin::Pin;
 use std::time::Duration;
@@ -37,6 +37,19 @@ impl Deadline {
     }
 }
 
+/// Loads a model on a thread of its own.
+///
+/// # Errors
+/// What the loading says, or that it took longer than the limit.
+pub(crate) async fn load_within<T: Send + 'static>(
+    limit: Duration,
+    load: impl FnOnce() -> Result<T, StartError> + Send + 'static,
+) -> Result<T, StartError> {
+    let loaded = tokio::time::timeout(limit, tokio::task::spawn_blocking(load)).await;
+    let loaded = loaded.map_err(|_| StartError::Timeout(limit.as_secs()))?;
+    loaded.map_err(|error| StartError::Load(error.to_string()))?
+}
+
 /// What is known of a loaded model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Description {
@@ -48,16 +61,20 @@ pub struct Description {
     pub outputs: Option<Vec<ColumnSpec>>,
 }
 
-/// A loaded model.
+/// A loaded model. What is left out holds for one that runs in this process.
 pub(crate) trait Engine: Send + Sync {
     /// What is known of the model.
     fn description(&self) -> &Description;
 
     /// Whether a request would be taken.
-    fn is_ready(&self) -> bool;
+    fn is_ready(&self) -> bool {
+        true
+    }
 
     /// Processes that had to be replaced so far.
-    fn restarts(&self) -> u64;
+    fn restarts(&self) -> u64 {
+        0
+    }
 
     /// Predicts rows that fit the inputs: one prediction per row. A model with one output gives its
     /// values; one with several gives an object per row, by name.
@@ -71,13 +88,10 @@ pub(crate) trait Engine: Send + Sync {
     /// The rows of a Parquet file.
     fn read_parquet<'a>(
         &'a self,
-        file: &'a [u8],
-        deadline: Deadline,
-    ) -> Pin<Box<dyn Future<Output = Result<Rows, ServeError>> + Send + 'a>>;
-}
-
-/// What a model that runs without Python says to a Parquet file.
-pub(crate) fn no_parquet() -> ServeError {
-    let message = "Parquet is read by Python workers, and this model runs without; send JSON or CSV";
-    ServeError::Input(message.to_owned())
+        _file: &'a [u8],
+        _deadline: Deadline,
+    ) -> Pin<Box<dyn Future<Output = Result<Rows, ServeError>> + Send + 'a>> {
+        let message = "Parquet is read by Python workers, and this model runs without; send JSON or CSV";
+        Box::pin(async { Err(ServeError::Input(message.to_owned())) })
+    }
 }

@@ -12,6 +12,7 @@ mod engine;
 mod environment;
 mod frames;
 mod gateway;
+mod interpreter;
 mod lightgbm;
 mod limits;
 mod mirror;

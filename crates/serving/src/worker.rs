@@ -1,11 +1,11 @@
 //! One worker process.
 
 use crate::engine::Answer;
+use crate::interpreter::without_keys;
 use crate::signature::ColumnSpec;
 use crate::{Rows, ServeError, ServerSettings, StartError, frames};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use mainspring_domain::secrets::VARIABLES;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -103,9 +103,7 @@ impl Worker {
         let log_file = File::options().create(true).append(true).open(log).map_err(spawn_error)?;
         let log_errors = log_file.try_clone().map_err(spawn_error)?;
         let mut command = Command::new(&settings.python);
-        for variable in VARIABLES {
-            command.env_remove(variable);
-        }
+        without_keys(&mut command);
         let process = command
             .args(["-m", "mainspring.model_worker", "--model"])
             .arg(model)

@@ -59,10 +59,10 @@ pub(super) fn next(
 fn earlier(tx: &dyn ReadTx, phase: &AbPhase) -> Result<Vec<Snapshot>, AutomationError> {
     let phases = tx.ab_phases(&phase.test)?;
     // The first phase of a description has its weights; those that a bandit chose follow it.
-    let chosen = phases.iter().rev().map_while(|one| one.chosen.as_ref());
+    let chosen = phases.iter().rev().take_while(|one| one.weights.is_some());
     let mut snapshots = Vec::new();
-    for chosen in chosen.take(LOOK_BACK) {
-        let last = tx.ab_decision(&phase.test, chosen.after)?;
+    for after in chosen.filter_map(|one| one.after).take(LOOK_BACK) {
+        let last = tx.ab_decision(&phase.test, after)?;
         snapshots.extend(last.as_ref().and_then(decided).map(|decision| decision.snapshot));
     }
     snapshots.reverse();

@@ -4,7 +4,7 @@ use super::bandit::{self, Next};
 use super::{AbTests, current, end, find, subject};
 use crate::AutomationError;
 use crate::delivery::Releases;
-use mainspring_domain::ab::{AbDecision, AbPhase, AbStatus, AbTest, ChosenWeights};
+use mainspring_domain::ab::{AbDecision, AbPhase, AbStatus, AbTest};
 use mainspring_domain::events::Record;
 use mainspring_domain::{Actor, Timestamp};
 use mainspring_metadata_store::{ReadTx, StoreError, WriteTx};
@@ -124,8 +124,7 @@ impl AbTests {
                 Outcome::Continue { .. } => match &look.next {
                     Next::Stay => {}
                     Next::Weigh(weights) => {
-                        let chosen = ChosenWeights { weights: weights.clone(), after: stored.number };
-                        weigh(tx, test.clone(), (&look.phase, &spec), chosen, now)?;
+                        weigh(tx, test.clone(), (&look.phase, &spec), (weights, stored.number), now)?;
                     }
                     Next::End(Some(arm)) => {
                         let (outcome, rollout) = win(tx, &releases, &test, &spec, *arm)?;
@@ -184,15 +183,15 @@ fn weigh(
     tx: &mut dyn WriteTx,
     mut test: AbTest,
     (phase, spec): (&AbPhase, &AbSpec),
-    chosen: ChosenWeights,
+    (weights, after): (&[f64], u32),
     now: Timestamp,
 ) -> Result<(), AutomationError> {
     test.phase += 1;
     tx.put_ab_test(&test)?;
-    let reason = format!("the weights follow the results: {}", bandit::shown(spec, &chosen.weights));
+    let reason = format!("the weights follow the results: {}", bandit::shown(spec, weights));
     let next = super::phase(&test, phase.spec_text.clone(), now, &reason);
-    let details = json!({ "phase": test.phase, "weights": chosen.weights, "after_decision": chosen.after });
-    tx.put_ab_phase(&AbPhase { chosen: Some(chosen), ..next })?;
+    let details = json!({ "phase": test.phase, "weights": weights, "after_decision": after });
+    tx.put_ab_phase(&AbPhase { weights: Some(weights.to_vec()), after: Some(after), ..next })?;
     tx.record(Record::new("ab_test.weighted", subject(&test)).because(&reason).with(details))?;
     Ok(())
 }

@@ -67,8 +67,7 @@ pub(crate) fn current(tx: &dyn ReadTx, test: &AbTest) -> Result<(AbPhase, AbSpec
 /// # Errors
 /// When a later version of the format does not read it any more.
 pub fn spec_of(phase: &AbPhase) -> Result<AbSpec, AutomationError> {
-    Ok(AbSpec::parse_accepted(&phase.spec_text, Path::new("test"))?
-        .weighted(phase.chosen.as_ref().map(|chosen| chosen.weights.as_slice())))
+    Ok(AbSpec::parse_accepted(&phase.spec_text, Path::new("test"))?.weighted(phase.weights.as_deref()))
 }
 
 fn phase(test: &AbTest, spec_text: String, started: Timestamp, reason: &str) -> AbPhase {
@@ -79,7 +78,8 @@ fn phase(test: &AbTest, spec_text: String, started: Timestamp, reason: &str) -> 
         spec_text,
         started,
         reason: reason.to_owned(),
-        chosen: None,
+        weights: None,
+        after: None,
     }
 }
 

@@ -1,9 +1,10 @@
 //! What clients remember of units in documents, as the GrowthBook SDKs have them.
 
 use super::Asked;
-use mainspring_rollouts::ab::{AbSpec, Sticky};
-use mainspring_stats::assignment::sticky::{Attributes, Document, Documents, Memory, Recalled};
-use serde_json::Value;
+use mainspring_rollouts::ab::{AbSpec, Sticky, plain_text};
+use mainspring_stats::assignment::sticky::{
+    Attributes, Document, Documents, Memory, Recalled, document_name,
+};
 
 /// Documents of a unit that its client sends, and gets back, at most.
 pub const MAX_DOCUMENTS: usize = 16;
@@ -24,7 +25,8 @@ pub(super) struct Remembered<'a> {
 
 impl<'a> Remembered<'a> {
     pub(super) fn of(spec: &'a AbSpec, sticky: &'a Sticky, asked: &Asked) -> Self {
-        let texts = asked.attributes.iter().filter_map(|(name, value)| Some((name.clone(), text(value)?)));
+        let texts =
+            asked.attributes.iter().filter_map(|(name, value)| Some((name.clone(), plain_text(value)?)));
         let mut unit: Attributes = texts.collect();
         // Who is known only by the fallback is its value.
         let fallback = sticky
@@ -63,7 +65,7 @@ impl<'a> Remembered<'a> {
     /// Writes down the arm of the unit, unless there is no room: what is answered is sent again.
     pub(super) fn keep(&mut self, arm: usize) {
         let Some(value) = self.unit.get(self.attribute) else { return };
-        let room = match self.documents.get(&format!("{}||{value}", self.attribute)) {
+        let room = match self.documents.get(&document_name(self.attribute, value)) {
             Some(document) => {
                 let entries = &document.assignments;
                 entries.len() < MAX_ASSIGNMENTS || entries.contains_key(&self.memory().entry())
@@ -75,14 +77,5 @@ impl<'a> Remembered<'a> {
             self.memory().keep(self.attribute, value, arm, &mut documents);
             self.documents = documents;
         }
-    }
-}
-
-/// The value of an attribute as text, as targeting compares it.
-fn text(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
-        Value::Null | Value::Array(_) | Value::Object(_) => None,
     }
 }

@@ -9,8 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::{AbortHandle, JoinSet};
 
-/// When the loading of a deployed version is tried again: first, and, since the pause doubles, at last.
-const RETRY: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(300));
+/// The pause before the loading of a deployed version is tried again. It doubles each time, up to the longest.
+const FIRST_PAUSE: Duration = Duration::from_secs(5);
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
 /// The loading of versions in charge. It ends with this value.
 #[derive(Default)]
@@ -47,16 +48,16 @@ impl Delivery {
 
     /// Loads what is in charge of a route until that has worked, or somebody else has decided.
     async fn bring_back(&self, route: &str) {
-        let (mut pause, longest) = RETRY;
+        let mut pause = FIRST_PAUSE;
         loop {
             match self.load_stable(route).await {
                 Ok(true) => return,
                 // Another version was put in charge meanwhile.
-                Ok(false) => pause = RETRY.0,
+                Ok(false) => pause = FIRST_PAUSE,
                 Err(error) => {
                     tracing::error!(model = route, error, "cannot serve");
                     tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(longest);
+                    pause = (pause * 2).min(LONGEST_PAUSE);
                 }
             }
         }

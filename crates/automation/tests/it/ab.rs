@@ -288,9 +288,8 @@ async fn a_bandit_sends_more_to_what_is_better_and_ends_with_it() {
     assert_eq!(found.phase, 2);
     let id = found.id.clone();
     let phases = project.read(move |tx| tx.ab_phases(&id)).await;
-    let chosen = phases[1].chosen.clone().unwrap();
-    let (weights, after) = (chosen.weights, chosen.after);
-    assert!((weights[1] - 0.9).abs() < 1e-3 && phases[0].chosen.is_none(), "{weights:?}");
+    let (weights, after) = (phases[1].weights.clone().unwrap(), phases[1].after.unwrap());
+    assert!((weights[1] - 0.9).abs() < 1e-3 && phases[0].weights.is_none(), "{weights:?}");
     let id = found.id.clone();
     let last = project.read(move |tx| tx.ab_decision(&id, after)).await.unwrap();
     assert_eq!(last.phase, 1, "the weights follow from the last decision of the phase before");

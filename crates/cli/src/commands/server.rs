@@ -29,6 +29,8 @@ use tracing_subscriber::EnvFilter;
 
 /// Requests that are being answered get this long when the server is told to stop.
 const GRACE: Duration = Duration::from_secs(5);
+/// The collector of spans gets this long then.
+const COLLECTOR_GRACE: Duration = Duration::from_secs(2);
 
 /// Run the server: MLflow API, inference, pipelines, rollouts, monitors and the web UI.
 #[derive(Args)]
@@ -134,7 +136,7 @@ impl Server {
         // What was answered from a buffered log is written before the end.
         let _ = tokio::time::timeout(GRACE, log.flush()).await;
         // A collector that is away must not hold up the end.
-        let _ = tokio::time::timeout(GRACE, tokio::task::spawn_blocking(move || telemetry.flush())).await;
+        let _ = tokio::task::spawn_blocking(move || telemetry.end(COLLECTOR_GRACE)).await;
         note("stopped; tasks that were at work go on and are picked up at the next start");
         Ok(())
     }

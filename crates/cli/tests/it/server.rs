@@ -271,6 +271,22 @@ fn spans_of_calls_go_to_a_collector() {
 }
 
 #[test]
+fn a_collector_that_does_not_answer_holds_nothing_up() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut command = Command::new(BINARY);
+    command
+        .args(["server", "--port", "0"])
+        .env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{}", silent.local_addr().unwrap()));
+    let (server, _) = Server::start_command(&mut command, &Project::new(), 1);
+    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    assert_eq!(agent.post(format!("{}/v2/models/nope/infer", server.url)).send("{}").unwrap().status(), 400);
+    let began = std::time::Instant::now();
+    server.stop();
+    // A service manager that waits for ten seconds would kill it otherwise.
+    assert!(began.elapsed() < std::time::Duration::from_secs(8), "{:?}", began.elapsed());
+}
+
+#[test]
 fn a_way_of_exporting_spans_that_is_not_there_is_refused() {
     let project = Project::new();
     let variables =

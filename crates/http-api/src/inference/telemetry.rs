@@ -18,15 +18,17 @@ use opentelemetry::trace::{
 };
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_http::HeaderExtractor;
-use opentelemetry_otlp::{SpanExporter as OtlpExporter, WithExportConfig as _};
+use opentelemetry_otlp::{Protocol, SpanExporter as OtlpExporter, WithExportConfig as _};
 use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider, Span, SpanExporter};
 use std::sync::Arc;
+use std::time::Duration;
 
-/// The endpoint of all signals, and the one of spans alone.
+/// The endpoint of all signals, and that of spans alone.
 const ENDPOINTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];
-/// The transport of all signals, and the one of spans alone.
+/// The transport of spans alone, which comes first, and that of all signals.
 const PROTOCOLS: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"];
 /// Where gRPC services have their routes.
 const GRPC: &str = "/inference.GRPCInferenceService/";
@@ -57,12 +59,7 @@ impl Telemetry {
     /// When the environment asks for what is not there.
     pub fn from_environment() -> Result<Self, NoExport> {
         let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let Some(json) = wanted(variable)? else { return Ok(Self::default()) };
-        let protocol = if json {
-            opentelemetry_otlp::Protocol::HttpJson
-        } else {
-            opentelemetry_otlp::Protocol::HttpBinary
-        };
+        let Some(protocol) = wanted(variable)? else { return Ok(Self::default()) };
         let exporter =
             OtlpExporter::builder().with_http().with_protocol(protocol).build().map_err(|error| {
                 NoExport {
@@ -86,13 +83,14 @@ impl Telemetry {
         Self(Some(Arc::new(Tracing { provider, tracer })))
     }
 
-    /// Sends what is left. It may wait for the collector, up to the exporter's time limit.
+    /// Sends what there is.
     pub fn flush(&self) {
-        if let Some(tracing) = &self.0
-            && let Err(error) = tracing.provider.force_flush()
-        {
-            tracing::warn!(%error, "the last spans could not be exported");
-        }
+        told(self.0.as_ref().map(|tracing| tracing.provider.force_flush()));
+    }
+
+    /// Sends what is left, and makes no more spans. A collector that does not answer is waited for so long.
+    pub fn end(&self, patience: Duration) {
+        told(self.0.as_ref().map(|tracing| tracing.provider.shutdown_with_timeout(patience)));
     }
 
     /// A span below the current one, or nothing when tracing is off.
@@ -101,8 +99,14 @@ impl Telemetry {
     }
 }
 
-/// Whether spans are to be exported: as JSON (`Some(true)`) or as protocol buffers.
-fn wanted(variable: impl Fn(&str) -> Option<String>) -> Result<Option<bool>, NoExport> {
+fn told(sent: Option<OTelSdkResult>) {
+    if let Some(Err(error)) = sent {
+        tracing::warn!(%error, "spans could not be exported");
+    }
+}
+
+/// How spans are to be exported, if they are.
+fn wanted(variable: impl Fn(&str) -> Option<String>) -> Result<Option<Protocol>, NoExport> {
     let disabled = variable("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true"));
     if disabled || ENDPOINTS.iter().all(|name| variable(name).is_none()) {
         return Ok(None);
@@ -118,8 +122,8 @@ fn wanted(variable: impl Fn(&str) -> Option<String>) -> Result<Option<bool>, NoE
         }
     }
     match PROTOCOLS.iter().find_map(|name| variable(name)).as_deref() {
-        None | Some("http/protobuf") => Ok(Some(false)),
-        Some("http/json") => Ok(Some(true)),
+        None | Some("http/protobuf") => Ok(Some(Protocol::HttpBinary)),
+        Some("http/json") => Ok(Some(Protocol::HttpJson)),
         Some(other) => Err(NoExport {
             message: format!("spans cannot be exported over `{other}`"),
             hint: "set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf and the collector's port for HTTP, 4318 by default",
@@ -232,8 +236,9 @@ pub(super) fn fail(span: &mut Span, error: &ServeError) {
 #[cfg(test)]
 mod tests {
     use super::{NoExport, wanted};
+    use opentelemetry_otlp::Protocol;
 
-    fn of(variables: &[(&str, &str)]) -> Result<Option<bool>, NoExport> {
+    fn of(variables: &[(&str, &str)]) -> Result<Option<Protocol>, NoExport> {
         wanted(|name| {
             variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
         })
@@ -243,14 +248,17 @@ mod tests {
     fn spans_are_exported_where_the_environment_names_an_endpoint() {
         let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318");
         assert_eq!(of(&[]), Ok(None));
-        assert_eq!(of(&[endpoint]), Ok(Some(false)));
+        assert_eq!(of(&[endpoint]), Ok(Some(Protocol::HttpBinary)));
         assert_eq!(
             of(&[("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://collector:4318/v1/traces")]),
-            Ok(Some(false))
+            Ok(Some(Protocol::HttpBinary))
         );
         assert_eq!(of(&[endpoint, ("OTEL_SDK_DISABLED", "true")]), Ok(None));
         assert_eq!(of(&[endpoint, ("OTEL_TRACES_EXPORTER", "none")]), Ok(None));
-        assert_eq!(of(&[endpoint, ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json")]), Ok(Some(true)));
+        assert_eq!(
+            of(&[endpoint, ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json")]),
+            Ok(Some(Protocol::HttpJson))
+        );
         assert!(of(&[endpoint, ("OTEL_TRACES_EXPORTER", "zipkin")]).is_err());
         assert!(of(&[endpoint, ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")]).unwrap_err().hint.contains("4318"));
     }

@@ -8,7 +8,7 @@ use mainspring_automation::ab::{AbTests, Asked, MAX_ASSIGNMENTS, MAX_DOCUMENTS, 
 use mainspring_domain::ab::{MetricEvent, ShownItem};
 use mainspring_domain::{Actor, Timestamp};
 use mainspring_metadata_store::StoreError;
-use mainspring_stats::assignment::sticky::{Document, Documents};
+use mainspring_stats::assignment::sticky::{Document, Documents, document_name};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, HashSet};
@@ -83,7 +83,7 @@ fn check_attributes(attributes: &Map<String, Value>) -> Result<(), ApiError> {
 /// Documents are bounded, and each stands under its own name.
 fn check_documents(documents: &Documents) -> Result<(), ApiError> {
     let fits = |(name, document): (&String, &Document)| {
-        *name == format!("{}||{}", document.attribute_name, document.attribute_value)
+        *name == document_name(&document.attribute_name, &document.attribute_value)
             && document.assignments.len() <= MAX_ASSIGNMENTS
     };
     if documents.len() <= MAX_DOCUMENTS && documents.iter().all(fits) {

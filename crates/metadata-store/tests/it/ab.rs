@@ -51,7 +51,8 @@ async fn tests_and_phases_are_found(world: TempStore) {
                 spec_text: String::new(),
                 started: at(2),
                 reason: String::new(),
-                chosen: None,
+                weights: None,
+                after: None,
             })?;
         }
         tx.put_ab_test(&test("a", AbStatus::Ended))

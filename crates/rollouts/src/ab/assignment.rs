@@ -11,8 +11,8 @@ use std::time::Duration;
 pub struct Sticky {
     /// The attribute that a unit is the value of.
     pub attribute: String,
-    /// The attribute whose documents count as well, and which units are the value of that have not the
-    /// first; none for `id`, whose documents count.
+    /// Looked up after `attribute` (`id` where none is named, as in the SDKs). A unit whose attributes lack
+    /// `attribute` is known by this one.
     pub fallback: Option<String>,
     /// The version of the documents' entries.
     pub bucket_version: u32,
@@ -25,8 +25,8 @@ impl Sticky {
     /// programs that serve arms themselves. `bandit`: weights follow results.
     fn read(map: &Mapping, elsewhere: bool, bandit: bool) -> Result<Option<Self>, Fault> {
         let of_documents = ["hash_attribute", "fallback_attribute", "bucket_version", "min_bucket_version"];
-        let wanted = map.get("sticky").map_or(Ok(false), |node| node.boolean("sticky"))?;
-        if !wanted {
+        let sticky = map.get("sticky").map(|node| Ok((node, node.boolean("sticky")?))).transpose()?;
+        let Some((node, _)) = sticky.filter(|(_, wanted)| *wanted) else {
             let stray = of_documents.into_iter().find_map(|key| Some((key, map.get(key)?)));
             return match stray {
                 Some((key, node)) => {
@@ -35,15 +35,15 @@ impl Sticky {
                 }
                 None => Ok(None),
             };
-        }
-        if let (false, Some(node)) = (elsewhere, map.get("sticky")) {
+        };
+        if !elsewhere {
             return Err(Fault::new(
                 node.at,
                 "`sticky` is for tests whose arms are served elsewhere: others have no documents of clients",
                 "remove it: who has seen an arm keeps it for the phase anyway",
             ));
         }
-        if let (true, Some(node)) = (bandit, map.get("sticky")) {
+        if bandit {
             return Err(Fault::new(
                 node.at,
                 "`sticky` does not go with `bandit`: units that keep their arm were split by earlier weights",

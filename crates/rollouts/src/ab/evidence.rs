@@ -202,11 +202,27 @@ pub(super) fn yes_or_no(sample: Sample, sides: f64) -> Sample {
     Sample { variance: sides * share * (1.0 - share), ..sample }
 }
 
-/// Sums of one unit.
+/// What happened, added up.
 #[derive(Clone, Copy, Default)]
-struct Sums {
+pub(super) struct Sums {
     value: f64,
     count: f64,
+}
+
+impl Sums {
+    pub(super) fn add(&mut self, value: f64) {
+        self.value += value;
+        self.count += 1.0;
+    }
+
+    /// The outcome that is asked for.
+    pub(super) fn by(self, outcome: Outcome) -> f64 {
+        match outcome {
+            Outcome::Any => f64::from(u8::from(self.count > 0.0)),
+            Outcome::Count => self.count,
+            Outcome::Sum => self.value,
+        }
+    }
 }
 
 /// From which millisecond to which, both included, what happens to a unit counts.
@@ -224,9 +240,7 @@ fn add_up<'e>(
         if time < *from || time > *until {
             continue;
         }
-        let sum = sums.entry(unit).or_default();
-        sum.value += value;
-        sum.count += 1.0;
+        sums.entry(unit).or_default().add(value);
     }
     sums
 }
@@ -252,7 +266,8 @@ struct Measured {
 /// A unit with what it did.
 type Row<'a, const K: usize> = (&'a Unit<'a>, [f64; K]);
 
-fn cut(value: f64, cap: Option<f64>) -> f64 {
+/// A value up to the cap.
+pub(super) fn cut(value: f64, cap: Option<f64>) -> f64 {
     cap.map_or(value, |cap| value.min(cap))
 }
 
@@ -474,12 +489,7 @@ impl Scene<'_> {
             Outcome::Count | Outcome::Sum => Arm::of(sample),
         };
         let counted = |sums: &HashMap<&str, Sums>, unit: &Unit<'_>| {
-            let sums = sums.get(unit.name).copied().unwrap_or_default();
-            match outcome {
-                Outcome::Any => f64::from(u8::from(sums.count > 0.0)),
-                Outcome::Count => sums.count,
-                Outcome::Sum => sums.value,
-            }
+            sums.get(unit.name).copied().unwrap_or_default().by(outcome)
         };
         let during = self.sums(origin, &Self::spans(metric, due))?;
         let cap = metric.cap.and_then(|cap| cap.among(due.iter().map(|unit| counted(&during, unit))));

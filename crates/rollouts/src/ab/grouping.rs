@@ -48,7 +48,14 @@ pub(super) fn plain(value: &Value) -> bool {
     matches!(value, Value::String(_) | Value::Number(_) | Value::Bool(_))
 }
 
-fn word(value: &Value) -> String {
+/// The value of an attribute as text; none for what cannot tell units apart.
+#[must_use]
+pub fn plain_text(value: &Value) -> Option<String> {
+    plain(value).then(|| word(value))
+}
+
+/// A value as text: conditions compare it, and groups are called by it.
+pub(super) fn word(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 

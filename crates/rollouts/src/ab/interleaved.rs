@@ -2,8 +2,8 @@
 //! and what happens to an item counts for the arm that put it there (team-draft interleaving; Radlinski,
 //! Kurup and Joachims 2008).
 
-use super::evidence::Collected;
-use super::metric::{Measure, Metric, Origin, Outcome};
+use super::evidence::{Collected, Sums};
+use super::metric::{Measure, Metric, Origin};
 use super::spec::AbSpec;
 use mainspring_domain::Timestamp;
 use mainspring_expressions::yaml::{Fault, Mapping, Node};
@@ -32,7 +32,6 @@ pub fn interleave(lists: [&[String]; 2], seed: &str, request: &str) -> Vec<(Stri
         let (round, second) = (turn / 2, turn % 2 == 1);
         let heads = Hashing::Native.place(&format!("{seed}.{round}"), request) < 0.5;
         let arm = usize::from(heads == second);
-        // As long as fewer are placed than it has, a list has one that is not.
         let mut left = lists[arm].iter().enumerate().skip(next[arm]);
         // As long as fewer are placed than it has, a list has one that is not.
         let Some((place, item)) = left.find(|(_, item)| !placed.contains(item.as_str())) else { break };
@@ -63,7 +62,7 @@ pub(super) fn measure(metric: &Metric, collected: &Collected, now: Timestamp) ->
         if now.since(first) < closes.saturating_add(SETTLING) {
             continue;
         }
-        let mut unit = Preference { first, lists: 0, arms: [Happened::default(); 2] };
+        let mut unit = Preference { first, lists: 0, arms: [Sums::default(); 2] };
         for list in lists.iter().filter(|list| list.time.since(first) <= window) {
             unit.lists += 1;
             by_request.insert(&list.request, (units.len(), list.time));
@@ -78,18 +77,13 @@ pub(super) fn measure(metric: &Metric, collected: &Collected, now: Timestamp) ->
             continue;
         }
         if let Some(happened) = unit.arms.get_mut(usize::from(credit.arm)) {
-            happened.times += 1.0;
-            happened.value += credit.value;
+            happened.add(credit.value);
         }
     }
     let mut known = Known::default();
     let mut test = SignTest::default();
     for unit in &units {
-        let [control, candidate] = unit.arms.map(|happened| match outcome {
-            Outcome::Any => f64::from(u8::from(happened.times > 0.0)),
-            Outcome::Count => happened.times,
-            Outcome::Sum => happened.value,
-        });
+        let [control, candidate] = unit.arms.map(|happened| happened.by(*outcome));
         match candidate.total_cmp(&control) {
             Ordering::Less => test.add(1, 0),
             Ordering::Greater => test.add(0, 1),
@@ -111,14 +105,8 @@ struct Preference {
     first: Timestamp,
     /// How many of its lists count.
     lists: u64,
-    arms: [Happened; 2],
-}
-
-/// What happened to an arm's items of a unit.
-#[derive(Clone, Copy, Default)]
-struct Happened {
-    times: f64,
-    value: f64,
+    /// What happened to the items of each arm.
+    arms: [Sums; 2],
 }
 
 /// The units that were shown merged lists, in each arm the same.

@@ -17,6 +17,7 @@ mod targeting;
 pub use assignment::Sticky;
 pub use bandit::Bandit;
 pub use evidence::{Collected, snapshot};
+pub use grouping::plain_text;
 pub use interleaved::interleave;
 pub use metric::{Cap, Measure, Metric, Origin, Outcome, Quantity, Query};
 pub use queries::{Answers, QueryRow, WantedQuery};

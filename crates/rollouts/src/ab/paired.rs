@@ -1,6 +1,6 @@
 //! Evidence from requests that all arms were asked: differences within each request.
 
-use super::evidence::{arm, quantity, yes_or_no};
+use super::evidence::{arm, cut, quantity, yes_or_no};
 use super::metric::{Measure, Metric, Quantity};
 use super::spec::AbSpec;
 use mainspring_domain::Timestamp;
@@ -86,8 +86,7 @@ pub(super) fn measure(
     now: Timestamp,
 ) -> Option<Evidence> {
     let Measure::Prediction(wanted) = metric.measure else { return None };
-    let cut = |value: f64| cap.map_or(value, |cap| value.min(cap));
-    let of = |served| quantity(wanted, served, metric.window).map(cut);
+    let of = |served| quantity(wanted, served, metric.window).map(|value| cut(value, cap));
     let known = |candidate: usize| -> (Vec<Values>, Known) {
         let (mut units, mut known) = (Vec::new(), Known::default());
         for pairs in of_arm(spec, mirrored, candidate).chunk_by(|a, b| a.unit == b.unit) {

@@ -1,5 +1,6 @@
 //! Who may take part, by what is known of a unit.
 
+use super::grouping::word;
 use mainspring_expressions::yaml::{Fault, Node, Value};
 use serde_json::{Map, Value as Json};
 
@@ -68,10 +69,9 @@ impl Targeting {
             let Some(found) = attributes.get(&condition.attribute).filter(|found| !found.is_null()) else {
                 return false;
             };
-            let text = || found.as_str().map_or_else(|| found.to_string(), str::to_owned);
             match &condition.kind {
-                Kind::In(texts) => texts.contains(&text()),
-                Kind::NotIn(texts) => !texts.contains(&text()),
+                Kind::In(texts) => texts.contains(&word(found)),
+                Kind::NotIn(texts) => !texts.contains(&word(found)),
                 Kind::AtLeast(limit) => found.as_f64().is_some_and(|number| number >= *limit),
                 Kind::Below(limit) => found.as_f64().is_some_and(|number| number < *limit),
             }

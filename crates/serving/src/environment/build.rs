@@ -2,7 +2,7 @@
 
 use super::python::Python;
 use super::requirements::Wanted;
-use mainspring_domain::secrets::VARIABLES;
+use crate::interpreter::without_keys;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use std::fs::{File, TryLockError};
@@ -23,13 +23,6 @@ const TAIL_LINES: usize = 12;
 pub(super) struct Place {
     pub(super) folder: PathBuf,
     pub(super) log: PathBuf,
-}
-
-/// Takes from a program what would reach the server's own keys or other packages.
-pub(super) fn kept_from(command: &mut Command) {
-    for variable in VARIABLES.iter().chain(&["PYTHONPATH", "PYTHONHOME"]) {
-        command.env_remove(variable);
-    }
 }
 
 /// The interpreter of an environment, which is made if it is not complete.
@@ -129,7 +122,9 @@ impl Step<'_> {
     /// Runs a program to its end, which is also that of what it started.
     async fn run(&self, what: &str, mut command: Command) -> Result<(), String> {
         let text = |error: std::io::Error| format!("{what}: {error}");
-        kept_from(&mut command);
+        without_keys(&mut command);
+        // What is installed does not depend on packages elsewhere.
+        command.env_remove("PYTHONPATH").env_remove("PYTHONHOME");
         let output = File::options().append(true).open(self.log).map_err(text)?;
         let mut child = command
             .stdout(output.try_clone().map_err(text)?)

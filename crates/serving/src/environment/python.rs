@@ -1,13 +1,8 @@
 //! Interpreters of a version.
 
-use super::build::kept_from;
+use crate::interpreter;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::time::Duration;
-use tokio::process::Command;
 
-/// How long an interpreter may take to say what it is.
-const PATIENCE: Duration = Duration::from_secs(30);
 /// The oldest version that the worker runs on.
 const OLDEST: (u32, u32) = (3, 11);
 /// The installation is told apart by its prefix, whichever environment of it was asked.
@@ -56,14 +51,9 @@ pub(super) async fn find(project: &Path, wanted: Option<(u32, u32)>) -> Result<P
 }
 
 async fn ask(program: &Path) -> Result<Python, String> {
-    let mut command = Command::new(program);
-    kept_from(&mut command);
-    let asked = command.args(["-c", ASK]).stdin(Stdio::null()).kill_on_drop(true).output();
-    let answer = tokio::time::timeout(PATIENCE, asked).await;
-    let answer = answer.map_err(|_| format!("`{}` does not answer", program.display()))?;
+    let answer = interpreter::answer(program, ASK).await;
     let answer = answer.map_err(|error| format!("`{}`: {error}", program.display()))?;
-    let text = String::from_utf8_lossy(&answer.stdout);
-    let mut words = text.trim().splitn(3, ' ');
+    let mut words = answer.splitn(3, ' ');
     let mut number = || words.next().and_then(|word| word.parse().ok());
     match (number(), number(), words.next()) {
         (Some(major), Some(minor), Some(base)) => {

@@ -1,20 +1,15 @@
 //! Finding and loading ONNX Runtime. The library is not part of this program: models are trained with
 //! the one of the user's environment, and run with it.
 
-use crate::StartError;
+use crate::{StartError, interpreter};
 use ort::environment::Environment;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
-use tokio::process::Command;
 
 /// The variable that names the library.
 const VARIABLE: &str = "ORT_DYLIB_PATH";
 /// The library by the name that the system's loader knows.
 const SYSTEM: &str = "libonnxruntime.so";
-/// How long an interpreter may take to say where its package is.
-const PATIENCE: Duration = Duration::from_secs(20);
 /// Prints the folder of the package without importing it.
 const WHERE: &str = "import importlib.util as u; s = u.find_spec('onnxruntime'); \
                      print(next(iter(s.submodule_search_locations)) if s else '')";
@@ -88,14 +83,7 @@ fn load(library: &Path, tried: &mut Vec<String>) -> Option<Environment> {
 
 /// The folder of the interpreter's package `onnxruntime`.
 async fn package_of(python: &Path) -> Result<PathBuf, String> {
-    let mut command = Command::new(python);
-    command.args(["-c", WHERE]).stdin(Stdio::null()).kill_on_drop(true);
-    for variable in mainspring_domain::secrets::VARIABLES {
-        command.env_remove(variable);
-    }
-    let asked = tokio::time::timeout(PATIENCE, command.output()).await;
-    let output = asked.map_err(|_| "it does not answer".to_owned())?.map_err(|error| error.to_string())?;
-    let folder = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    let folder = interpreter::answer(python, WHERE).await?;
     if folder.is_empty() { Err("no package onnxruntime".to_owned()) } else { Ok(folder.into()) }
 }
 

@@ -7,7 +7,7 @@ mod library;
 mod pace;
 mod values;
 
-use crate::engine::{Answer, Deadline, Description, Engine};
+use crate::engine::{Answer, Deadline, Description, Engine, load_within};
 use crate::package::Package;
 use crate::{Rows, ServeError, ServerSettings, StartError};
 use batch::{Waiting, lost};
@@ -49,13 +49,11 @@ impl OnnxModel {
     pub(crate) async fn start(package: Package, settings: &ServerSettings) -> Result<Self, StartError> {
         let environment = library::environment(settings.onnxruntime.as_deref(), &settings.python).await?;
         let (count, file) = (settings.workers.max(1), package.file);
-        let loading = tokio::task::spawn_blocking(move || {
-            (0..count).map(|_| session(&environment, &file)).collect::<Result<Vec<_>, _>>()
+        let sessions = load_within(settings.load_timeout, move || {
+            let sessions = (0..count).map(|_| session(&environment, &file));
+            sessions.collect::<Result<Vec<_>, _>>().map_err(StartError::Load)
         });
-        let loaded = tokio::time::timeout(settings.load_timeout, loading).await;
-        let loaded = loaded.map_err(|_| StartError::Timeout(settings.load_timeout.as_secs()))?;
-        let sessions =
-            loaded.map_err(|error| StartError::Load(error.to_string()))?.map_err(StartError::Load)?;
+        let sessions = sessions.await?;
         let Some(first) = sessions.first() else { return Err(StartError::Load("no session".to_owned())) };
         let ports: Result<Vec<Port>, String> = first.inputs().iter().map(Port::of).collect();
         let ports = ports.map_err(StartError::Load)?;
@@ -195,14 +193,6 @@ impl Engine for OnnxModel {
         &self.description
     }
 
-    fn is_ready(&self) -> bool {
-        true
-    }
-
-    fn restarts(&self) -> u64 {
-        0
-    }
-
     fn predict<'a>(
         &'a self,
         rows: &'a Rows,
@@ -210,14 +200,6 @@ impl Engine for OnnxModel {
         deadline: Deadline,
     ) -> Pin<Box<dyn Future<Output = Answer> + Send + 'a>> {
         Box::pin(self.ask(rows, deadline))
-    }
-
-    fn read_parquet<'a>(
-        &'a self,
-        _file: &'a [u8],
-        _deadline: Deadline,
-    ) -> Pin<Box<dyn Future<Output = Result<Rows, ServeError>> + Send + 'a>> {
-        Box::pin(async { Err(crate::engine::no_parquet()) })
     }
 }
 

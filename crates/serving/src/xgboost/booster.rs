@@ -55,6 +55,12 @@ struct Node {
     default_left: bool,
 }
 
+impl Node {
+    const fn leaf(value: f32) -> Self {
+        Self { threshold: value, feature: 0, left: 0, default_left: false }
+    }
+}
+
 fn unsupported<T>(what: impl Into<String>) -> Result<T, Unread> {
     Err(Unread::Unsupported(what.into()))
 }
@@ -66,7 +72,7 @@ fn number(text: &str, name: &str) -> Result<usize, Unread> {
 impl Booster {
     /// Makes a booster of what its file says.
     pub(super) fn read(file: File) -> Result<Self, Unread> {
-        if let Some(unknown) = file::unknown(&file.version) {
+        if let Some(unknown) = file::refused_version(&file.version) {
             return Err(unknown);
         }
         let learner = file.learner;
@@ -204,7 +210,7 @@ fn plant(tree: &file::Tree, width: usize, nodes: &mut Vec<Node>) -> Result<usize
     }
     let mut longest = 0;
     let mut waiting = vec![(0_usize, nodes.len(), 1)];
-    nodes.push(Node { threshold: 0.0, feature: 0, left: 0, default_left: false });
+    nodes.push(Node::leaf(0.0));
     let mut reached = vec![false; count];
     while let Some((from, to, depth)) = waiting.pop() {
         longest = longest.max(depth);
@@ -215,7 +221,7 @@ fn plant(tree: &file::Tree, width: usize, nodes: &mut Vec<Node>) -> Result<usize
         let (left, right) = (child(&tree.left_children, from)?, child(&tree.right_children, from)?);
         let threshold = tree.split_conditions.get(from).copied().unwrap_or(f32::NAN);
         let node = match (left, right) {
-            (None, None) => Node { threshold, feature: 0, left: 0, default_left: false },
+            (None, None) => Node::leaf(threshold),
             (Some(left), Some(right)) => {
                 if left.checked_add(1) != Some(right) {
                     // The library takes the right child to be behind the left one, whatever the file says.
@@ -230,7 +236,7 @@ fn plant(tree: &file::Tree, width: usize, nodes: &mut Vec<Node>) -> Result<usize
                 }
                 let place = nodes.len();
                 for (number, child) in [left, right].into_iter().enumerate() {
-                    nodes.push(Node { threshold: 0.0, feature: 0, left: 0, default_left: false });
+                    nodes.push(Node::leaf(0.0));
                     waiting.push((child, place + number, depth + 1));
                 }
                 let left = u32::try_from(place).or_else(|_| unsupported("too many nodes"))?;

@@ -19,18 +19,11 @@ pub(super) const MOST_FEATURES: usize = 1 << 20;
 /// What every version has.
 #[derive(Deserialize)]
 pub(super) struct Head {
-    version: Vec<u32>,
-}
-
-impl Head {
-    /// What to say of a version that is not known.
-    pub(super) fn unknown(&self) -> Option<Unread> {
-        unknown(&self.version)
-    }
+    pub(super) version: Vec<u32>,
 }
 
 /// What to say of a version that is not known.
-pub(super) fn unknown(version: &[u32]) -> Option<Unread> {
+pub(super) fn refused_version(version: &[u32]) -> Option<Unread> {
     match version {
         [major, minor, ..] if KNOWN.contains(&(*major, *minor)) => None,
         [major, minor, ..] => Some(Unread::Unsupported(format!("the format of XGBoost {major}.{minor}"))),

@@ -10,7 +10,7 @@ mod ubjson;
 use crate::boosters::{self, Unread, broken};
 use crate::signature::{ColumnSpec, TENSOR};
 use booster::Booster;
-use file::{File, Head};
+use file::{File, Head, refused_version};
 use std::sync::Arc;
 
 /// Reads the file of a booster, which is to take `inputs` where the model's signature names them.
@@ -36,7 +36,8 @@ fn parse(bytes: &[u8]) -> Result<(File, &'static str), Unread> {
     match bytes {
         [b'{', b'L' | b'l' | b'I' | b'U' | b'i', ..] => {
             let file = ubjson::read(bytes).map_err(|problem| {
-                unknown(ubjson::read(bytes)).unwrap_or_else(|| broken(format!("UBJSON: {problem}")))
+                of_unknown_version(ubjson::read(bytes))
+                    .unwrap_or_else(|| broken(format!("UBJSON: {problem}")))
             })?;
             Ok((file, "xgboost_ubj"))
         }
@@ -46,7 +47,7 @@ fn parse(bytes: &[u8]) -> Result<(File, &'static str), Unread> {
                 if ["NaN", "Infinity"].iter().any(|word| contains(bytes, word.as_bytes())) {
                     return Unread::Unsupported("numbers that are not finite, as JSON".to_owned());
                 }
-                unknown(serde_json::from_slice(bytes)).unwrap_or_else(|| broken(error.to_string()))
+                of_unknown_version(serde_json::from_slice(bytes)).unwrap_or_else(|| broken(error.to_string()))
             })?;
             Ok((file, "xgboost_json"))
         }
@@ -57,8 +58,8 @@ fn parse(bytes: &[u8]) -> Result<(File, &'static str), Unread> {
 }
 
 /// Whether a file that cannot be read is one of a version that is not known.
-fn unknown<E>(head: Result<Head, E>) -> Option<Unread> {
-    head.ok().and_then(|head| head.unknown())
+fn of_unknown_version<E>(head: Result<Head, E>) -> Option<Unread> {
+    head.ok().and_then(|head| refused_version(&head.version))
 }
 
 fn contains(bytes: &[u8], word: &[u8]) -> bool {

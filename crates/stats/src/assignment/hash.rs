@@ -80,6 +80,12 @@ fn version_2(seed: &str, value: &str) -> f64 {
     f64::from(second % 10_000) / 10_000.0
 }
 
+/// FNV-1a with 32 bits over UTF-16 units, which for ASCII are the bytes.
+#[must_use]
+pub fn fnv1a(text: &str) -> u32 {
+    fnv(FNV_START, text)
+}
+
 const FNV_START: u32 = 0x811c_9dc5;
 
 /// FNV-1a with 32 bits over UTF-16 units, each taken whole, as JavaScript's `charCodeAt` gives them.

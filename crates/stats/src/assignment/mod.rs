@@ -14,7 +14,7 @@ mod hash;
 mod ranges;
 pub mod sticky;
 
-pub use hash::{Hashing, growthbook_hash, in_namespace};
+pub use hash::{Hashing, fnv1a, growthbook_hash, in_namespace};
 pub use ranges::{Range, bucket_ranges, choose_variation, equal_weights};
 
 use serde::{Deserialize, Serialize};

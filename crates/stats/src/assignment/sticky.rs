@@ -100,14 +100,19 @@ pub enum Recalled {
     Arm(usize),
 }
 
+/// The name under which the SDKs keep the document of a unit with this value of an attribute.
+#[must_use]
+pub fn document_name(attribute: &str, value: &str) -> String {
+    format!("{attribute}||{value}")
+}
+
 impl Memory<'_> {
     /// What the documents say of a unit.
     #[must_use]
     pub fn recall(&self, unit: &Attributes, documents: &Documents) -> Recalled {
         let names = [self.hash_attribute, self.fallback_attribute.unwrap_or("id")];
-        let own = || {
-            names.into_iter().filter_map(|name| documents.get(&format!("{name}||{}", present(unit, name)?)))
-        };
+        let own =
+            || names.into_iter().filter_map(|name| documents.get(&document_name(name, present(unit, name)?)));
         // Entries of a blocked version; documents are short, versions may be many.
         let blocked = |document: &Document| {
             document.assignments.keys().any(|name| {
@@ -130,7 +135,7 @@ impl Memory<'_> {
     pub fn keep(&self, attribute: &str, value: &str, arm: usize, documents: &mut Documents) {
         let Some(key) = self.arms.get(arm) else { return };
         documents
-            .entry(format!("{attribute}||{value}"))
+            .entry(document_name(attribute, value))
             .or_insert_with(|| Document {
                 attribute_name: attribute.to_owned(),
                 attribute_value: value.to_owned(),
