@@ -253,6 +253,57 @@ fn units_of_two_arms_count_in_none() {
     collected.exposures.push(exposure("of an arm that is gone", 7, 1));
     let found = known(&spec("{event: paid, outcome: sum}"), &collected);
     assert_eq!((found.units, found.seen_in_several), (vec![1, 2], 2));
+    let mut collected = of_events(vec![event("u0", 11, 5.0), event("u2", 11, 3.0), event("u3", 11, 1.0)], 6);
+    collected.exposures[0].crossed = true;
+    let arms = split(&spec("{event: paid, outcome: sum}"), &collected);
+    assert_eq!((arms[0].sample.n, arms[1].sample.n), (2, 3), "its events are in neither");
+    close(arms[0].sample.mean, 1.5);
+    close(arms[1].sample.mean, 1.0 / 3.0);
+}
+
+/// The squared error of a mean of 2,000 requests, and what it is when those of a unit are alike.
+fn squared_error(arm: Arm, per_unit: u32) {
+    let n = f64::from(2000 / per_unit);
+    assert!(arm.undecided.is_none(), "{arm:?}");
+    assert_eq!(arm.sample.n, 2000 / u64::from(per_unit), "units, not requests, are what was randomised");
+    close(arm.sample.mean, 99.5);
+    // The values 0 to 199, each as often: their variance is (200² - 1) / 12.
+    let expected = 39_999.0 / 12.0 * n / (n - 1.0) / n;
+    close(arm.sample.variance / arm.sample.n as f64, expected);
+}
+
+#[test]
+fn the_error_of_a_mean_of_requests_is_that_of_units() {
+    for per_unit in [1, 10] {
+        let mut collected = Collected::default();
+        for n in 0..2000_u32 {
+            let unit = format!("u{:04}", n / per_unit);
+            if n % per_unit == 0 {
+                collected.exposures.push(exposure(&unit, 0, 1));
+            }
+            let latency_us = i64::from(n / per_unit % 200) * 1000;
+            collected.served.push(AbServed { latency_us, ..served(&unit, 1, 1) });
+        }
+        squared_error(split(&spec("{from: latency_ms}"), &collected)[0], per_unit);
+    }
+}
+
+#[test]
+fn the_error_of_a_ratio_is_that_of_units() {
+    for per_unit in [1, 10] {
+        let mut collected = Collected::default();
+        let (mut paid, mut visits) = (Vec::new(), Vec::new());
+        for n in 0..2000_u32 {
+            let unit = format!("u{:04}", n / per_unit);
+            if n % per_unit == 0 {
+                collected.exposures.push(exposure(&unit, 0, 10));
+            }
+            paid.push(event(&unit, 11, f64::from(n / per_unit % 200)));
+            visits.push(MetricEvent { name: "visit".to_owned(), ..event(&unit, 11, 1.0) });
+        }
+        collected.events = [("paid".to_owned(), paid), ("visit".to_owned(), visits)].into();
+        squared_error(split(&spec("{event: paid, per: visit}"), &collected)[0], per_unit);
+    }
 }
 
 fn pair(unit: &str, control: f64, candidate: f64) -> AbMirrored {
