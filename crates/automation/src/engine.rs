@@ -1,6 +1,6 @@
 //! Brings the parts of a project to life.
 
-use crate::ab::{AT_A_TIME, AbTests, LookFailures};
+use crate::ab::{AT_A_TIME, AbTests, HeldTests, LookFailures};
 use crate::collect::Collector;
 use crate::config::Config;
 use crate::delivery::{Delivery, Releases, Warm, manifest};
@@ -147,6 +147,7 @@ impl Loop {
             releases: releases.clone(),
             clock: Arc::clone(&clock),
             failures: LookFailures::default(),
+            held: HeldTests::default(),
             asking: Arc::new(Semaphore::new(AT_A_TIME)),
         };
         let repository = Repository {

@@ -29,7 +29,7 @@ pub use onlooker::Onlooker;
 pub use sql::audit::{AuditVerdict, verify_audit};
 pub use store::{Backend, Store};
 pub use tokens::{new_token, token_sha256};
-pub use traits::{ReadTx, WriteTx};
+pub use traits::{AbUnits, ReadTx, WriteTx};
 
 /// A result of the store.
 pub type Result<T> = std::result::Result<T, StoreError>;

@@ -38,6 +38,7 @@ const MIGRATIONS: &[Migration] = migrations! {
     14 "0014_workspaces"
     15 "0015_ab_interleaved"
     16 "0016_ab_credits"
+    17 "0017_ab_changes"
 };
 
 /// Refuses a database whose schema is not the newest that is known.

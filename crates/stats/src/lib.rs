@@ -6,6 +6,7 @@
 //!
 //! - [`assignment::Split`]: which arm a unit sees; [`assignment::sticky::evaluate`] remembers it.
 //! - [`moments::Moments`]: the state of a metric in an arm; push, merge, store, restore.
+//! - [`totals::Totals`]: the same for rows that change: exact, in any order.
 //! - [`estimate`]: from moments to a [`estimate::Sample`] of each arm and an [`estimate::Effect`].
 //! - [`fixed::power`]: how many units to plan.
 //! - [`decide::decide`]: from a [`decide::Plan`] and a [`decide::Snapshot`] to a [`decide::Decision`];
@@ -33,3 +34,4 @@ pub mod moments;
 pub mod ranking;
 pub mod sequential;
 pub mod special;
+pub mod totals;

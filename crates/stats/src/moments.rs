@@ -166,6 +166,27 @@ impl<const K: usize> Moments<K> {
         moments.checked()
     }
 
+    /// From a count, means, and central products: of columns i and j <= i the sum of the products of their
+    /// distances from their means.
+    ///
+    /// # Errors
+    ///
+    /// [`Undecided::NotFinite`] for NaN or infinity.
+    pub(crate) fn from_central(
+        n: u64,
+        means: [f64; K],
+        products: impl Fn(usize, usize) -> f64,
+    ) -> Result<Self, Undecided> {
+        let mut moments = Self { n, ..Self::default() };
+        for (i, mean) in means.into_iter().enumerate() {
+            moments.means[i].value = mean;
+            for j in 0..=i {
+                moments.products[i][j].value = products(i, j);
+            }
+        }
+        moments.checked()
+    }
+
     /// Takes in the units of `other`, which are none of these.
     ///
     /// # Errors

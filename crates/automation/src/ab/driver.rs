@@ -53,6 +53,7 @@ impl AbTests {
             runs
         });
         self.failures.keep(|id| tests.iter().any(|test| test.id == id));
+        self.held.keep(|id| tests.iter().any(|test| test.id == id));
         for model in self.gateway.routes() {
             let Some(route) = self.gateway.test(&model) else { continue };
             if !tests.iter().any(|test| test.id == route.test && test.phase == route.phase) {

@@ -1,13 +1,14 @@
 //! One look at a test: what is known, what the rule says, and what follows.
 
 use super::bandit::{self, Next};
+use super::held::Held;
 use super::{AbTests, current, end, find, subject};
 use crate::AutomationError;
 use crate::delivery::Releases;
 use mainspring_domain::ab::{AbDecision, AbPhase, AbStatus, AbTest};
 use mainspring_domain::events::Record;
 use mainspring_domain::{Actor, Timestamp};
-use mainspring_metadata_store::{ReadTx, StoreError, WriteTx};
+use mainspring_metadata_store::{AbUnits, ReadTx, StoreError, WriteTx};
 use mainspring_rollouts::ab::{AbSpec, Answers, Collected, Mode, Winner, snapshot};
 use mainspring_stats::decide::{Because, Decision, Outcome, Plan, Snapshot, count_look, decide};
 use serde_json::json;
@@ -75,7 +76,8 @@ impl AbTests {
             // Not before: this is later than the newest decision.
             let now = self.clock.now();
             let answers = self.ask(&test.name, &asked.phase, &asked.spec, now).await?;
-            let look = self.store.read(move |tx| gather(tx, &asked, answers, now)).await?;
+            let held = self.held.of(&test.id);
+            let look = self.store.read(move |tx| gather(tx, &asked, (answers, &held), now)).await?;
             let Some(look) = look else { continue };
             if let Some(same) = look.same {
                 return Ok(same);
@@ -228,12 +230,12 @@ pub(super) fn collected_from(phase: &AbPhase, spec: &AbSpec) -> Timestamp {
     phase.started - Collected::lookback(spec)
 }
 
-/// What is known and decided at `now`, with the answers to the queries of `asked`. `None` when the test was
-/// described anew or looked at by somebody else since they were asked.
+/// What is known and decided at `now`, with the answers to the queries of `asked` and what the look before
+/// knew. `None` when the test was described anew or looked at by somebody else since they were asked.
 fn gather(
     tx: &dyn ReadTx,
     asked: &Asked,
-    answers: Answers,
+    (answers, held): (Answers, &Held),
     now: Timestamp,
 ) -> Result<Option<Look>, AutomationError> {
     let test = running(tx, &asked.phase.test)?;
@@ -252,14 +254,31 @@ fn gather(
         })
     });
     let known = known.transpose()?;
-    let collected = collect(tx, &phase, &spec, answers, now)?;
     let looks = known.as_ref().map(|known| known.snapshot.looks.clone()).unwrap_or_default();
-    let mut snapshot = snapshot(&spec, &collected, phase.started, now, looks);
-    count_look(&spec.plan, spec.looks, &mut snapshot);
-    let decision = decide(&spec.plan, &snapshot);
-    let decision = decision
-        .map_err(|error| super::state(&test, &format!("cannot be decided: {error}"), "revise the test"))?;
-    let next = bandit::next(tx, &phase, &spec, &decision, now)?;
+    let judge = |mut snapshot: Snapshot| -> Result<(Decision, Next), AutomationError> {
+        count_look(&spec.plan, spec.looks, &mut snapshot);
+        let decision = decide(&spec.plan, &snapshot);
+        let decision = decision.map_err(|error| {
+            super::state(&test, &format!("cannot be decided: {error}"), "revise the test")
+        })?;
+        let next = bandit::next(tx, &phase, &spec, &decision, now)?;
+        Ok((decision, next))
+    };
+    let (decision, next) = if spec.mode == Mode::Split {
+        let mut held = held.lock();
+        let (snapshot, all) = held.look(tx, (&phase, &spec), &answers, now, looks.clone())?;
+        let (decision, next) = judge(snapshot)?;
+        // What cannot be taken back is decided by all there is, read anew.
+        if !all && (next != Next::Stay || !matches!(decision.outcome, Outcome::Continue { .. })) {
+            held.forget();
+            judge(held.look(tx, (&phase, &spec), &answers, now, looks)?.0)?
+        } else {
+            (decision, next)
+        }
+    } else {
+        let collected = collect(tx, &phase, &spec, answers, now)?;
+        judge(snapshot(&spec, &collected, phase.started, now, looks))?
+    };
     let same = before.filter(|_| next == Next::Stay && known.is_some_and(|known| same(&known, &decision)));
     Ok(Some(Look { test, phase, decision, next, same, newest }))
 }
@@ -273,13 +292,13 @@ pub(super) fn collect(
     now: Timestamp,
 ) -> Result<Collected, StoreError> {
     let (test, number) = (phase.test.as_str(), phase.number);
-    let mut exposures = tx.ab_exposures(test, number)?;
+    let mut exposures = tx.ab_exposures(test, number, AbUnits::All)?;
     // Who came while databases were asked is not in their answers.
     exposures.retain(|exposure| exposure.first <= now);
     let mut collected = Collected { exposures, answers, ..Collected::default() };
     match spec.mode {
         Mode::Shadow => collected.mirrored = tx.ab_mirrored(test, number)?,
-        Mode::Split => collected.served = tx.ab_served(test, number)?,
+        Mode::Split => collected.served = tx.ab_served(test, number, AbUnits::All)?,
         Mode::Interleaved => {
             collected.merged = tx.ab_merged(test, number)?;
             collected.merged.retain(|list| list.time <= now);
@@ -294,7 +313,7 @@ pub(super) fn collect(
         collected.attributes = held.into_iter().filter_map(|(unit, value)| Some((unit, value?))).collect();
     }
     for name in Collected::wanted_events(spec) {
-        let events = tx.metric_events(name, collected_from(phase, spec), now)?;
+        let events = tx.metric_events(name, collected_from(phase, spec), AbUnits::All)?;
         collected.events.insert(name.to_owned(), events);
     }
     Ok(collected)

@@ -4,6 +4,7 @@ mod assign;
 mod bandit;
 mod driver;
 mod failures;
+mod held;
 mod insight;
 mod look;
 mod queries;
@@ -13,6 +14,7 @@ mod split;
 pub use assign::{Asked, Assignment, Merged, Rankings};
 pub use failures::LookFailure;
 pub(crate) use failures::LookFailures;
+pub(crate) use held::HeldTests;
 pub use insight::{Differences, GroupEffect, Progress, progress};
 pub(crate) use queries::AT_A_TIME;
 pub use remembered::{MAX_ASSIGNMENTS, MAX_DOCUMENTS};
@@ -42,6 +44,8 @@ pub struct AbTests {
     pub(crate) clock: Arc<dyn Clock>,
     /// Why tests cannot be looked at.
     pub(crate) failures: LookFailures,
+    /// What the newest looks knew.
+    pub(crate) held: HeldTests,
     /// Whose turn it is to ask databases.
     pub(crate) asking: Arc<Semaphore>,
 }

@@ -7,6 +7,7 @@ use mainspring_domain::ab::{AbRequest, AbStatus, AbTest, MetricEvent};
 use mainspring_domain::delivery::Arm;
 use mainspring_domain::monitoring::Prediction;
 use mainspring_domain::{Actor, Clock as _, Timestamp};
+use mainspring_metadata_store::AbUnits;
 use mainspring_serving::{Caller, Rows};
 use mainspring_stats::decide::{Because, Outcome, Waiting};
 use serde_json::{Map, Value, json};
@@ -330,6 +331,55 @@ async fn predictions_and_labels_count_once_in_any_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_look_that_reads_what_is_new_knows_the_same_as_one_that_reads_all() {
+    let text = "name: better\nmodel: flights\narms: [{name: control, version: 1}, {name: candidate, version: 2}]\n\
+                metrics:\n  reward: {from: label, window: 2h}\n  error: {from: error}\n\
+                \x20 spent: {event: spent, outcome: sum, window: 1h}\n  slow: {from: latency_ms, quantile: 0.9}\n\
+                goals: [{metric: reward, better: higher}, {metric: spent, better: higher}]\n\
+                assignment: {seed: s}\n\
+                plan: {planned_units: 9000, minimum_runtime: 30d, look_every: 30d}\n";
+    let mut project = testing(text.to_owned()).await;
+    let spent = |n: u64, more: i64, now: Timestamp| MetricEvent {
+        id: format!("{n} {more}"),
+        name: "spent".to_owned(),
+        unit: format!("u{n}"),
+        value: chance(n + 7) * 0.1,
+        time: Timestamp::from_millis(now.as_millis() + more),
+        about: None,
+    };
+    for step in 0..6_u64 {
+        let units = step * 100..(step + 1) * 100;
+        traffic(&project, units.clone(), |_, n| Some((n.is_multiple_of(9), chance(n)))).await;
+        let now = project.clock.now();
+        project
+            .write(Actor::user("client"), move |tx| {
+                // Some out of order, some long after their time, and a unit that sees the other arm.
+                let times = [5, -3_600_000, 1, -7_200_000, 0];
+                let events: Vec<MetricEvent> = units
+                    .clone()
+                    .flat_map(|n| times.map(|more| spent(n.saturating_sub(50), more, now)))
+                    .collect();
+                tx.add_metric_events(&events)?;
+                let id = tx.ab_test("better")?.unwrap().id;
+                let unit = format!("u{}", step * 90);
+                let seen = tx.ab_exposure(&id, 1, &unit)?.map(|one| 1 - one.arm);
+                seen.map_or(Ok(()), |other| tx.expose((&id, 1), &unit, other, now, None))
+            })
+            .await;
+        look(&project).await;
+        project.clock.advance(Duration::from_secs(1_500));
+    }
+    let step_by_step = project.running().ab.look("better").await.unwrap();
+    let metrics = &step_by_step.decision["snapshot"]["metrics"];
+    assert!(metrics["spent"]["split"][1]["sample"]["n"].as_u64() > Some(100), "{metrics}");
+    assert!(metrics["reward"]["split"][1]["sample"]["n"].as_u64() > Some(30), "{metrics}");
+    project.restart().await;
+    until("the route to come back", async || project.running().gateway.test(MODEL).is_some()).await;
+    let read_anew = project.running().ab.look("better").await.unwrap();
+    assert_eq!(step_by_step, read_anew, "nothing else is known, so that there is no decision of its own");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_bandit_sends_more_to_what_is_better_and_ends_with_it() {
     let text = file(
         "plan: {planned_units: 2000, maximum_units: 4000, minimum_runtime: 30d, look_every: 1h}\n\
@@ -358,7 +408,7 @@ async fn a_bandit_sends_more_to_what_is_better_and_ends_with_it() {
     .await;
     traffic(&project, 1000..3900, fate).await;
     let id = found.id.clone();
-    let seen = project.read(move |tx| tx.ab_exposures(&id, 2)).await;
+    let seen = project.read(move |tx| tx.ab_exposures(&id, 2, AbUnits::All)).await;
     let candidate = seen.iter().filter(|one| one.arm == 1).count();
     assert!((2500..2720).contains(&candidate), "{candidate} of {}", seen.len());
     assert_eq!(look(&project).await, Outcome::Continue { waiting: Waiting::Earning });

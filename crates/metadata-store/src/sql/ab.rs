@@ -3,7 +3,7 @@
 use super::tx::{SqlTx, to_text, to_u64};
 use crate::Result;
 use crate::driver::{ToValue as _, Value, params};
-use crate::traits::{AbRead, AbWrite};
+use crate::traits::{AbRead, AbUnits, AbWrite};
 use mainspring_domain::Timestamp;
 use mainspring_domain::ab::{
     AbCredit, AbDecision, AbExposure, AbInterleaved, AbMerged, AbMirrored, AbPhase, AbRequest, AbServed,
@@ -39,6 +39,48 @@ fn interleaved(row: &crate::driver::Row<'_>) -> Result<AbInterleaved> {
     })
 }
 
+/// The values of a condition on units.
+enum Narrowed<'a> {
+    Nothing,
+    Two(&'a str, &'a str),
+    List(String),
+}
+
+impl Narrowed<'_> {
+    /// They follow two others.
+    fn after<'v>(&'v self, others: &[Value<'v>]) -> Vec<Value<'v>> {
+        let mut all = others.to_vec();
+        match self {
+            Self::Nothing => {}
+            Self::Two(from, until) => all.extend([from.to_value(), until.to_value()]),
+            Self::List(list) => all.push(list.to_value()),
+        }
+        all
+    }
+}
+
+/// Adds to a statement with two values which units are meant, by a column.
+fn narrow<'a>(sql: &mut String, column: &str, units: AbUnits<'a>) -> Result<Narrowed<'a>> {
+    Ok(match units {
+        AbUnits::All => Narrowed::Nothing,
+        AbUnits::Between(from, until) => {
+            sql.push_str(&format!(" AND {column} >= ?3 AND {column} <= ?4"));
+            Narrowed::Two(from, until)
+        }
+        AbUnits::Of(names) => {
+            sql.push_str(&format!(" AND {column} IN (SELECT value FROM json_each(?3))"));
+            Narrowed::List(to_text(names)?)
+        }
+    })
+}
+
+/// The time at which a change of a unit is noted: in steps, so that the index is not written anew for each
+/// request of a unit.
+const fn step(time: Timestamp) -> i64 {
+    const MILLIS: i64 = 10_000;
+    time.as_millis() - time.as_millis().rem_euclid(MILLIS)
+}
+
 /// The features of a request, which are kept as they were written.
 fn features(text: &str) -> Map<String, JsonValue> {
     serde_json::from_str(text).unwrap_or_default()
@@ -68,36 +110,60 @@ impl AbRead for SqlTx<'_> {
         self.document("SELECT doc FROM ab_phases WHERE test = ?1 ORDER BY number DESC LIMIT 1", [test])
     }
 
-    fn ab_exposures(&self, test: &str, phase: u32) -> Result<Vec<AbExposure>> {
-        self.rows(&format!("{EXPOSURE} ORDER BY unit"), params![test, phase], exposure)
+    fn ab_exposures(&self, test: &str, phase: u32, units: AbUnits<'_>) -> Result<Vec<AbExposure>> {
+        let mut sql = EXPOSURE.to_owned();
+        let list = narrow(&mut sql, "unit", units)?;
+        self.rows(&(sql + " ORDER BY unit"), list.after(params![test, phase]), exposure)
+    }
+
+    fn ab_exposures_after(&self, test: &str, phase: u32, unit: &str, limit: u32) -> Result<Vec<AbExposure>> {
+        let sql = format!("{EXPOSURE} AND unit > ?3 ORDER BY unit LIMIT ?4");
+        self.rows(&sql, params![test, phase, unit, limit], exposure)
+    }
+
+    fn ab_changed_units(
+        &self,
+        test: &str,
+        phase: u32,
+        names: &[&str],
+        since: Timestamp,
+    ) -> Result<BTreeSet<String>> {
+        let mut units: BTreeSet<String> = BTreeSet::new();
+        let changed = "SELECT unit FROM ab_exposures WHERE test = ?1 AND phase = ?2 AND changed >= ?3";
+        units.extend(self.rows(changed, params![test, phase, step(since)], |row| row.get(0))?);
+        for name in names {
+            let happened = "SELECT DISTINCT unit FROM metric_events WHERE name = ?1 AND received >= ?2";
+            units.extend(self.rows(happened, params![name, since.as_millis()], |row| row.get(0))?);
+        }
+        Ok(units)
     }
 
     fn ab_exposure(&self, test: &str, phase: u32, unit: &str) -> Result<Option<AbExposure>> {
         self.row(&format!("{EXPOSURE} AND unit = ?3"), params![test, phase, unit], exposure)
     }
 
-    fn ab_served(&self, test: &str, phase: u32) -> Result<Vec<AbServed>> {
-        self.rows(
-            "SELECT r.unit, p.time, p.latency_us, p.error IS NOT NULL, p.score, p.label, p.label_time, p.version,
-                    p.failures
+    fn ab_served(&self, test: &str, phase: u32, units: AbUnits<'_>) -> Result<Vec<AbServed>> {
+        let mut sql =
+            "SELECT r.unit, p.time, p.latency_us, p.error IS NOT NULL, p.score, p.label, p.label_time,
+                    p.version, p.failures
              FROM ab_requests r JOIN predictions p ON p.id = r.request
-             WHERE r.test = ?1 AND r.phase = ?2 ORDER BY r.unit, r.request",
-            params![test, phase],
-            |row| {
-                let label: Option<f64> = row.get(5)?;
-                let time: Option<i64> = row.get(6)?;
-                Ok(AbServed {
-                    unit: row.get(0)?,
-                    version: row.get(7)?,
-                    time: Timestamp::from_millis(row.get(1)?),
-                    latency_us: row.get(2)?,
-                    failed: row.get(3)?,
-                    failures: to_u64(row.get(8)?),
-                    score: row.get(4)?,
-                    label: label.zip(time.map(Timestamp::from_millis)),
-                })
-            },
-        )
+             WHERE r.test = ?1 AND r.phase = ?2"
+                .to_owned();
+        let list = narrow(&mut sql, "r.unit", units)?;
+        self.rows(&(sql + " ORDER BY r.unit, r.request"), list.after(params![test, phase]), |row| {
+            let label: Option<f64> = row.get(5)?;
+            let time: Option<i64> = row.get(6)?;
+            Ok(AbServed {
+                unit: row.get(0)?,
+                version: row.get(7)?,
+                time: Timestamp::from_millis(row.get(1)?),
+                latency_us: row.get(2)?,
+                failed: row.get(3)?,
+                failures: to_u64(row.get(8)?),
+                score: row.get(4)?,
+                label: label.zip(time.map(Timestamp::from_millis)),
+            })
+        })
     }
 
     fn ab_mirrored(&self, test: &str, phase: u32) -> Result<Vec<AbMirrored>> {
@@ -252,23 +318,22 @@ impl AbRead for SqlTx<'_> {
         Ok(found.into_iter().flat_map(|features| features.into_iter().map(|(name, _)| name)).collect())
     }
 
-    fn metric_events(&self, name: &str, from: Timestamp, until: Timestamp) -> Result<Vec<MetricEvent>> {
-        self.rows(
-            "SELECT id, unit, value, time, request, item FROM metric_events
-             WHERE name = ?1 AND time >= ?2 AND time <= ?3 ORDER BY unit, time, id",
-            params![name, from.as_millis(), until.as_millis()],
-            |row| {
-                let (request, item): (Option<String>, Option<String>) = (row.get(4)?, row.get(5)?);
-                Ok(MetricEvent {
-                    about: request.zip(item).map(|(request, item)| ShownItem { request, item }),
-                    id: row.get(0)?,
-                    name: name.to_owned(),
-                    unit: row.get(1)?,
-                    value: row.get(2)?,
-                    time: Timestamp::from_millis(row.get(3)?),
-                })
-            },
-        )
+    fn metric_events(&self, name: &str, from: Timestamp, units: AbUnits<'_>) -> Result<Vec<MetricEvent>> {
+        let mut sql =
+            "SELECT id, unit, value, time, request, item FROM metric_events WHERE name = ?1 AND time >= ?2"
+                .to_owned();
+        let list = narrow(&mut sql, "unit", units)?;
+        self.rows(&(sql + " ORDER BY unit, time, id"), list.after(params![name, from.as_millis()]), |row| {
+            let (request, item): (Option<String>, Option<String>) = (row.get(4)?, row.get(5)?);
+            Ok(MetricEvent {
+                about: request.zip(item).map(|(request, item)| ShownItem { request, item }),
+                id: row.get(0)?,
+                name: name.to_owned(),
+                unit: row.get(1)?,
+                value: row.get(2)?,
+                time: Timestamp::from_millis(row.get(3)?),
+            })
+        })
     }
 
     fn ab_decisions(&self, test: &str, limit: u32) -> Result<Vec<AbDecision>> {
@@ -320,9 +385,10 @@ impl AbWrite for SqlTx<'_> {
         )?;
         if added > 0 {
             let phase = (request.test.as_str(), request.phase);
-            self.expose(phase, &request.unit, request.arm, request.time, None)?;
+            return self.expose(phase, &request.unit, request.arm, request.time, None);
         }
-        Ok(())
+        // It was tried again.
+        self.touch_ab_units(&request.request)
     }
 
     fn expose(
@@ -334,11 +400,19 @@ impl AbWrite for SqlTx<'_> {
         attributes: Option<&Map<String, JsonValue>>,
     ) -> Result<()> {
         self.execute(
-            "INSERT INTO ab_exposures (test, phase, unit, arm, first, times, crossed, attributes)
-             VALUES (?1, ?2, ?3, ?4, ?5, 1, false, ?6)
+            "INSERT INTO ab_exposures (test, phase, unit, arm, first, times, crossed, attributes, changed)
+             VALUES (?1, ?2, ?3, ?4, ?5, 1, false, ?6, ?7)
              ON CONFLICT (test, phase, unit) DO UPDATE SET times = ab_exposures.times + 1,
-                 crossed = ab_exposures.crossed OR ab_exposures.arm <> excluded.arm",
-            params![test, phase, unit, arm, time.as_millis(), attributes.map(to_text).transpose()?],
+                 crossed = ab_exposures.crossed OR ab_exposures.arm <> excluded.arm, changed = excluded.changed",
+            params![
+                test,
+                phase,
+                unit,
+                arm,
+                time.as_millis(),
+                attributes.map(to_text).transpose()?,
+                step(self.now)
+            ],
         )?;
         Ok(())
     }
@@ -384,5 +458,23 @@ impl AbWrite for SqlTx<'_> {
             params![decision.test, number, to_text(&decision)?],
         )?;
         Ok(number)
+    }
+}
+
+impl SqlTx<'_> {
+    /// Notes that something came of the units for which a request was made.
+    pub(super) fn touch_ab_units(&mut self, request: &str) -> Result<()> {
+        // In one statement PostgreSQL goes through all units as long as it has no statistics.
+        let units: Vec<(String, u32, String)> =
+            self.rows("SELECT test, phase, unit FROM ab_requests WHERE request = ?1", [request], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })?;
+        for (test, phase, unit) in units {
+            self.execute(
+                "UPDATE ab_exposures SET changed = ?4 WHERE test = ?1 AND phase = ?2 AND unit = ?3",
+                params![test, phase, unit, step(self.now)],
+            )?;
+        }
+        Ok(())
     }
 }

@@ -201,6 +201,7 @@ impl MonitoringWrite for SqlTx<'_> {
              WHERE id = ?1 AND label IS NULL",
             params![request_id, label, self.now.as_millis()],
         )?;
+        self.touch_ab_units(request_id)?;
         Ok(true)
     }
 

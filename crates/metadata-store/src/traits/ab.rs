@@ -9,6 +9,17 @@ use mainspring_domain::ab::{
 use serde_json::{Map, Value as JsonValue};
 use std::collections::BTreeSet;
 
+/// Units of a phase.
+#[derive(Clone, Copy, Debug)]
+pub enum AbUnits<'a> {
+    /// All of them.
+    All,
+    /// From one name to another, both included.
+    Between(&'a str, &'a str),
+    /// Those of these names.
+    Of(&'a [String]),
+}
+
 /// Reading tests.
 pub trait AbRead {
     /// The newest tests, newest first.
@@ -21,12 +32,24 @@ pub trait AbRead {
     fn ab_phases(&self, test: &str) -> Result<Vec<AbPhase>>;
     /// The phase at work.
     fn ab_phase(&self, test: &str) -> Result<Option<AbPhase>>;
-    /// The units of a phase, in the order of their names.
-    fn ab_exposures(&self, test: &str, phase: u32) -> Result<Vec<AbExposure>>;
+    /// Units of a phase, in the order of their names.
+    fn ab_exposures(&self, test: &str, phase: u32, units: AbUnits<'_>) -> Result<Vec<AbExposure>>;
+    /// The first units of a phase after one, in the order of their names.
+    fn ab_exposures_after(&self, test: &str, phase: u32, unit: &str, limit: u32) -> Result<Vec<AbExposure>>;
+    /// The names of those units of which something came at `since` or later by the clocks of the servers: an
+    /// exposure, a request, a label, or an event under one of the names. Units of other tests may be among
+    /// them, and units of which nothing came that is new.
+    fn ab_changed_units(
+        &self,
+        test: &str,
+        phase: u32,
+        names: &[&str],
+        since: Timestamp,
+    ) -> Result<BTreeSet<String>>;
     /// One unit of a phase.
     fn ab_exposure(&self, test: &str, phase: u32, unit: &str) -> Result<Option<AbExposure>>;
-    /// The predictions of a phase, by unit and then by id.
-    fn ab_served(&self, test: &str, phase: u32) -> Result<Vec<AbServed>>;
+    /// The predictions for units of a phase, by unit and then by id.
+    fn ab_served(&self, test: &str, phase: u32, units: AbUnits<'_>) -> Result<Vec<AbServed>>;
     /// The requests of a phase that candidates were asked as well, by unit, request and version.
     fn ab_mirrored(&self, test: &str, phase: u32) -> Result<Vec<AbMirrored>>;
     /// The requests of a phase that merged lists answered, by unit, then time, then request.
@@ -42,8 +65,8 @@ pub trait AbRead {
     /// The names of the attributes and features that `limit` units and as many requests of a phase have,
     /// those of the first units by name.
     fn ab_attribute_names(&self, test: &str, phase: u32, limit: u32) -> Result<BTreeSet<String>>;
-    /// What happened under a name within a stretch of time, by unit, then time, then id.
-    fn metric_events(&self, name: &str, from: Timestamp, until: Timestamp) -> Result<Vec<MetricEvent>>;
+    /// What happened to units under a name from a time on, by unit, then time, then id.
+    fn metric_events(&self, name: &str, from: Timestamp, units: AbUnits<'_>) -> Result<Vec<MetricEvent>>;
     /// The decisions on a test in their order, thinned out evenly to about `limit`, the newest with them.
     fn ab_course(&self, test: &str, limit: u32) -> Result<Vec<AbDecision>>;
     /// The newest decisions on a test, newest first.

@@ -20,7 +20,7 @@ mod wandb;
 mod webhooks;
 mod workspaces;
 
-pub use ab::{AbRead, AbWrite};
+pub use ab::{AbRead, AbUnits, AbWrite};
 pub use access::{AccessRead, AccessWrite};
 pub use comparison::ComparisonRead;
 pub use data::{DataRead, DataWrite};

@@ -2,18 +2,21 @@
 
 use crate::{at, change, on_both, read};
 use mainspring_domain::ab::{
-    AbCredit, AbDecision, AbInterleaved, AbMerged, AbPhase, AbRequest, AbStatus, AbTest, MetricEvent,
-    ShownItem,
+    AbCredit, AbDecision, AbExposure, AbInterleaved, AbMerged, AbPhase, AbRequest, AbStatus, AbTest,
+    MetricEvent, ShownItem,
 };
 use mainspring_domain::delivery::{Arm, Shadow};
 use mainspring_domain::monitoring::Prediction;
-use mainspring_test_support::TempStore;
+use mainspring_metadata_store::AbUnits;
+use mainspring_test_support::{FakeClock, TempStore};
 use serde_json::{Map, json};
+use std::time::Duration;
 
 on_both! {
     tests_and_phases_are_found
     a_request_exposes_its_unit_once
     attributes_are_kept_with_the_first_assignment
+    what_came_of_units_is_found_again
     an_event_counts_once_and_comes_in_order
     merged_lists_are_kept_with_what_is_clicked
     events_about_items_count_for_the_arm_that_put_them_there
@@ -122,17 +125,94 @@ async fn a_request_exposes_its_unit_once(world: TempStore) {
     assert!(read(&store, |tx| tx.ab_attribute_names("a", 2, 9)).await.is_empty());
     read(&store, |tx| {
         let shown: Vec<_> = tx
-            .ab_exposures("a", 1)?
+            .ab_exposures("a", 1, AbUnits::All)?
             .into_iter()
             .map(|one| (one.unit, one.arm, one.first, one.times, one.crossed))
             .collect();
         assert_eq!(shown, [("u".into(), 1, at(5), 2, false), ("v".into(), 0, at(5), 2, true)]);
         assert!(tx.ab_exposure("a", 2, "u")?.is_none());
-        let served = tx.ab_served("a", 1)?;
+        let served = tx.ab_served("a", 1, AbUnits::All)?;
         let labels: Vec<_> = served.iter().map(|one| (one.unit.as_str(), one.label.is_some())).collect();
         assert_eq!(labels, [("u", false), ("u", true), ("v", false)]);
         assert_eq!((served[0].latency_us, served[0].failed, served[0].score), (7, false, Some(0.5)));
         assert_eq!((served[0].version, served[0].failures), (1, 0));
+        Ok(())
+    })
+    .await;
+}
+
+async fn what_came_of_units_is_found_again(world: TempStore) {
+    let clock = FakeClock::new();
+    let world = TempStore::on(world.backend().clone(), clock.clone());
+    let store = world.store();
+    let request = |id: &str, unit: &str| AbRequest {
+        request: id.into(),
+        test: "a".into(),
+        phase: 1,
+        unit: unit.into(),
+        arm: 0,
+        time: at(5),
+    };
+    let event = |name: &str, unit: &str| MetricEvent {
+        id: format!("{name} {unit}"),
+        name: name.into(),
+        unit: unit.into(),
+        value: 1.0,
+        time: at(1),
+        about: None,
+    };
+    // Later than the steps in which changes are noted.
+    let later = || clock.advance(Duration::from_secs(20));
+    let start = later();
+    let units = ["asked", "labelled", "again", "elsewhere", "told", "still"];
+    change(&store, move |tx| {
+        for unit in units {
+            tx.add_predictions(&[prediction(unit)])?;
+            tx.add_ab_request(&request(unit, unit))?;
+        }
+        tx.expose(("a", 2), "other phase", 0, at(5), None)?;
+        tx.expose(("b", 1), "other test", 0, at(5), None)
+    })
+    .await;
+    let since = later();
+    change(&store, move |tx| {
+        tx.add_predictions(&[prediction("asked twice")])?;
+        tx.add_ab_request(&request("asked twice", "asked"))?;
+        tx.add_label("labelled", 1.0)?;
+        tx.add_label("unknown", 1.0)?;
+        tx.add_ab_request(&request("again", "again"))?;
+        tx.expose(("a", 1), "elsewhere", 1, at(9), None)?;
+        tx.expose(("a", 1), "new", 1, at(9), None)?;
+        tx.add_metric_events(&[event("booked", "told"), event("other", "still"), event("booked", "nobody")])
+    })
+    .await;
+    let changed = async |names: &'static [&'static str], since| -> Vec<String> {
+        read(&store, move |tx| tx.ab_changed_units("a", 1, names, since)).await.into_iter().collect()
+    };
+    let of_requests = ["again", "asked", "elsewhere", "labelled", "new"];
+    assert_eq!(changed(&[], since).await, of_requests);
+    assert_eq!(
+        changed(&["booked"], since).await,
+        ["again", "asked", "elsewhere", "labelled", "new", "nobody", "told"]
+    );
+    assert_eq!(changed(&[], start).await.len(), units.len() + 1);
+    assert!(changed(&["booked"], later()).await.is_empty());
+    read(&store, |tx| {
+        let names =
+            |found: Vec<AbExposure>| -> Vec<String> { found.into_iter().map(|one| one.unit).collect() };
+        let some = ["new".to_owned(), "again".to_owned(), "nobody".to_owned()];
+        assert_eq!(names(tx.ab_exposures("a", 1, AbUnits::Of(&some))?), ["again", "new"]);
+        assert_eq!(
+            names(tx.ab_exposures("a", 1, AbUnits::Between("asked", "labelled"))?),
+            ["asked", "elsewhere", "labelled"]
+        );
+        assert_eq!(names(tx.ab_exposures_after("a", 1, "asked", 2)?), ["elsewhere", "labelled"]);
+        let served: Vec<String> = tx
+            .ab_served("a", 1, AbUnits::Of(&["asked".to_owned()]))?
+            .into_iter()
+            .map(|one| one.unit)
+            .collect();
+        assert_eq!(served, ["asked", "asked"]);
         Ok(())
     })
     .await;
@@ -159,9 +239,15 @@ async fn an_event_counts_once_and_comes_in_order(world: TempStore) {
     })
     .await;
     assert_eq!(added, (3, 0));
-    let found = read(&store, |tx| tx.metric_events("booked", at(4), at(50))).await;
+    let found = read(&store, |tx| tx.metric_events("booked", at(4), AbUnits::All)).await;
     let found: Vec<_> = found.iter().map(|event| (event.id.as_str(), event.value)).collect();
-    assert_eq!(found, [("1", 1.0), ("3", 3.0)]);
+    assert_eq!(found, [("2", 2.0), ("1", 1.0), ("3", 3.0)]);
+    let some = ["b".to_owned(), "c".to_owned()];
+    let of_some = read(&store, move |tx| tx.metric_events("booked", at(5), AbUnits::Of(&some))).await;
+    let between = read(&store, |tx| tx.metric_events("booked", at(5), AbUnits::Between("aa", "b"))).await;
+    for found in [of_some, between] {
+        assert_eq!(found.iter().map(|event| event.id.as_str()).collect::<Vec<_>>(), ["3"]);
+    }
 }
 
 async fn decisions_are_numbered(world: TempStore) {
@@ -318,7 +404,7 @@ async fn merged_lists_are_kept_with_what_is_clicked(world: TempStore) {
     let one = read(&store, |tx| tx.ab_interleaved_request("a", 1, "r2")).await;
     assert_eq!(one, Some(list("r2", "u", 1)));
     assert_eq!(read(&store, |tx| tx.ab_interleaved_request("a", 2, "r2")).await, None);
-    let events = read(&store, |tx| tx.metric_events("clicked", at(0), at(9))).await;
+    let events = read(&store, |tx| tx.metric_events("clicked", at(0), AbUnits::All)).await;
     assert_eq!(events[0].about, Some(ShownItem { request: "r2".into(), item: "y".into() }));
 }
 

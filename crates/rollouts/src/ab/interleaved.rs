@@ -2,9 +2,10 @@
 //! and what happens to an item counts for the arm that put it there (team-draft interleaving; Radlinski,
 //! Kurup and Joachims 2008).
 
-use super::evidence::{Collected, Sums};
+use super::collected::Collected;
 use super::metric::{Measure, Metric, Origin};
 use super::spec::AbSpec;
+use super::told::Sums;
 use mainspring_domain::Timestamp;
 use mainspring_expressions::yaml::{Fault, Mapping, Node};
 use mainspring_stats::assignment::Hashing;

@@ -3,9 +3,11 @@
 
 mod assignment;
 mod bandit;
+mod collected;
 mod evidence;
 mod grouping;
 mod interleaved;
+mod ledger;
 mod metric;
 mod paired;
 mod queries;
@@ -13,12 +15,15 @@ mod segments;
 mod spec;
 mod strata;
 mod targeting;
+mod told;
 
 pub use assignment::Sticky;
 pub use bandit::Bandit;
-pub use evidence::{Collected, snapshot};
+pub use collected::Collected;
+pub use evidence::snapshot;
 pub use grouping::plain_text;
 pub use interleaved::interleave;
+pub use ledger::Ledger;
 pub use metric::{Cap, Measure, Metric, Origin, Outcome, Quantity, Query};
 pub use queries::{Answers, QueryRow, WantedQuery};
 pub use segments::{Group, Stretch, by_arrival, by_attribute};

@@ -1,8 +1,9 @@
 //! Evidence from requests that all arms were asked: differences within each request.
 
-use super::evidence::{arm, cut, quantity, yes_or_no};
+use super::evidence::{arm, yes_or_no};
 use super::metric::{Measure, Metric, Quantity};
 use super::spec::AbSpec;
+use super::told::{cut, quantity};
 use mainspring_domain::Timestamp;
 use mainspring_domain::ab::AbMirrored;
 use mainspring_stats::decide::{Arm, Evidence, Known, Signs};

@@ -58,8 +58,14 @@ impl Answers {
         self.0.insert(query, rows);
     }
 
-    /// The rows of a query; none when it was not asked.
-    pub(super) fn of(&self, query: &Query) -> Option<&[QueryRow]> {
-        self.0.get(query).map(Vec::as_slice)
+    /// Whether no query was asked.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The queries that were asked, with their rows.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Query, &[QueryRow])> {
+        self.0.iter().map(|(query, rows)| (query, rows.as_slice()))
     }
 }

@@ -1,6 +1,7 @@
 //! A test's units in groups: by an attribute, and by when they came.
 
-use super::evidence::{Collected, snapshot};
+use super::collected::Collected;
+use super::evidence::snapshot;
 use super::grouping::{Grouping, plain};
 use super::spec::AbSpec;
 use mainspring_domain::Timestamp;

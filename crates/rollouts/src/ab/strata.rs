@@ -6,7 +6,7 @@ use mainspring_stats::decide::{FIRST_LOOK, Stratum};
 use mainspring_stats::error::Undecided;
 use mainspring_stats::estimate::Sample;
 use mainspring_stats::estimate::strata::{Together, pooled};
-use mainspring_stats::moments::Moments;
+use mainspring_stats::moments::Bivariate;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 
@@ -41,22 +41,17 @@ pub(super) fn strata<'u>(units: impl Iterator<Item = &'u str>, values: &HashMap<
 }
 
 /// Estimates by stratum and arm, from moments and the strata's units in all arms.
-pub(super) type Estimate<'a, const K: usize> =
-    &'a dyn Fn(&[Vec<Moments<K>>], &[u64]) -> Result<Vec<Vec<Sample>>, Undecided>;
+pub(super) type Estimate<'a> = &'a dyn Fn(&[Vec<Bivariate>], &[u64]) -> Result<Vec<Vec<Sample>>, Undecided>;
 
 /// What strata say of a metric; none when they say no more than all units together: there is only one, or
 /// nothing varies within them.
-pub(super) fn judged<const K: usize>(
-    cells: Vec<Together<K>>,
-    weights: &[f64],
-    estimate: Estimate<'_, K>,
-) -> Vec<Stratum> {
+pub(super) fn judged(cells: Vec<Together<2>>, weights: &[f64], estimate: Estimate<'_>) -> Vec<Stratum> {
     let Ok(cells) = pooled(cells, weights, FIRST_LOOK) else { return Vec::new() };
     if cells.len() < 2 {
         return Vec::new();
     }
-    let (names, moments): (Vec<String>, Vec<Vec<Moments<K>>>) = cells.into_iter().unzip();
-    let units: Vec<u64> = moments.iter().map(|arms| arms.iter().map(Moments::n).sum()).collect();
+    let (names, moments): (Vec<String>, Vec<Vec<Bivariate>>) = cells.into_iter().unzip();
+    let units: Vec<u64> = moments.iter().map(|arms| arms.iter().map(Bivariate::n).sum()).collect();
     let Ok(samples) = estimate(&moments, &units) else { return Vec::new() };
     let varies = |arm: usize| samples.iter().any(|arms| arms.get(arm).is_some_and(|arm| arm.variance > 0.0));
     if weights.iter().enumerate().any(|(arm, weight)| *weight > 0.0 && !varies(arm)) {

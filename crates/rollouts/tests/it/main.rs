@@ -4,6 +4,7 @@
 mod ab;
 mod ab_adjusted;
 mod ab_interleaved;
+mod ab_ledger;
 mod conformance;
 mod driver;
 mod exports;

@@ -12,3 +12,4 @@ mod moments;
 mod reference;
 mod sequential;
 mod special;
+mod totals;
