@@ -4,7 +4,7 @@
 
 Trains a weak, a good and a slow model, puts the weak one in charge, and lets the server decide:
 the good one wins and is rolled out; two arms that are the same have no winner; the slow one keeps
-away because of its latency.
+away because of its latency; where one arm loses labels the test is stopped.
 """
 
 import json
@@ -90,16 +90,19 @@ def in_charge():
 def ask(row, unit, number):
     body = {"dataframe_records": [json.loads(row)]}
     headers = {"X-Request-Id": f"flight-{number}", "X-Mainspring-Key": unit}
-    return post("/invocations", body, headers)[0]["predictions"]
+    answer, headers = post("/invocations", body, headers)
+    assert answer["predictions"], answer
+    return int(headers["x-mainspring-model-version"])
 
 
-def replay(rows, units, labels, first):
-    """Sends requests over a few connections; the labels come when all are answered."""
+def replay(rows, units, labels, first, lost=lambda version, n: False):
+    """Sends requests over a few connections; the labels that are not lost come when all are answered."""
     texts = [row.to_json() for _, row in rows.iterrows()]
     numbers = range(first, first + len(texts))
     with ThreadPoolExecutor(4) as pool:
-        assert len(list(pool.map(ask, texts, units, numbers))) == len(texts)
-    told = [{"request_id": f"flight-{n}", "label": int(label)} for n, label in zip(numbers, labels)]
+        versions = list(pool.map(ask, texts, units, numbers))
+    told = [{"request_id": f"flight-{n}", "label": int(label)}
+            for n, label, version in zip(numbers, labels, versions, strict=True) if not lost(version, n)]
     answer, _ = post(f"/v2/models/{MODEL}/feedback", {"labels": told})
     assert answer["matched"] == len(told), answer
 
@@ -156,13 +159,15 @@ def main():
     for number in range(1, test["decision"]["number"] + 1):
         assert "the same, to the last bit" in mainspring("ab", "replay", "better", str(number))
 
-    create("same", arms(two, two) + metrics + goal
-           + "plan: {planned_units: 300, maximum_units: 400, minimum_runtime: 0s, look_every: 1h, same_arms: true}\n")
-    until_split(rows, "same")
-    piece = slice(10_000, 11_500)
-    replay(rows[piece], units[piece], outcomes[piece], 100_000)
-    test = decided("same")
-    assert test["outcome"] == "the control stays: the maximum of units was reached without a winner", test
+    # Once told that both are the same, and once not: then nobody wins because the data say nothing.
+    for name, told, first in [("same", ", same_arms: true", 100_000), ("alike", "", 150_000)]:
+        create(name, arms(two, two) + metrics + goal + f"assignment: {{seed: {name}}}\n"
+               + f"plan: {{planned_units: 300, maximum_units: 400, minimum_runtime: 0s, look_every: 1h{told}}}\n")
+        until_split(rows, name)
+        piece = slice(10_000, 11_500)
+        replay(rows[piece], units[piece], outcomes[piece], first)
+        test = decided(name)
+        assert test["outcome"] == "the control stays: the maximum of units was reached without a winner", test
 
     guard = "guardrails: [{metric: latency, better: lower, scale: log_ratio, margin: 0.5}]\n"
     create("slow", arms(two, three) + metrics + goal + guard + plan + "}\n")
@@ -172,6 +177,17 @@ def main():
     test = decided("slow")
     assert test["outcome"].startswith("the control stays: every candidate violates a guardrail"), test
     assert in_charge() == int(two)
+
+    # One in five labels of the weak model is lost, each request is a unit: what is left is not to be trusted.
+    create("lossy", arms(two, one) + metrics + goal + "assignment: {seed: lossy}\n"
+           + "plan: {planned_units: 20000, minimum_runtime: 0s, look_every: 1h}\n")
+    until_split(rows, "lossy")
+    piece = slice(13_000, 15_000)
+    replay(rows[piece], [f"visitor-{n}" for n in range(2000)], outcomes[piece], 300_000,
+           lost=lambda version, n: version == int(one) and n % 5 == 0)
+    test = decided("lossy")
+    assert test["outcome"] == "stopped without a result: known outcomes are missing more in one arm", test
+    assert not test["rollout"] and in_charge() == int(two)
     print("done")
 
 

@@ -121,7 +121,7 @@ pub struct MetricEvent {
     pub name: String,
     /// To whom it happened.
     pub unit: String,
-    /// How much.
+    /// How much, at most [`MAX_METRIC_VALUE`] in size.
     pub value: f64,
     /// When it happened.
     pub time: Timestamp,
@@ -129,6 +129,11 @@ pub struct MetricEvent {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub about: Option<ShownItem>,
 }
+
+/// The largest size of a value that is taken. Its square, and the sum of the squares of all units of a test, are
+/// far from what a number can hold: with larger ones no variance could be computed, and one event would keep a test
+/// from ever being decided.
+pub const MAX_METRIC_VALUE: f64 = 1e100;
 
 /// An item of a list that a unit was shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

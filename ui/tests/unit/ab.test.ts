@@ -72,7 +72,9 @@ describe('words', () => {
     expect(outcomeSaid({ outcome: 'winner', arm: 1 }, arms)).toBe('candidate wins');
     expect(outcomeSaid({ outcome: 'winner', arm: 7 }, arms)).toBe('arm 7 wins');
     expect(outcomeSaid({ outcome: 'stop', because: 'sample_ratio_mismatch' }, arms)).toContain('not split as planned');
-    expect(outcomeSaid({ outcome: 'keep_champion', because: 'harm' }, arms)).toContain('The control stays');
+    expect(outcomeSaid({ outcome: 'keep_champion', because: 'harm' }, arms)).toContain('The control stays: every candidate violates');
+    const alone = arms.map((arm, at) => ({ ...arm, weight: at === 0 ? 1 : 0 }));
+    expect(outcomeSaid({ outcome: 'keep_champion', because: 'harm' }, alone)).toContain('The control stays: no candidate has weight');
   });
 
   it('say what is waited for, with its figures', () => {

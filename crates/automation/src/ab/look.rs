@@ -10,7 +10,7 @@ use mainspring_domain::events::Record;
 use mainspring_domain::{Actor, Timestamp};
 use mainspring_metadata_store::{AbUnits, ReadTx, StoreError, WriteTx};
 use mainspring_rollouts::ab::{AbSpec, Answers, Collected, Mode, Winner, snapshot};
-use mainspring_stats::decide::{Because, Decision, Outcome, Snapshot, count_look, decide};
+use mainspring_stats::decide::{Because, Decision, Outcome, Plan, Snapshot, count_look, decide};
 use serde_json::json;
 
 /// How often a look that was overtaken is made anew.
@@ -139,10 +139,10 @@ impl AbTests {
                     }
                 },
                 Outcome::KeepChampion { because } => {
-                    ends(tx, &format!("the control stays: {}", why(because)), None)?;
+                    ends(tx, &format!("the control stays: {}", why(because, &decision.plan)), None)?;
                 }
                 Outcome::Stop { because } => {
-                    ends(tx, &format!("stopped without a result: {}", why(because)), None)?;
+                    ends(tx, &format!("stopped without a result: {}", why(because, &decision.plan)), None)?;
                 }
                 Outcome::Winner { arm } => {
                     let (outcome, rollout) = win(tx, &releases, &test, &spec, arm)?;
@@ -204,8 +204,11 @@ fn same(before: &Decision, now: &Decision) -> bool {
     before.outcome == now.outcome && before.plan == now.plan && before.snapshot == without_time
 }
 
-const fn why(because: Because) -> &'static str {
+fn why(because: Because, plan: &Plan) -> &'static str {
     match because {
+        Because::Harm if plan.weights.iter().skip(1).all(|weight| *weight <= 0.0) => {
+            "no candidate has weight, so there is nothing to compare"
+        }
         Because::SampleRatioMismatch => "units are not split as planned (sample ratio mismatch)",
         Because::OutcomeRatioMismatch => "known outcomes are missing more in one arm",
         Because::Harm => "every candidate violates a guardrail or is worse in a goal",

@@ -72,7 +72,7 @@ pub(crate) fn current(tx: &dyn ReadTx, test: &AbTest) -> Result<(AbPhase, AbSpec
 /// # Errors
 /// When a later version of the format does not read it any more.
 pub fn spec_of(phase: &AbPhase) -> Result<AbSpec, AutomationError> {
-    Ok(AbSpec::parse(&phase.spec_text, Path::new("test"))?.weighted(phase.weights.as_deref()))
+    Ok(AbSpec::parse_accepted(&phase.spec_text, Path::new("test"))?.weighted(phase.weights.as_deref()))
 }
 
 fn phase(test: &AbTest, spec_text: String, started: Timestamp, reason: &str) -> AbPhase {
@@ -177,7 +177,7 @@ impl AbTests {
         }
         let (held, _) = current(tx, &test)?;
         // Weights that a bandit chose are no change of the file.
-        let before = AbSpec::parse(&held.spec_text, Path::new("test"))?;
+        let before = AbSpec::parse_accepted(&held.spec_text, Path::new("test"))?;
         let change = if test.status == AbStatus::Draft { None } else { spec.needs_new_phase(&before) };
         if change.is_some() {
             check_route(tx, &test, &spec)?;

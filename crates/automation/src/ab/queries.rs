@@ -4,7 +4,7 @@ use super::AbTests;
 use super::look::collected_from;
 use crate::{AutomationError, Config};
 use mainspring_domain::Timestamp;
-use mainspring_domain::ab::AbPhase;
+use mainspring_domain::ab::{AbPhase, MAX_METRIC_VALUE};
 use mainspring_metadata_store::{Cell, ColumnKind, Select, SelectError, WantedColumn};
 use mainspring_rollouts::ab::{AbSpec, Answers, Collected, QueryRow, WantedQuery};
 use std::path::Path;
@@ -184,7 +184,10 @@ fn value(cell: &Cell) -> Result<f64, String> {
     match cell {
         #[expect(clippy::cast_precision_loss, reason = "a measurement")]
         Cell::Integer(value) => Ok(*value as f64),
-        Cell::Real(value) if value.is_finite() => Ok(*value),
+        Cell::Real(value) if value.abs() <= MAX_METRIC_VALUE => Ok(*value),
+        Cell::Real(value) if value.is_finite() => Err(format!(
+            "`value` is beyond {MAX_METRIC_VALUE:e} in size, so that no variance could be computed"
+        )),
         other => Err(format!("`value` is {}, not a finite number", kind(Some(other)))),
     }
 }
@@ -248,6 +251,11 @@ mod tests {
         assert_eq!((good.unit.as_str(), good.value), ("17", 3.0));
         assert_eq!(value(Cell::Null).unwrap_err(), "`value` is NULL, not a finite number");
         assert_eq!(value(Cell::from("secret")).unwrap_err(), "`value` is a text, not a finite number");
+        for large in [1e100, -1e100] {
+            assert_eq!(value(Cell::Real(large)).unwrap().unwrap().value, large);
+            let refused = value(Cell::Real(large * 1.000_000_1)).unwrap_err();
+            assert!(refused.starts_with("`value` is beyond 1e100 in size"), "{refused}");
+        }
         assert!(value(Cell::Real(f64::INFINITY)).unwrap_err().contains("NaN or infinite"));
         for unit in [Cell::Null, Cell::Real(1.5), Cell::from(""), Cell::from("x".repeat(251).as_str())] {
             let refused = read(unit.clone(), Cell::from(5), None).unwrap_err();

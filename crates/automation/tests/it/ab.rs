@@ -13,7 +13,7 @@ use mainspring_stats::decide::{Because, Outcome, Waiting};
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 
-fn file(more: &str) -> String {
+pub(crate) fn file(more: &str) -> String {
     format!(
         "name: better\nmodel: flights\narms: [{{name: control, version: 1}}, {{name: candidate, version: 2}}]\n\
          metrics:\n  reward: {{from: label}}\n  error: {{from: error}}\n\
@@ -22,10 +22,10 @@ fn file(more: &str) -> String {
     )
 }
 
-const PLAN: &str = "plan: {planned_units: 2000, minimum_runtime: 1h, look_every: 1h}\n";
+pub(crate) const PLAN: &str = "plan: {planned_units: 2000, minimum_runtime: 1h, look_every: 1h}\n";
 
 /// Version 1 in charge, version 2 registered, and a test of both at work.
-async fn testing(text: String) -> Project {
+pub(crate) async fn testing(text: String) -> Project {
     let project = Project::with_champion().await;
     project.register(2, json!({ "answer": 2 })).await;
     create(&project, text).await.unwrap();
@@ -61,7 +61,7 @@ pub(crate) async fn test(project: &Project) -> AbTest {
 }
 
 /// The arm of a unit on the live route.
-fn arm(project: &Project, unit: &str) -> Option<u16> {
+pub(crate) fn arm(project: &Project, unit: &str) -> Option<u16> {
     let route = project.running().gateway.test(MODEL).unwrap();
     (route.split)(unit, &Map::new()).map(|arm| u16::try_from(arm).unwrap())
 }
@@ -82,43 +82,48 @@ fn features(n: u64) -> Map<String, Value> {
     Map::from_iter([("carrier".to_owned(), json!(carrier)), ("distance".to_owned(), json!(n))])
 }
 
-/// Puts requests of units on record, each answered by its arm; a fate of none is lost.
-async fn traffic(project: &Project, units: std::ops::Range<u64>, fate: Fate) {
+/// What is on record of a request of a unit, with its label.
+type Traced = (Prediction, AbRequest, f64);
+
+/// Requests of units, each answered by its arm; a fate of none is lost.
+async fn requests(project: &Project, units: std::ops::Range<u64>, fate: Fate) -> Vec<Traced> {
     let now = project.clock.now();
     let found = test(project).await;
-    let arms: Vec<(u64, Option<u16>)> = units.map(|n| (n, arm(project, &format!("u{n}")))).collect();
+    let traced = |n: u64| {
+        let (id, unit) = (format!("r{n}"), format!("u{n}"));
+        let arm = arm(project, &unit)?;
+        let (failed, reward) = fate(arm, n)?;
+        let prediction = Prediction {
+            id: id.clone(),
+            time: now,
+            event_time: None,
+            model: MODEL.to_owned(),
+            version: u32::from(arm) + 1,
+            arm: Arm::Stable,
+            rollout: None,
+            canary_weight: 0,
+            features: features(n),
+            score: (!failed).then_some(0.5),
+            error: failed.then(|| "the model failed".to_owned()),
+            latency_us: 1000,
+            label: None,
+            label_time: None,
+        };
+        let (test, phase) = (found.id.clone(), found.phase);
+        Some((prediction, AbRequest { request: id, test, phase, unit, arm, time: now }, reward))
+    };
+    units.filter_map(traced).collect()
+}
+
+/// Puts requests of units on record.
+async fn traffic(project: &Project, units: std::ops::Range<u64>, fate: Fate) {
+    let traced = requests(project, units, fate).await;
     project
         .write(Actor::user("client"), move |tx| {
-            for (n, arm) in arms {
-                let Some((arm, (failed, reward))) = arm.and_then(|arm| Some((arm, fate(arm, n)?))) else {
-                    continue;
-                };
-                let id = format!("r{n}");
-                tx.add_predictions(&[Prediction {
-                    id: id.clone(),
-                    time: now,
-                    event_time: None,
-                    model: MODEL.to_owned(),
-                    version: u32::from(arm) + 1,
-                    arm: Arm::Stable,
-                    rollout: None,
-                    canary_weight: 0,
-                    features: features(n),
-                    score: (!failed).then_some(0.5),
-                    error: failed.then(|| "the model failed".to_owned()),
-                    latency_us: 1000,
-                    label: None,
-                    label_time: None,
-                }])?;
-                tx.add_ab_request(&AbRequest {
-                    request: id.clone(),
-                    test: found.id.clone(),
-                    phase: found.phase,
-                    unit: format!("u{n}"),
-                    arm,
-                    time: now,
-                })?;
-                tx.add_label(&id, reward)?;
+            for (prediction, request, label) in traced {
+                tx.add_predictions(std::slice::from_ref(&prediction))?;
+                tx.add_ab_request(&request)?;
+                tx.add_label(&prediction.id, label)?;
             }
             Ok(())
         })
@@ -188,13 +193,16 @@ async fn live_requests_keep_their_arm_across_a_restart() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_arms_that_are_the_same_have_no_winner() {
-    let plan = PLAN.replace("look_every", "same_arms: true, look_every");
-    let project = testing(file(&plan)).await;
-    project.clock.advance(Duration::from_secs(3600));
-    traffic(&project, 0..4100, |_, n| Some((false, coin(0.5, n)))).await;
-    let outcome = look(&project).await;
-    assert_eq!(outcome, Outcome::KeepChampion { because: Because::MaximumReached });
-    assert_eq!(project.rollouts().await.len(), 1);
+    // Where the file says that they are the same nobody can win; where it does not, the data say it.
+    for same in ["same_arms: true, ", ""] {
+        let plan = PLAN.replace("look_every", &format!("{same}look_every"));
+        let project = testing(file(&format!("{plan}assignment: {{seed: s}}\n"))).await;
+        project.clock.advance(Duration::from_secs(3600));
+        traffic(&project, 0..4100, |_, n| Some((false, coin(0.5, n)))).await;
+        let outcome = look(&project).await;
+        assert_eq!(outcome, Outcome::KeepChampion { because: Because::MaximumReached }, "{same}");
+        assert_eq!(project.rollouts().await.len(), 1);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -262,7 +270,7 @@ async fn events_count_once_in_any_order_and_units_of_two_arms_not_at_all() {
     let text = "name: better\narms: [{name: a}, {name: b}]\nmetrics: {paid: {event: paid, outcome: sum}}\nassignment: {seed: s}\n\
                 goals: [{metric: paid, better: higher}]\nplan: {planned_units: 1000}\n";
     let mut snapshots = Vec::new();
-    for turned in [false, true] {
+    for (turned, again) in [(false, false), (true, true)] {
         let project = Project::started().await;
         create(&project, text.to_owned()).await.unwrap();
         change(&project, |tx| AbTests::start(tx, "better")).await.unwrap();
@@ -286,8 +294,12 @@ async fn events_count_once_in_any_order_and_units_of_two_arms_not_at_all() {
             if turned {
                 events.reverse();
             }
-            tx.add_metric_events(&events)?;
-            tx.add_metric_events(&events)?;
+            assert_eq!(tx.add_metric_events(&events)?, events.len());
+            if again {
+                // What came first under an id counts.
+                events.iter_mut().step_by(2).for_each(|event| event.value += 1.0);
+                assert_eq!(tx.add_metric_events(&events)?, 0);
+            }
             let id = tx.ab_test("better")?.unwrap().id;
             let seen = tx.ab_exposure(&id, 1, "u7")?.unwrap().arm;
             tx.expose((&id, 1), "u7", 1 - seen, now, None)?;
@@ -301,6 +313,52 @@ async fn events_count_once_in_any_order_and_units_of_two_arms_not_at_all() {
         assert_eq!(snapshots[0]["seen_in_several"], json!(1));
     }
     assert_eq!(snapshots[0], snapshots[1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn predictions_and_labels_count_once_in_any_order() {
+    let mut snapshots = Vec::new();
+    for turned in [false, true] {
+        let project = testing(file(&format!("{PLAN}assignment: {{seed: s}}\n"))).await;
+        let mut traced = requests(&project, 0..300, |_, n| Some((n % 7 == 0, 0.1 * chance(n)))).await;
+        if turned {
+            traced.sort_by_key(|(prediction, ..)| {
+                prediction.features["distance"].as_u64().map(|n| n * 101 % 300)
+            });
+        }
+        project
+            .write(Actor::user("client"), move |tx| {
+                let mut labels: Vec<(String, f64)> =
+                    traced.iter().map(|(prediction, _, label)| (prediction.id.clone(), *label)).collect();
+                if turned {
+                    // All at once, labels before predictions and the other way round, and once more.
+                    for (id, label) in labels.iter().rev().take(100) {
+                        tx.add_label(id, *label)?;
+                    }
+                    labels.extend(
+                        traced.iter().map(|(prediction, _, label)| (prediction.id.clone(), label + 1.0)),
+                    );
+                    let answered = traced.iter().filter(|(prediction, ..)| prediction.error.is_none());
+                    let again: Vec<Traced> = answered.cloned().collect();
+                    traced.extend(again);
+                }
+                for (prediction, request, _) in &traced {
+                    tx.add_predictions(std::slice::from_ref(prediction))?;
+                    tx.add_ab_request(request)?;
+                }
+                for (id, label) in labels {
+                    tx.add_label(&id, label)?;
+                }
+                Ok(())
+            })
+            .await;
+        project.clock.advance(Duration::from_secs(60));
+        let decision = project.running().ab.look("better").await.unwrap();
+        snapshots.push(decision.decision["snapshot"].clone());
+    }
+    assert_eq!(snapshots[0], snapshots[1]);
+    let units = snapshots[0]["units"].as_array().unwrap().iter().map(|units| units.as_u64().unwrap());
+    assert_eq!(units.sum::<u64>(), 300, "{}", snapshots[0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,13 +1,13 @@
 //! A/B tests whose arms are served by programs elsewhere.
 
-use crate::ab::{chance, change, create, revise};
-use crate::project::Project;
+use crate::ab::{chance, change, create, revise, test};
+use crate::project::{Project, until};
 use mainspring_automation::AutomationError;
 use mainspring_automation::ab::{AbTests, Asked, Assignment, MAX_ASSIGNMENTS, Rankings, decided};
-use mainspring_domain::ab::{MetricEvent, ShownItem};
+use mainspring_domain::ab::{AbPhase, AbStatus, MetricEvent, ShownItem};
 use mainspring_domain::{Clock as _, Timestamp};
 use mainspring_stats::assignment::sticky::{Document, Documents};
-use mainspring_stats::decide::{Evidence, Outcome};
+use mainspring_stats::decide::{Because, Evidence, Outcome};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -175,6 +175,37 @@ async fn a_remembered_arm_without_weight_is_forgotten() {
     }
     let decision = decided(&project.running().ab.look("better").await.unwrap()).unwrap();
     assert!(matches!(decision.outcome, Outcome::Continue { .. }), "no broken split: {decision:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_test_without_candidates_is_refused_and_an_older_one_says_so() {
+    let project = Project::started().await;
+    let empty = file("").replace("{name: b}", "{name: b, weight: 0}");
+    let refused = create(&project, empty.clone()).await.unwrap_err().to_string();
+    assert!(refused.contains("no candidate has weight"), "{refused}");
+    create(&project, file("")).await.unwrap();
+    let refused = revise(&project, empty.clone()).await.unwrap_err().to_string();
+    assert!(refused.contains("no candidate has weight"), "{refused}");
+    // As an earlier version took it.
+    change(&project, move |tx| {
+        let test = tx.ab_test("better")?.unwrap();
+        let held = tx.ab_phase(&test.id)?.unwrap();
+        tx.bookkeeping();
+        Ok(tx.put_ab_phase(&AbPhase { spec_text: empty, ..held })?)
+    })
+    .await
+    .unwrap();
+    change(&project, |tx| AbTests::start(tx, "better")).await.unwrap();
+    until("its first look", async || test(&project).await.status == AbStatus::Ended).await;
+    let ended = test(&project).await;
+    let decision = project.read(move |tx| tx.ab_decision(&ended.id, 1)).await.unwrap();
+    let decision = decided(&decision).unwrap();
+    assert_eq!(decision.outcome, Outcome::KeepChampion { because: Because::Harm });
+    assert!(decision.replays(), "as it was decided before");
+    assert_eq!(
+        ended.outcome.as_deref(),
+        Some("the control stays: no candidate has weight, so there is nothing to compare")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

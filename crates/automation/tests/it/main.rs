@@ -3,6 +3,7 @@
 
 mod ab;
 mod ab_elsewhere;
+mod ab_taking_part;
 mod arrivals;
 mod collecting;
 mod configs;

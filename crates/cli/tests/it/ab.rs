@@ -84,6 +84,14 @@ fn a_test_of_programs_elsewhere_is_decided_by_their_events() {
         let (status, answer) = post(&server, "/api/v1/ab/events", bad);
         assert!((400..500).contains(&status), "{answer}");
     }
+    // A square of it would be infinite, and no variance could be computed for as long as the test runs.
+    let large = |value: f64| json!({ "id": "x", "name": "unheard", "unit": "u", "value": value });
+    let (status, answer) = post(&server, "/api/v1/ab/events", json!({ "events": [large(-1e308)] }));
+    assert_eq!(status, 400, "{answer}");
+    let refused = answer["error"].as_str().unwrap();
+    assert!(refused.contains("the value of event `x` is beyond 1e100 in size"), "{answer}");
+    assert!(answer["hint"].as_str().unwrap().contains("no variance"), "{answer}");
+    assert_eq!(post(&server, "/api/v1/ab/events", json!({ "events": [large(-1e100)] })).1["added"], 1);
     assert_eq!(post(&server, "/api/v1/ab/tests/none/assign", json!({ "unit": "u" })).0, 404);
 
     let decided = run(&["ab", "decide", "price"]);
@@ -108,6 +116,121 @@ fn a_test_of_programs_elsewhere_is_decided_by_their_events() {
     let again = run(&["ab", "start", "price"]);
     assert!(again.code != 0 && again.err.contains("has been started before"), "{}", again.err);
     assert_eq!(run(&["audit", "verify"]).code, 0);
+}
+
+#[test]
+fn what_was_acknowledged_survives_a_kill() {
+    let project = Project::new();
+    let mut server = Server::start(&project);
+    let mended = "metrics: {booked: {event: booked, outcome: sum}}";
+    let file = PRICE.replace("metrics: {booked: {event: booked}}", mended);
+    project.write("price.yaml", &file.replace("planned_units: 1000", "planned_units: 100000"));
+    let created =
+        project.run_with(&["ab", "create", "price.yaml", "--start"], &[("MAINSPRING_URL", &server.url)]);
+    assert_eq!(created.out, "price is running\n", "{}", created.err);
+    // The country of a unit is told once: only the store can know its arm afterwards.
+    let arm = |server: &Server, unit: u32, attributes: Value| {
+        let body = json!({ "unit": format!("u{unit}"), "attributes": attributes });
+        let (status, assigned) = post(server, "/api/v1/ab/tests/price/assign", body);
+        assert_eq!((status, &assigned["in_test"]), (200, &json!(true)), "{assigned}");
+        assigned["name"].clone()
+    };
+    let arms: Vec<Value> = (0..300).map(|unit| arm(&server, unit, json!({ "country": "SE" }))).collect();
+    let events: Vec<Value> = (0..900)
+        .map(|n| {
+            let (id, unit) = (format!("e{n}"), format!("u{}", n % 300));
+            json!({ "id": id, "name": "booked", "unit": unit, "value": 0.1 * f64::from(n) })
+        })
+        .collect();
+    for batch in events.chunks(90) {
+        let (_, told) = post(&server, "/api/v1/ab/events", json!({ "events": batch }));
+        assert_eq!(told["added"], 90, "{told}");
+    }
+    let decide = |server: &Server| {
+        let ended =
+            project.run_with(&["ab", "decide", "price", "--json"], &[("MAINSPRING_URL", &server.url)]);
+        assert_eq!(ended.code, 0, "{}", ended.err);
+        serde_json::from_str::<Value>(&ended.out).unwrap()
+    };
+    let before = decide(&server);
+    server.kill();
+    server = Server::start(&project);
+    assert_eq!(decide(&server), before, "the same units, events and decision, and no other");
+    for (unit, seen) in (0..300).zip(&arms) {
+        assert_eq!(arm(&server, unit, json!({})), *seen, "u{unit}");
+    }
+    for batch in events.chunks(90) {
+        let (_, told) = post(&server, "/api/v1/ab/events", json!({ "events": batch }));
+        assert_eq!(told, json!({ "added": 0, "known_before": 90 }));
+    }
+    assert_eq!(decide(&server)["decision"]["snapshot"]["metrics"], before["decision"]["snapshot"]["metrics"]);
+    let units = before["decision"]["snapshot"]["units"].as_array().unwrap();
+    let of = |name: &str| json!(arms.iter().filter(|arm| **arm == name).count());
+    assert_eq!(units, &[of("now"), of("lower")]);
+    let run = |arguments: &[&str]| project.run_with(arguments, &[("MAINSPRING_URL", &server.url)]);
+    let number = before["number"].to_string();
+    assert_eq!(run(&["ab", "replay", "price", &number]).code, 0);
+    assert_eq!(run(&["audit", "verify"]).code, 0);
+}
+
+#[test]
+fn a_test_is_revised_and_stopped_for_the_record() {
+    let project = Project::new();
+    let server = Server::start(&project);
+    let run = |arguments: &[&str]| project.run_with(arguments, &[("MAINSPRING_URL", &server.url)]);
+    project.write("price.yaml", PRICE);
+    assert_eq!(run(&["ab", "create", "price.yaml", "--start"]).out, "price is running\n");
+    let revise = |file: String, reason: &str| {
+        project.write("price.yaml", &file);
+        let revised = run(&["ab", "revise", "price.yaml", "--reason", reason]);
+        assert_eq!(revised.code, 0, "{}", revised.err);
+        revised.out
+    };
+    let told = PRICE.to_owned() + "hypothesis: Lower prices sell more.\n";
+    assert_eq!(revise(told.clone(), "say why"), "price is running\n", "nothing is counted differently");
+    let paid = told.replace("{event: booked}", "{event: paid}");
+    assert_eq!(
+        revise(paid.clone(), "a booking is not yet money"),
+        "the metrics changed: phase 2 begins, and counts from now on\nprice is running\n"
+    );
+    assert_eq!(
+        revise(paid.replace("{name: lower}", "{name: lower, weight: 3}"), "more for the candidate"),
+        "the arms or their weights changed: phase 3 begins, and counts from now on\nprice is running\n"
+    );
+    let test = server.get("/api/v1/ab/tests/price");
+    let phases: Vec<&Value> =
+        test["phases"].as_array().unwrap().iter().map(|phase| &phase["reason"]).collect();
+    assert_eq!(phases, ["described", "a booking is not yet money", "more for the candidate"]);
+    assert_eq!(test["arms"][1]["weight"], 0.75);
+    let recorded = || -> Vec<Value> {
+        let audit = server.get("/api/v1/audit?subject=ab_test:&limit=100");
+        audit["entries"].as_array().unwrap().iter().rev().cloned().collect()
+    };
+    let revised = recorded().into_iter().filter(|event| event["action"] == "ab_test.revised");
+    let revised: Vec<(Value, Value)> =
+        revised.map(|event| (event["reason"].clone(), event["details"].clone())).collect();
+    assert_eq!(
+        revised,
+        [
+            (json!("say why"), json!({ "phase": 1, "changed": null })),
+            (json!("a booking is not yet money"), json!({ "phase": 2, "changed": "the metrics" })),
+            (json!("more for the candidate"), json!({ "phase": 3, "changed": "the arms or their weights" })),
+        ]
+    );
+    let other = PRICE.replace("name: price", "name: prices");
+    project.write("other.yaml", &other);
+    assert_eq!(run(&["ab", "revise", "other.yaml"]).code, 1, "there is no such test");
+
+    assert_eq!(run(&["ab", "stop", "price", "--reason", "enough"]).out, "price is ended: stopped: enough\n");
+    let again = run(&["ab", "stop", "price"]);
+    assert_eq!(again.code, 1, "{}", again.out);
+    assert!(again.err.contains("the A/B test `price` does not run"), "{}", again.err);
+    assert!(again.err.contains("`mainspring ab list` shows those that do"), "{}", again.err);
+    let late = run(&["ab", "revise", "price.yaml"]);
+    assert!(late.code == 1 && late.err.contains("has ended"), "{}", late.err);
+    let ended = recorded().into_iter().filter(|event| event["action"] == "ab_test.ended");
+    let outcomes: Vec<Value> = ended.map(|event| event["details"]["outcome"].clone()).collect();
+    assert_eq!(outcomes, ["stopped: enough"]);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use super::{ApiError, Body, NativeState};
 use axum::extract::{Path, State};
 use axum::{Extension, Json};
 use mainspring_automation::ab::{AbTests, Asked, MAX_ASSIGNMENTS, MAX_DOCUMENTS, Rankings};
-use mainspring_domain::ab::{MetricEvent, ShownItem};
+use mainspring_domain::ab::{MAX_METRIC_VALUE, MetricEvent, ShownItem};
 use mainspring_domain::{Actor, Timestamp};
 use mainspring_metadata_store::StoreError;
 use mainspring_stats::assignment::sticky::{Document, Documents, document_name};
@@ -189,6 +189,12 @@ fn read(sent: SentEvent) -> Result<(MetricEvent, Option<Timestamp>), ApiError> {
     check_text("name", &name)?;
     if !value.is_finite() {
         return Err(ApiError::bad(format!("the value of event `{id}` is no finite number")));
+    }
+    if value.abs() > MAX_METRIC_VALUE {
+        return Err(ApiError::bad(format!(
+            "the value of event `{id}` is beyond {MAX_METRIC_VALUE:e} in size"
+        ))
+        .hint("a value so large is a mistake; no variance could be computed with it"));
     }
     let time = match &time {
         None => None,

@@ -140,6 +140,15 @@ impl AbSpec {
     /// # Errors
     /// Where the file is wrong, why, and what to do.
     pub fn parse(text: &str, file: &Path) -> Result<Self, SourceError> {
+        yaml::parse(text).and_then(|node| fresh(&node)).map_err(|fault| fault.in_file(file))
+    }
+
+    /// Reads the file of a test that was accepted before, by whatever version: one in which no candidate has
+    /// weight as well, so that the test can be shown, ended and described anew.
+    ///
+    /// # Errors
+    /// Where the file is wrong, why, and what to do.
+    pub fn parse_accepted(text: &str, file: &Path) -> Result<Self, SourceError> {
         yaml::parse(text).and_then(|node| read(&node)).map_err(|fault| fault.in_file(file))
     }
 
@@ -149,7 +158,7 @@ impl AbSpec {
     /// Where the file is wrong, or asks another one; why, and what to do.
     pub fn parse_with_sources(text: &str, file: &Path, sources: &[&str]) -> Result<Self, SourceError> {
         let checked = yaml::parse(text).and_then(|node| {
-            let spec = read(&node)?;
+            let spec = fresh(&node)?;
             let metrics = node.map("the test")?.require("metrics", "the test")?.map("metrics")?;
             metrics.entries.iter().try_for_each(|(_, _, metric)| metric::check_source(metric, sources))?;
             Ok(spec)
@@ -236,6 +245,27 @@ impl AbSpec {
 
 const fn named_mode(mode: Mode) -> (&'static str, Mode) {
     (mode.as_str(), mode)
+}
+
+/// A file that is new: there must be something to compare. A bandit may take an arm's weight away later.
+fn fresh(node: &Node) -> Result<AbSpec, Fault> {
+    let spec = read(node)?;
+    let at = node.map("the test")?.require("arms", "the test")?.at;
+    if spec.arms.iter().skip(1).all(|arm| arm.weight <= 0.0) {
+        return Err(Fault::new(
+            at,
+            "no candidate has weight, so nothing is compared with the control",
+            "give a candidate a `weight` above 0, or leave it out: it is 1 then",
+        ));
+    }
+    match spec.arms.iter().find(|arm| arm.weight > 0.0 && arm.weight < LEAST_SHARE) {
+        Some(arm) => Err(Fault::new(
+            at,
+            format!("the arm `{}` would get less than one unit in a million", arm.name),
+            "write a larger weight, or 0",
+        )),
+        None => Ok(spec),
+    }
 }
 
 fn read(node: &Node) -> Result<AbSpec, Fault> {
@@ -469,6 +499,9 @@ fn looks(node: &Node) -> Result<u32, Fault> {
     looks.ok_or_else(|| Fault::new(node.at, format!("there are 1 to {MAX_LOOKS} looks"), "write `looks: 5`"))
 }
 
+/// A smaller share of an arm gets no units in a test's life.
+const LEAST_SHARE: f64 = 1e-6;
+
 fn arms(node: &Node, served: bool) -> Result<Vec<Arm>, Fault> {
     let mut arms: Vec<Arm> = Vec::new();
     for item in node.list("arms")? {
@@ -505,8 +538,18 @@ fn arms(node: &Node, served: bool) -> Result<Vec<Arm>, Fault> {
     if total <= 0.0 {
         return Err(Fault::new(node.at, "all weights are zero", "give at least the control one"));
     }
+    if !total.is_finite() {
+        return Err(Fault::new(node.at, "the weights are too large to be added", "write shares, as 0.5"));
+    }
     for arm in &mut arms {
         arm.weight /= total;
+    }
+    if arms[0].weight <= 0.0 {
+        return Err(Fault::new(
+            node.at,
+            format!("the control `{}` has no weight", arms[0].name),
+            "give it a `weight` above 0; candidates are compared with it",
+        ));
     }
     Ok(arms)
 }

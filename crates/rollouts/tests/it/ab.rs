@@ -253,6 +253,57 @@ fn units_of_two_arms_count_in_none() {
     collected.exposures.push(exposure("of an arm that is gone", 7, 1));
     let found = known(&spec("{event: paid, outcome: sum}"), &collected);
     assert_eq!((found.units, found.seen_in_several), (vec![1, 2], 2));
+    let mut collected = of_events(vec![event("u0", 11, 5.0), event("u2", 11, 3.0), event("u3", 11, 1.0)], 6);
+    collected.exposures[0].crossed = true;
+    let arms = split(&spec("{event: paid, outcome: sum}"), &collected);
+    assert_eq!((arms[0].sample.n, arms[1].sample.n), (2, 3), "its events are in neither");
+    close(arms[0].sample.mean, 1.5);
+    close(arms[1].sample.mean, 1.0 / 3.0);
+}
+
+/// The squared error of a mean of 2,000 requests, and what it is when those of a unit are alike.
+fn squared_error(arm: Arm, per_unit: u32) {
+    let n = f64::from(2000 / per_unit);
+    assert!(arm.undecided.is_none(), "{arm:?}");
+    assert_eq!(arm.sample.n, 2000 / u64::from(per_unit), "units, not requests, are what was randomised");
+    close(arm.sample.mean, 99.5);
+    // The values 0 to 199, each as often: their variance is (200² - 1) / 12.
+    let expected = 39_999.0 / 12.0 * n / (n - 1.0) / n;
+    close(arm.sample.variance / arm.sample.n as f64, expected);
+}
+
+#[test]
+fn the_error_of_a_mean_of_requests_is_that_of_units() {
+    for per_unit in [1, 10] {
+        let mut collected = Collected::default();
+        for n in 0..2000_u32 {
+            let unit = format!("u{:04}", n / per_unit);
+            if n % per_unit == 0 {
+                collected.exposures.push(exposure(&unit, 0, 1));
+            }
+            let latency_us = i64::from(n / per_unit % 200) * 1000;
+            collected.served.push(AbServed { latency_us, ..served(&unit, 1, 1) });
+        }
+        squared_error(split(&spec("{from: latency_ms}"), &collected)[0], per_unit);
+    }
+}
+
+#[test]
+fn the_error_of_a_ratio_is_that_of_units() {
+    for per_unit in [1, 10] {
+        let mut collected = Collected::default();
+        let (mut paid, mut visits) = (Vec::new(), Vec::new());
+        for n in 0..2000_u32 {
+            let unit = format!("u{:04}", n / per_unit);
+            if n % per_unit == 0 {
+                collected.exposures.push(exposure(&unit, 0, 10));
+            }
+            paid.push(event(&unit, 11, f64::from(n / per_unit % 200)));
+            visits.push(MetricEvent { name: "visit".to_owned(), ..event(&unit, 11, 1.0) });
+        }
+        collected.events = [("paid".to_owned(), paid), ("visit".to_owned(), visits)].into();
+        squared_error(split(&spec("{event: paid, per: visit}"), &collected)[0], per_unit);
+    }
 }
 
 fn pair(unit: &str, control: f64, candidate: f64) -> AbMirrored {
@@ -605,3 +656,50 @@ fn a_start_is_a_time_or_when_it_can() {
 
 const SHORT: &str = "name: t\narms: [{name: a}, {name: b}]\nmetrics: {it: {event: e}}\n\
                      goals: [{metric: it, better: higher}]\nplan: {planned_units: 1000}\nSTART\n";
+
+fn impossible_weights_are_refused_with_their_line() {
+    let file = |control: &str, candidate: &str, more: &str| {
+        format!(
+            "name: t\nmetrics: {{it: {{event: paid}}}}\ngoals: [{{metric: it, better: higher}}]\n\
+             arms:\n- {{name: a, weight: {control}}}\n- {{name: b, weight: {candidate}}}\n{more}plan: {{planned_units: 900}}\n"
+        )
+    };
+    for (control, candidate, message, hint) in [
+        ("1", "0", "t.yaml:5:3: no candidate has weight", "a `weight` above 0"),
+        ("1", "-0.0", "t.yaml:5:3: no candidate has weight", "a `weight` above 0"),
+        ("0", "0", "t.yaml:5:3: all weights are zero", "at least the control"),
+        ("0", "1", "t.yaml:5:3: the control `a` has no weight", "give it a `weight`"),
+        ("1", "-1", "t.yaml:6:3: a weight is negative", "from 0"),
+        ("-1", "1", "t.yaml:5:3: a weight is negative", "from 0"),
+        ("1", ".nan", "t.yaml:6:21: not valid YAML: non-finite float `.nan`", ""),
+        ("1", ".inf", "t.yaml:6:21: not valid YAML: non-finite float `.inf`", ""),
+        ("1", "-.inf", "t.yaml:6:21: not valid YAML: non-finite float `-.inf`", ""),
+        ("1", "NaN", "t.yaml:6:21: `weight` must be a number", ""),
+        ("1", "1e309", "t.yaml:6:21: ", ""),
+        ("1e308", "1e308", "t.yaml:5:3: the weights are too large to be added", "shares"),
+        (
+            "1e308",
+            "1",
+            "t.yaml:5:3: the arm `b` would get less than one unit in a million",
+            "a larger weight",
+        ),
+    ] {
+        let text = file(control, candidate, "");
+        let read =
+            AbSpec::parse_with_sources(&text, Path::new("t.yaml"), &[]).map_err(|error| error.to_string());
+        assert_eq!(read, refused_or(&text), "the server and the command line say the same");
+        let error = AbSpec::parse(&text, Path::new("t.yaml")).expect_err(&text);
+        assert!(error.to_string().starts_with(message), "{control} {candidate}: {error}");
+        assert!(error.hint.contains(hint), "{control} {candidate}: {}", error.hint);
+    }
+    let shares = |text: &str| refused_or(text).unwrap().plan.weights;
+    assert_eq!(shares(&file("1e307", "1e307", "")), [0.5, 0.5]);
+    // One of several may be without, from the beginning or by a phase of a bandit.
+    let three = file("1", "1", "- {name: c, weight: 0}\n");
+    assert_eq!(shares(&three), [0.5, 0.5, 0.0]);
+    let bandit = refused_or(&format!("{three}bandit: {{floor: 0.1}}\n")).unwrap();
+    assert_eq!(bandit.weighted(Some(&[0.5, 0.0, 0.5])).plan.weights, [0.5, 0.0, 0.5]);
+    // A test that was accepted before can still be read.
+    let before = AbSpec::parse_accepted(&file("1", "0", ""), Path::new("t.yaml")).unwrap();
+    assert_eq!(before.plan.weights, [1.0, 0.0]);
+}

@@ -66,7 +66,7 @@ pub enum Because {
     SampleRatioMismatch,
     /// Known outcomes are not split as planned: they are missing more in one arm.
     OutcomeRatioMismatch,
-    /// Every candidate violates a guardrail or is worse in a goal.
+    /// Every candidate that has weight violates a guardrail or is worse in a goal; also where none has weight.
     Harm,
     /// The maximum of units, or the last of the counted looks, was reached without a winner.
     MaximumReached,

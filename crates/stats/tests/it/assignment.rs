@@ -124,6 +124,19 @@ fn text_is_hashed_by_utf_16_units() {
 }
 
 #[test]
+fn the_native_hash_is_the_first_bits_of_sha_256() {
+    // Python: int.from_bytes(sha256(seed.encode() + b"\0" + unit.encode()).digest()[:8], "big") >> 11
+    for (seed, unit, place) in [
+        ("seed", "user-1", 4_821_991_250_197_624_u64),
+        ("", "", 3_877_433_990_182_511),
+        ("price.1", "grün", 2_467_627_766_120_620),
+    ] {
+        let place = place as f64 / (1_u64 << 53) as f64;
+        assert_eq!(Hashing::Native.place(seed, unit), place, "{seed} {unit}");
+    }
+}
+
+#[test]
 fn impossible_splits_are_refused() {
     for (weights, coverage) in [
         (vec![], 1.0),

@@ -135,6 +135,15 @@ fn harm_keeps_the_champion_at_once() {
 }
 
 #[test]
+fn candidates_without_weight_are_none() {
+    // As this version of the rule has always decided it: decisions that say so are replayed.
+    let alone = Plan { weights: vec![1.0, 0.0], ..plan() };
+    let known = Snapshot { units: vec![9_000, 0], ..snapshot(9_000, [0.90, 0.92], [100.0, 100.0]) };
+    let known = Snapshot { metrics: BTreeMap::new(), ..known };
+    assert_eq!(outcome(&alone, &known), Outcome::KeepChampion { because: Because::Harm });
+}
+
+#[test]
 fn a_wrong_split_stops() {
     let mut lost = snapshot(10_000, [0.90, 0.92], [100.0, 100.0]);
     lost.units = vec![30_000, 28_500];
@@ -367,6 +376,46 @@ fn of_three_arms_the_best_that_holds_wins() {
     let at = looks(&plan, &[three.clone(), three]).unwrap();
     assert_eq!((at.len(), at[0].units, at[0].comparisons.len()), (2, 30_000, 4));
     assert!(at[0].comparisons.iter().all(|c| c.low < c.high && c.p.is_some()));
+}
+
+#[test]
+fn several_goals_are_adjusted_step_by_step() {
+    let of = |goals: &[&str], accuracies: &[f64]| {
+        let mut known = snapshot(10_000, [0.90, 0.90], [100.0, 100.0]);
+        for (name, accuracy) in goals.iter().zip(accuracies) {
+            let arms = vec![share(10_000, 0.90), share(10_000, *accuracy)];
+            known.metrics.insert((*name).to_owned(), Evidence::Split(arms));
+        }
+        let goals = goals.iter().map(|name| goal(name)).collect();
+        decide(&Plan { guardrails: vec![], goals, ..plan() }, &known).unwrap()
+    };
+    // A gain that is shown at alpha, and not at half of it.
+    let p = |accuracy: f64| of(&["accuracy"], &[accuracy]).comparisons[0].p.unwrap();
+    let some =
+        (9_000..9_500).map(|right| f64::from(right) / 10_000.0).find(|right| p(*right) < 0.045).unwrap();
+    assert!((0.03..0.045).contains(&p(some)), "{}", p(some));
+    let verdicts = |decision: &Decision| -> Vec<Verdict> {
+        decision.comparisons.iter().map(|comparison| comparison.verdict).collect()
+    };
+    let alone = of(&["accuracy"], &[some]);
+    assert_eq!(alone.outcome, Outcome::Winner { arm: 1 });
+    let both = of(&["accuracy", "clicks"], &[some, some]);
+    assert_eq!(verdicts(&both), [Verdict::Open, Verdict::Open]);
+    assert_eq!(both.outcome, Outcome::Continue { waiting: Waiting::Evidence });
+    for order in [[some, 0.95], [0.95, some]] {
+        let stepped = of(&["accuracy", "clicks"], &order);
+        assert_eq!(verdicts(&stepped), [Verdict::Better, Verdict::Better], "what is left is tested at alpha");
+    }
+}
+
+#[test]
+fn more_than_one_in_a_hundred_seen_in_several_arms_is_a_warning() {
+    let mut known = snapshot(10_000, [0.90, 0.90], [100.0, 100.0]);
+    for (several, warned) in [(0, false), (200, false), (201, true)] {
+        known.seen_in_several = several;
+        let warnings = decide(&plan(), &known).unwrap().warnings;
+        assert_eq!(warnings.contains(&Warning::SeenInSeveral), warned, "{several} of 20000: {warnings:?}");
+    }
 }
 
 #[test]

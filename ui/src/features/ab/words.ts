@@ -19,12 +19,17 @@ export function outcomeSaid(outcome: Outcome, arms: TestArm[]): string {
     case 'winner':
       return `${armName(arms, outcome.arm)} wins`;
     case 'keep_champion':
-      return `The control stays: ${WHY[outcome.because]}`;
+      return `The control stays: ${outcome.because === 'harm' && withoutCandidates(arms) ? 'no candidate has weight, so there is nothing to compare' : WHY[outcome.because]}`;
     case 'stop':
       return `Stopped without a result: ${WHY[outcome.because]}`;
     case 'continue':
       return `Waits for ${WAITING[outcome.waiting]}`;
   }
+}
+
+/** A phase can only be without candidates when an earlier version took its file. */
+function withoutCandidates(arms: TestArm[]): boolean {
+  return arms.slice(1).every((arm) => arm.weight === 0);
 }
 
 const WAITING: Record<Waiting, string> = {
