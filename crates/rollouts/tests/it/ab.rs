@@ -657,6 +657,7 @@ fn a_start_is_a_time_or_when_it_can() {
 const SHORT: &str = "name: t\narms: [{name: a}, {name: b}]\nmetrics: {it: {event: e}}\n\
                      goals: [{metric: it, better: higher}]\nplan: {planned_units: 1000}\nSTART\n";
 
+#[test]
 fn impossible_weights_are_refused_with_their_line() {
     let file = |control: &str, candidate: &str, more: &str| {
         format!(
