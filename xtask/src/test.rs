@@ -1,10 +1,12 @@
 //! Every test, from a fresh machine on.
 
+use crate::demo::server::Server;
 use crate::postgres::Postgres;
 use crate::shell::{self, root, target};
 use crate::{build, environment};
 use anyhow::Result;
 use clap::Args;
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
@@ -30,6 +32,20 @@ pub(crate) struct Options {
     /// Leave the demonstration's story out.
     #[arg(long)]
     quick: bool,
+}
+
+/// Runs the tests of pages at a server of its own, whose project is empty.
+fn at_a_server(binary: &Path, mut browser: Command) -> Result<()> {
+    let folder = target().join("browser-test");
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder)?;
+    }
+    let project = folder.join("project");
+    std::fs::create_dir_all(&project)?;
+    shell::run(Command::new("git").args(["init", "--quiet"]).current_dir(&project))?;
+    let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    let _server = Server::start(binary, &project, &folder.join("log"), port, None)?;
+    shell::run(browser.env("MAINSPRING_URL", format!("http://127.0.0.1:{port}")))
 }
 
 /// Runs everything; the first failure ends it.
@@ -105,12 +121,15 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 
     step("browser");
     let chromium = environment::chromium()?;
-    shell::run(
-        Command::new("npm")
-            .args(["run", "test:browser"])
-            .env("CHROMIUM", chromium)
-            .current_dir(root.join("ui")),
-    )?;
+    let browser = || {
+        let mut browser = Command::new("npm");
+        browser.args(["run", "test:browser"]).env("CHROMIUM", &chromium).current_dir(root.join("ui"));
+        browser
+    };
+    shell::run(&mut browser())?;
+
+    step("browser, at a running server");
+    at_a_server(&binary, browser())?;
 
     if options.quick {
         println!("\nthe story was left out (--quick)");

@@ -2,7 +2,7 @@
 
 mod breaking;
 mod checks;
-mod server;
+pub(crate) mod server;
 mod story;
 mod traffic;
 mod world;

@@ -20,6 +20,8 @@ const OVERLAP: Duration = Duration::from_secs(60);
 struct Known {
     phase: AbPhase,
     now: Timestamp,
+    /// The number of the newest label that is in it.
+    label: i64,
     ledger: Ledger,
 }
 
@@ -79,17 +81,18 @@ impl Newest {
         // What fails in the middle is not held.
         let before = self.0.take().filter(goes_on);
         let all = before.is_none();
+        let label = tx.newest_label()?;
         let mut known = match before {
-            None => Known { phase: phase.clone(), now, ledger: Ledger::new(spec) },
+            None => Known { phase: phase.clone(), now, label, ledger: Ledger::new(spec) },
             Some(known) => known,
         };
         let reader = Reader { tx, phase, spec, now };
         if all {
             reader.all(&mut known.ledger, answers)?;
         } else {
-            reader.changed(&mut known.ledger, known.now - OVERLAP)?;
+            reader.changed(&mut known.ledger, known.now - OVERLAP, known.label)?;
         }
-        known.now = now;
+        (known.now, known.label) = (now, label);
         let attributes = match &spec.strata {
             None => HashMap::new(),
             Some(attribute) => tx
@@ -129,9 +132,10 @@ impl Reader<'_> {
         }
     }
 
-    fn changed(&self, ledger: &mut Ledger, since: Timestamp) -> Result<(), StoreError> {
+    fn changed(&self, ledger: &mut Ledger, since: Timestamp, label: i64) -> Result<(), StoreError> {
         let (test, phase) = (self.phase.test.as_str(), self.phase.number);
         let mut units = self.tx.ab_changed_units(test, phase, &Collected::wanted_events(self.spec), since)?;
+        units.extend(self.tx.ab_labelled_units(test, phase, label)?);
         units.extend(ledger.woken(self.now));
         let units: Vec<String> = units.into_iter().collect();
         let mut collected = Collected::default();

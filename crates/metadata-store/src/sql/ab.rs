@@ -149,6 +149,16 @@ impl AbRead for SqlTx<'_> {
         self.row(&format!("{EXPOSURE} AND unit = ?3"), params![test, phase, unit], exposure)
     }
 
+    fn ab_labelled_units(&self, test: &str, phase: u32, after: i64) -> Result<BTreeSet<String>> {
+        let units = self.rows(
+            "SELECT r.unit FROM predictions p JOIN ab_requests r ON r.request = p.id
+             WHERE p.label_num > ?3 AND r.test = ?1 AND r.phase = ?2",
+            params![test, phase, after],
+            |row| row.get(0),
+        )?;
+        Ok(units.into_iter().collect())
+    }
+
     fn ab_served(&self, test: &str, phase: u32, units: AbUnits<'_>) -> Result<Vec<AbServed>> {
         let mut sql =
             "SELECT r.unit, p.time, p.latency_us, p.error IS NOT NULL, p.score, p.label, p.label_time,
@@ -470,7 +480,7 @@ impl AbWrite for SqlTx<'_> {
 
 impl SqlTx<'_> {
     /// Notes that something came of the units for which a request was made.
-    pub(super) fn touch_ab_units(&mut self, request: &str) -> Result<()> {
+    fn touch_ab_units(&mut self, request: &str) -> Result<()> {
         // In one statement PostgreSQL goes through all units as long as it has no statistics.
         let units: Vec<(String, u32, String)> =
             self.rows("SELECT test, phase, unit FROM ab_requests WHERE request = ?1", [request], |row| {

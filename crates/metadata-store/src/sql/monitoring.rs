@@ -86,6 +86,10 @@ impl MonitoringRead for SqlTx<'_> {
         )
     }
 
+    fn newest_label(&self) -> Result<i64> {
+        self.scalar("SELECT COALESCE(MAX(label_num), 0) FROM predictions WHERE label_num IS NOT NULL", [])
+    }
+
     fn labelled_after(&self, model: &str, after: i64, limit: u32) -> Result<Vec<(i64, Prediction)>> {
         self.rows(
             &format!("{PREDICTION} WHERE label_num > ?2 AND model = ?1 ORDER BY label_num LIMIT ?3"),
@@ -201,7 +205,6 @@ impl MonitoringWrite for SqlTx<'_> {
              WHERE id = ?1 AND label IS NULL",
             params![request_id, label, self.now.as_millis()],
         )?;
-        self.touch_ab_units(request_id)?;
         Ok(true)
     }
 

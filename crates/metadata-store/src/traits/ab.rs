@@ -39,8 +39,8 @@ pub trait AbRead {
     /// The first units of a phase after one, in the order of their names.
     fn ab_exposures_after(&self, test: &str, phase: u32, unit: &str, limit: u32) -> Result<Vec<AbExposure>>;
     /// The names of those units of which something came at `since` or later by the clocks of the servers: an
-    /// exposure, a request, a label, or an event under one of the names. Units of other tests may be among
-    /// them, and units of which nothing came that is new.
+    /// exposure, a request, or an event under one of the names. Units of other tests may be among them, and
+    /// units of which nothing came that is new.
     fn ab_changed_units(
         &self,
         test: &str,
@@ -50,6 +50,8 @@ pub trait AbRead {
     ) -> Result<BTreeSet<String>>;
     /// One unit of a phase.
     fn ab_exposure(&self, test: &str, phase: u32, unit: &str) -> Result<Option<AbExposure>>;
+    /// The names of those units of a phase that have a label whose number is above `after`.
+    fn ab_labelled_units(&self, test: &str, phase: u32, after: i64) -> Result<BTreeSet<String>>;
     /// The predictions for units of a phase, by unit and then by id.
     fn ab_served(&self, test: &str, phase: u32, units: AbUnits<'_>) -> Result<Vec<AbServed>>;
     /// The requests of a phase that candidates were asked as well, by unit, request and version.

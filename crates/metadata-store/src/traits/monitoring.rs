@@ -29,6 +29,8 @@ pub trait MonitoringRead {
     /// Scores and labels of a version's answers on one arm since a moment, where both are known; at most
     /// the newest 20,000.
     fn arm_labels(&self, model: &str, arm: Arm, version: u32, since: Timestamp) -> Result<Vec<(f64, f64)>>;
+    /// The number of the newest label, 0 without one. Each label has a larger one than those before it.
+    fn newest_label(&self) -> Result<i64>;
     /// Predictions of a model that were labelled after label number `after`, in the order of their
     /// labels, with that number.
     fn labelled_after(&self, model: &str, after: i64, limit: u32) -> Result<Vec<(i64, Prediction)>>;
