@@ -22,7 +22,7 @@ describe.skipIf(process.env.MAINSPRING_URL)('A/B tests', () => {
 
   it('leads from the list to a test at work', async () => {
     const { page, complaints } = await at('/ab');
-    await page.getByText('6 tests').waitFor();
+    await page.getByText('7 tests').waitFor();
     await page.getByRole('row', { name: /lost-logs.*stopped without a result/ }).waitFor();
     await page.getByRole('link', { name: 'cheaper-first' }).click();
     await page.getByRole('heading', { level: 1, name: 'cheaper-first' }).waitFor();
@@ -71,6 +71,19 @@ describe.skipIf(process.env.MAINSPRING_URL)('A/B tests', () => {
     await alert.getByText('Sample ratio mismatch').waitFor();
     expect(await alert.innerText()).toContain('No figure below can be trusted');
     await page.getByText('differs by more than 8 standard errors').waitFor();
+    await page.context().close();
+  });
+
+  it('says what a test that starts by itself waits for', async () => {
+    const { page, complaints } = await at('/ab/waits');
+    const waits = page.getByRole('status').filter({ hasText: 'starts by itself' });
+    await waits.waitFor();
+    expect(await waits.innerText()).toContain('cheaper-first splits the requests of flights');
+    expect(await page.getByText('The newest look failed').count()).toBe(0);
+    await page.goto(page.url().replace('waits', 'not-yet'));
+    await page.getByText('Not started.').waitFor();
+    expect(await page.getByText('starts by itself').count()).toBe(0);
+    expect(complaints).toEqual([]);
     await page.context().close();
   });
 

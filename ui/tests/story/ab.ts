@@ -46,6 +46,7 @@ const TALES: Tale[] = [
   { name: 'same-requests', status: 'running', looks: 25, ratio: 1, effect: 0.08, logE: 0, mode: 'shadow' },
   { name: 'two-rankings', status: 'running', looks: 25, ratio: 1, effect: 0.08, logE: 0, mode: 'interleaved' },
   { name: 'not-yet', status: 'draft', looks: 0, ratio: 1, effect: 0, logE: 0 },
+  { name: 'waits', status: 'draft', looks: 0, ratio: 1, effect: 0, logE: 0 },
 ];
 
 /** What the API of A/B tests answers; undefined for what is not there. */
@@ -79,7 +80,7 @@ function detail(tale: Tale, now: number): TestDetail {
     arms: [{ name: 'control', version: 1, weight: 0.5 }, { name: 'candidate', version: 2, weight: 0.5 }],
     decision: looks > 0 ? decision(tale, looks, now) : null,
     progress: looks > 0 ? [reached(tale)] : [],
-    look_failed: name === 'same-requests' ? { message: 'the metric `revenue` of the warehouse `sales`: its query failed: it took longer than 30 s', hint: 'bound the time by `:from` and `:until`', time: now - 60_000 } : null,
+    look_failed: name === 'waits' ? { message: 'the A/B test `waits` cannot start: `cheaper-first` splits the requests of `flights`', hint: 'stop that one, or wait for its end', time: now - 1_000 } : name === 'same-requests' ? { message: 'the metric `revenue` of the warehouse `sales`: its query failed: it took longer than 30 s', hint: 'bound the time by `:from` and `:until`', time: now - 60_000 } : null,
   };
 }
 

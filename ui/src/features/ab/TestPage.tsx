@@ -40,7 +40,7 @@ function Content({ test }: { test: TestDetail }) {
   return (
     <>
       <Standing test={test} decision={decision} paired={paired} />
-      {test.look_failed && <LookFailed failed={test.look_failed} />}
+      {test.look_failed && (test.status === 'draft' ? <Waits failed={test.look_failed} /> : <LookFailed failed={test.look_failed} />)}
       {decision && <Split test={test} decision={decision.decision} />}
       <Arms test={test} units={decision?.decision.snapshot.units ?? []} paired={paired} />
       {decision && <Effects decision={decision.decision} looks={looks.data?.looks ?? []} arms={test.arms} mode={test.mode} reached={test.progress} />}
@@ -90,6 +90,20 @@ function Standing({ test, decision, paired }: StandingProps) {
       {decision && <Progress test={test} decision={decision.decision} paired={paired} />}
       {test.phases.length > 1 && <Phases phases={test.phases} />}
     </Card>
+  );
+}
+
+/** What a test that starts by itself waits for. */
+function Waits({ failed: { message, hint } }: { failed: NonNullable<TestDetail['look_failed']> }) {
+  return (
+    <div className="note tone-warn" role="status">
+      <strong>It starts by itself as soon as it can.</strong> <Prose text={message} />
+      {hint !== null && (
+        <p>
+          <Prose text={hint} />
+        </p>
+      )}
+    </div>
   );
 }
 
