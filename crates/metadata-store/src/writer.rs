@@ -1,6 +1,6 @@
 //! The single writer: takes waiting changes together, commits once, then answers each.
 
-use crate::driver::{Connection, Dialect, Failure};
+use crate::driver::{Connection, Dialect, Failure, Undo};
 use crate::readers::Connect;
 use crate::sql::SqlTx;
 use crate::sql::audit::{self, Head};
@@ -21,9 +21,9 @@ const BATCH: usize = 512;
 type Acknowledge = Box<dyn FnOnce(std::result::Result<(), Failure>) + Send>;
 
 /// What a change runs on, or why it cannot run.
-type Turn<'t> = std::result::Result<(&'t Connection, &'t mut Head, &'t dyn Clock), Failure>;
+type Turn<'t> = std::result::Result<(&'t Connection, &'t mut Head, &'t dyn Clock, Undo), Failure>;
 
-/// A waiting change: runs in a savepoint, gives back how to answer after the commit.
+/// A waiting change: runs so that it can be undone, gives back how to answer after the commit.
 type Job = Box<dyn FnOnce(Turn<'_>) -> Acknowledge + Send>;
 
 pub(crate) struct Writer {
@@ -68,7 +68,7 @@ impl Writer {
         let (send, receive) = oneshot::channel();
         let job: Job = Box::new(move |turn| {
             let result = match turn {
-                Ok((conn, head, clock)) => in_savepoint(conn, head, clock, scope, change),
+                Ok((conn, head, clock, undo)) => run_change((conn, undo), head, clock, scope, change),
                 Err(failure) => Err(E::from(failure.into())),
             };
             Box::new(move |committed| {
@@ -139,10 +139,10 @@ impl Work {
             }
         };
         let before = head.seq;
-        answers.push(first(Ok((&self.conn, &mut head, &*self.clock))));
+        answers.push(first(Ok((&self.conn, &mut head, &*self.clock, Undo::Batch))));
         while answers.len() < BATCH && self.conn.in_transaction() {
             let Ok(job) = waiting.try_recv() else { break };
-            answers.push(job(Ok((&self.conn, &mut head, &*self.clock))));
+            answers.push(job(Ok((&self.conn, &mut head, &*self.clock, Undo::Savepoint))));
         }
         if !self.conn.in_transaction() {
             return Err(Failure::NotWritten("the database gave the changes up".to_owned()));
@@ -181,8 +181,8 @@ pub(crate) fn raise(newest: &watch::Sender<i64>, seq: i64) {
     });
 }
 
-fn in_savepoint<T, E, F>(
-    conn: &Connection,
+fn run_change<T, E, F>(
+    (conn, undo): (&Connection, Undo),
     head: &mut Head,
     clock: &dyn Clock,
     scope: (Actor, Option<WorkspaceName>),
@@ -193,7 +193,7 @@ where
     E: From<StoreError>,
 {
     let before = head.clone();
-    conn.begin_change()?;
+    conn.begin_change(undo)?;
     let rows_before = conn.total_changes();
     let mut tx = SqlTx::writer(conn, scope, clock.now(), head);
     let result = catch_unwind(AssertUnwindSafe(|| change(&mut tx)));
@@ -205,10 +205,10 @@ where
         Err(_) => Err(E::from(StoreError::Closed)),
     };
     if result.is_ok() {
-        conn.keep_change()?;
+        conn.keep_change(undo)?;
     } else {
         *head = before;
-        conn.undo_change()?;
+        conn.undo_change(undo)?;
     }
     result
 }

@@ -1,8 +1,8 @@
 //! What runs log: `runs/log-*`, `runs/outputs` and `metrics/*`.
 
-use super::request::{Call, Params, Within};
+use super::request::{Call, Params, Unread, Within};
 use super::wire::{MetricWire, OwnedMetricWire, Void};
-use super::{AllWorkspaces, ApiError, page_token};
+use super::{AllWorkspaces, ApiError, batch, page_token};
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -62,13 +62,18 @@ async fn log_param(Within(state): Within, call: Call) -> Answer<Void> {
     Ok(Json(Void {}))
 }
 
-async fn log_batch(Within(state): Within, mut call: Call) -> Answer<Void> {
-    let run = call.params.required("run_id")?;
+fn whole_batch(mut params: Params) -> Result<(String, Batch), ApiError> {
+    let run = params.required("run_id")?;
     let batch = Batch {
-        metrics: call.params.take_objects("metrics")?.iter().map(metric).collect::<Result<_, _>>()?,
-        params: call.params.pairs("params")?,
-        tags: call.params.pairs("tags")?,
+        metrics: params.take_objects("metrics")?.iter().map(metric).collect::<Result<_, _>>()?,
+        params: params.pairs("params")?,
+        tags: params.pairs("tags")?,
     };
+    Ok((run, batch))
+}
+
+async fn log_batch(Within(state): Within, call: Unread) -> Answer<Void> {
+    let (run, batch) = batch::read(&call.body).map_or_else(|| whole_batch(call.params()?), Ok)?;
     state.write(call.actor, move |tx| logging::log_batch(tx, &run, batch)).await?;
     Ok(Json(Void {}))
 }
@@ -217,4 +222,96 @@ async fn history_bulk_interval(Within(state): Within, call: Call) -> Answer<Hist
         })
         .collect();
     Ok(Json(Histories { metrics }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{batch, whole_batch};
+    use crate::mlflow::request::Unread;
+    use mainspring_domain::Actor;
+
+    /// Values in JSON of every kind, with the edges of what is taken.
+    const VALUES: [&str; 30] = [
+        "null",
+        "true",
+        "0",
+        "-0",
+        "7",
+        "-3",
+        "7.0",
+        "7.5",
+        "1e3",
+        "1e999",
+        "9223372036854775807",
+        "9223372036854775808",
+        "18446744073709551616",
+        "-9223372036854775809",
+        r#""""#,
+        r#"" ""#,
+        r#""a""#,
+        r#""7""#,
+        r#"" 7 ""#,
+        r#""7.5""#,
+        r#""NaN""#,
+        r#""-Infinity""#,
+        r#""\u00e9\n""#,
+        r#""\ud800""#,
+        "[]",
+        r#"["a"]"#,
+        "{}",
+        r#"[{"key": "k"}]"#,
+        r#"[{"key": "k", "value": "v"}, 1]"#,
+        "01",
+    ];
+
+    /// What each of the two readings makes of a body; both give the same where the first gives something.
+    fn plain(body: &str) -> bool {
+        let call = Unread { actor: Actor::system("test"), body: body.to_owned().into() };
+        let Some(read) = batch::read(&call.body) else { return false };
+        let whole = call.params().and_then(whole_batch);
+        assert_eq!(whole.map(|whole| format!("{whole:?}")).ok(), Some(format!("{read:?}")), "{body}");
+        true
+    }
+
+    #[test]
+    fn a_plain_batch_is_what_it_is_with_more_care() {
+        let point = r#""key": "k", "value": 0.5, "timestamp": 1, "step": 2"#;
+        let pair = r#""key": "k", "value": "v""#;
+        assert!(plain(&format!(
+            r#"{{"run_id": "r", "metrics": [{{{point}, "model_id": "m", "dataset_name": "d"}}, {{{point}}}],
+                 "params": [{{{pair}}}], "tags": [{{{pair}}}, {{"key": "only"}}]}}"#
+        )));
+        assert!(!plain("") && !plain("null") && !plain("[]") && !plain(r#""{\"run_id\": \"r\"}""#));
+        let fields =
+            ["key", "value", "timestamp", "step", "model_id", "dataset_name", "dataset_digest", "other"];
+        let lists = ["run_id", "metrics", "params", "tags", "run_uuid"];
+        let mut read = 0;
+        for value in VALUES {
+            for field in fields {
+                // Once beside the others, once in the place of one of the same name, before and after it.
+                for item in [
+                    format!(r#"{{{point}, "{field}": {value}}}"#),
+                    format!(r#"{{"{field}": {value}, {point}}}"#),
+                    format!(r#"{{"key": "k", "{field}": {value}}}"#),
+                ] {
+                    for list in ["metrics", "params", "tags"] {
+                        read += usize::from(plain(&format!(r#"{{"run_id": "r", "{list}": [{item}]}}"#)));
+                    }
+                }
+            }
+            for list in lists {
+                read += usize::from(plain(&format!(r#"{{"run_id": "r", "{list}": {value}}}"#)));
+                read += usize::from(plain(&format!(r#"{{"{list}": {value}, "run_id": "r"}}"#)));
+                read += usize::from(plain(&format!(r#"{{"run_id": "r", "metrics": [{value}]}}"#)));
+            }
+        }
+        assert!(read > 500, "{read}");
+    }
+
+    #[test]
+    fn a_deep_value_is_refused_by_both() {
+        let deep = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(plain(&format!(r#"{{"run_id": "r", "other": {}}}"#, deep(100))));
+        assert!(!plain(&format!(r#"{{"run_id": "r", "other": {}}}"#, deep(200))));
+    }
 }

@@ -5,6 +5,7 @@
 //! [`wire`]. All rules and their messages are the capabilities'.
 
 mod artifacts;
+mod batch;
 mod downloads;
 mod error;
 mod evaluation;

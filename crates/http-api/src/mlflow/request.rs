@@ -5,6 +5,7 @@ use super::{AllWorkspaces, ApiError, MlflowState};
 use axum::Extension;
 use axum::RequestExt as _;
 use axum::RequestPartsExt as _;
+use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode, header};
@@ -41,9 +42,34 @@ impl<S: Send + Sync> FromRequest<S> for Call {
         let params = if request.method() == Method::GET {
             from_query(request, state).await
         } else {
-            from_body(request, state).await
+            parse(&json_body(request, state).await?)
         }?;
         Ok(Self { actor: actor.0, principal: principal.0, params: Params::new(params) })
+    }
+}
+
+/// A request whose body is not read yet: who sent it and its JSON, empty when there is none.
+#[derive(Debug)]
+pub(super) struct Unread {
+    pub(super) actor: Actor,
+    pub(super) body: Bytes,
+}
+
+impl<S: Send + Sync> FromRequest<S> for Unread {
+    type Rejection = ApiError;
+
+    async fn from_request(mut request: Request, state: &S) -> Result<Self, ApiError> {
+        let actor = request
+            .extract_parts::<Extension<Actor>>()
+            .await
+            .map_err(|error| ApiError::internal("Identification", &error))?;
+        Ok(Self { actor: actor.0, body: json_body(request, state).await? })
+    }
+}
+
+impl Unread {
+    pub(super) fn params(&self) -> Result<Params, ApiError> {
+        parse(&self.body).map(Params::new)
     }
 }
 
@@ -89,11 +115,12 @@ async fn from_query<S: Send + Sync>(request: Request, state: &S) -> Result<Map<S
     Ok(params)
 }
 
-async fn from_body<S: Send + Sync>(request: Request, state: &S) -> Result<Map<String, Value>, ApiError> {
+/// The body of a request, which is JSON by its type, or empty.
+async fn json_body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, ApiError> {
     let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let essence =
         content_type.map(|text| text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
-    let body = axum::body::Bytes::from_request(request, state).await.map_err(|error| {
+    let body = Bytes::from_request(request, state).await.map_err(|error| {
         if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
             ApiError::invalid("The request body is too large. Please split it up and try again.")
         } else {
@@ -101,24 +128,25 @@ async fn from_body<S: Send + Sync>(request: Request, state: &S) -> Result<Map<St
         }
     })?;
     match essence.as_deref() {
-        Some("application/json") => {}
-        None if body.is_empty() => return Ok(Map::new()),
-        None => return Err(ApiError::invalid("Bad Request. Content-Type header is missing.")),
-        Some(_) => {
-            return Err(ApiError::invalid("Bad Request. Content-Type must be one of ['application/json']."));
-        }
+        Some("application/json") => Ok(body),
+        None if body.is_empty() => Ok(body),
+        None => Err(ApiError::invalid("Bad Request. Content-Type header is missing.")),
+        Some(_) => Err(ApiError::invalid("Bad Request. Content-Type must be one of ['application/json'].")),
     }
+}
+
+fn parse(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
     if body.is_empty() {
         return Ok(Map::new());
     }
-    let parse = |bytes: &[u8]| {
+    let read = |bytes: &[u8]| {
         serde_json::from_slice::<Value>(bytes)
             .map_err(|error| ApiError::bad_request(format!("The request body is not valid JSON: {error}")))
     };
-    let mut value = parse(&body)?;
+    let mut value = read(body)?;
     if let Value::String(text) = &value {
         // Old clients encode twice.
-        value = parse(text.as_bytes())?;
+        value = read(text.as_bytes())?;
     }
     match value {
         Value::Object(params) => Ok(params),
@@ -206,23 +234,13 @@ impl Params {
     /// A whole number, also as text.
     pub(super) fn integer(&self, name: &str) -> Result<Option<i64>, ApiError> {
         let Some(value) = self.value(name) else { return Ok(None) };
-        let number = match value {
-            Value::Number(number) => number.as_i64().or_else(|| number.as_f64().and_then(whole)),
-            Value::String(text) => text.trim().parse().ok(),
-            _ => None,
-        };
-        number.map(Some).ok_or_else(|| self.wrong(name, value))
+        integer(value).map(Some).ok_or_else(|| self.wrong(name, value))
     }
 
     /// A number, also as text: `NaN` and `Infinity` have no other form.
     pub(super) fn number(&self, name: &str) -> Result<Option<f64>, ApiError> {
         let Some(value) = self.value(name) else { return Ok(None) };
-        let number = match value {
-            Value::Number(number) => number.as_f64(),
-            Value::String(text) => text.trim().parse().ok(),
-            _ => None,
-        };
-        number.map(Some).ok_or_else(|| self.wrong(name, value))
+        number(value).map(Some).ok_or_else(|| self.wrong(name, value))
     }
 
     /// A truth value, also as text in any case.
@@ -338,6 +356,24 @@ impl Params {
             Ok(wanted) if (1..=most).contains(&wanted) => Ok(wanted),
             _ => Err(self.wrong("max_results", &json!(wanted))),
         }
+    }
+}
+
+/// A whole number, also as text.
+pub(super) fn integer(value: &Value) -> Option<i64> {
+    match value {
+        Value::Number(number) => number.as_i64().or_else(|| number.as_f64().and_then(whole)),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    }
+}
+
+/// A number, also as text.
+pub(super) fn number(value: &Value) -> Option<f64> {
+    match value {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
     }
 }
 

@@ -28,6 +28,15 @@ pub(crate) enum Failure {
     Stopped(String),
 }
 
+/// How a change of a batch can be undone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Undo {
+    /// With the batch, in which there is nothing before it. SQLite needs no copies of pages for that.
+    Batch,
+    /// By itself, with a savepoint.
+    Savepoint,
+}
+
 /// A connection. It is used by one thread at a time.
 pub(crate) enum Connection {
     /// To a SQLite database.
@@ -176,8 +185,8 @@ impl Connection {
     }
 }
 
-/// Transactions. A batch of changes is one transaction, each change of it a savepoint. On
-/// PostgreSQL what needs no answer waits for the next statement that does.
+/// Transactions. A batch of changes is one transaction, each change of it a savepoint, which the first
+/// one does not need on SQLite. On PostgreSQL what needs no answer waits for the next statement that does.
 impl Connection {
     /// Begins a transaction for queries, which sees one state throughout.
     pub(crate) fn begin_read(&self) -> Result<()> {
@@ -216,8 +225,9 @@ impl Connection {
     }
 
     /// Begins a change within the batch.
-    pub(crate) fn begin_change(&self) -> Result<()> {
+    pub(crate) fn begin_change(&self, undo: Undo) -> Result<()> {
         match self {
+            Self::Sqlite(_) if undo == Undo::Batch => Ok(()),
             Self::Sqlite(conn) => sqlite::control(conn, "SAVEPOINT change"),
             Self::Postgres(conn) => {
                 conn.begin_change();
@@ -235,8 +245,9 @@ impl Connection {
     }
 
     /// Keeps a change.
-    pub(crate) fn keep_change(&self) -> Result<()> {
+    pub(crate) fn keep_change(&self, undo: Undo) -> Result<()> {
         match self {
+            Self::Sqlite(_) if undo == Undo::Batch => Ok(()),
             Self::Sqlite(conn) => sqlite::control(conn, "RELEASE change"),
             Self::Postgres(conn) => {
                 conn.keep_change();
@@ -246,8 +257,12 @@ impl Connection {
     }
 
     /// Undoes a change.
-    pub(crate) fn undo_change(&self) -> Result<()> {
+    pub(crate) fn undo_change(&self, undo: Undo) -> Result<()> {
         match self {
+            Self::Sqlite(conn) if undo == Undo::Batch => {
+                sqlite::control(conn, "ROLLBACK")?;
+                sqlite::control(conn, "BEGIN IMMEDIATE")
+            }
             Self::Sqlite(conn) => {
                 sqlite::control(conn, "ROLLBACK TO change")?;
                 sqlite::control(conn, "RELEASE change")

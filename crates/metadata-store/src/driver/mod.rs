@@ -8,7 +8,7 @@ mod select;
 mod sqlite;
 mod value;
 
-pub(crate) use connection::{Connection, Dialect, Failure};
+pub(crate) use connection::{Connection, Dialect, Failure, Undo};
 pub use postgres::{AddressError, PostgresAddress};
 pub(crate) use row::{Column, Row};
 pub use select::{ColumnKind, Select, SelectError, WantedColumn};

@@ -182,7 +182,9 @@ impl SqlTx<'_> {
     /// The numbers of metrics' names, made when they are new.
     pub(super) fn metric_keys<'p>(&self, points: &'p [Metric]) -> Result<HashMap<&'p str, i64>> {
         let mut keys: HashMap<&str, i64> = HashMap::new();
-        let names: Vec<&str> = points.iter().map(|point| point.key.as_str()).collect();
+        let mut names: Vec<&str> = points.iter().map(|point| point.key.as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
         if let [name] = names.as_slice() {
             let id = self.row("SELECT id FROM metric_keys WHERE key = ?1", [name], |row| row.get(0))?;
             keys.extend(id.map(|id| (*name, id)));
@@ -359,11 +361,14 @@ impl TrackingWrite for SqlTx<'_> {
     fn insert_metric_points(&mut self, run: &str, points: &[Metric]) -> Result<usize> {
         let num = self.run_num(run)?;
         let keys = self.metric_keys(points)?;
+        // In the order of the table each of its pages is looked for once.
+        let mut ordered: Vec<_> =
+            points.iter().map(|point| (keys.get(point.key.as_str()).copied(), point)).collect();
+        ordered.sort_by_key(|(key, point)| (*key, point.step));
         self.execute_many(
             "INSERT INTO metric_points (run, key, step, ts, is_nan, value)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
-            points.iter().map(|point| {
-                let key = keys.get(point.key.as_str()).copied();
+            ordered.into_iter().map(|(key, point)| {
                 let (is_nan, value) = stored(point.value);
                 [
                     Value::Integer(num),

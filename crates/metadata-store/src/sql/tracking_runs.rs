@@ -124,7 +124,7 @@ impl Page {
 impl SqlTx<'_> {
     /// A run with its number.
     pub(super) fn run_row(&self, id: &str) -> Result<Option<(i64, RunInfo)>> {
-        self.row_in_sight(&format!("SELECT {COLUMNS} FROM runs e WHERE e.id = ?1"), id, info)
+        self.row_in_sight(&["SELECT ", COLUMNS, " FROM runs e WHERE e.id = ?1"].concat(), id, info)
     }
 
     pub(super) fn runs_of_creator(&self, actor: &Actor) -> Result<Vec<RunInfo>> {

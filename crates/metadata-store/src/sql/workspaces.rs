@@ -54,7 +54,7 @@ impl SqlTx<'_> {
     ) -> Result<Option<T>> {
         match &self.within {
             None => self.row(sql, [value], map),
-            Some(within) => self.row(&format!("{sql}{IN_WORKSPACE}"), [value, within.as_str()], map),
+            Some(within) => self.row(&[sql, IN_WORKSPACE].concat(), [value, within.as_str()], map),
         }
     }
 
@@ -67,7 +67,7 @@ impl SqlTx<'_> {
     ) -> Result<Vec<T>> {
         match &self.within {
             None => self.rows(sql, [value], map),
-            Some(within) => self.rows(&format!("{sql}{IN_WORKSPACE}"), [value, within.as_str()], map),
+            Some(within) => self.rows(&[sql, IN_WORKSPACE].concat(), [value, within.as_str()], map),
         }
     }
 

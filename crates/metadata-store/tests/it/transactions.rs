@@ -9,6 +9,7 @@ on_both! {
     changes_that_wait_together_share_one_commit
     a_change_without_a_record_is_not_written
     a_failed_change_takes_nothing_with_it_and_nothing_of_it_stays
+    a_change_that_fails_first_is_undone_before_those_that_share_its_commit
     one_data_directory_has_one_server
 }
 
@@ -64,6 +65,36 @@ async fn a_failed_change_takes_nothing_with_it_and_nothing_of_it_stays(world: Te
     );
     assert!(good.is_ok() && bad.is_err() && panicking.is_err() && after.is_ok());
     for (name, there) in [("good", true), ("bad", false), ("panicking", false), ("after", true)] {
+        assert_eq!(name_exists(&store, name).await, there, "{name}");
+    }
+    let events = store.read(|tx| tx.outbox_after(0, 10)).await.unwrap();
+    assert_eq!(events.iter().map(|event| event.seq).collect::<Vec<_>>(), [1, 2]);
+}
+
+async fn a_change_that_fails_first_is_undone_before_those_that_share_its_commit(world: TempStore) {
+    let store = world.store();
+    let (go, wait) = channel::<()>();
+    let first = store.clone();
+    let first = tokio::spawn(async move {
+        let change = move |tx: &mut dyn mainspring_metadata_store::WriteTx| {
+            wait.recv().unwrap();
+            add_recorded(tx, "first")?;
+            Err::<i64, _>(StoreError::Closed)
+        };
+        first.write(actor(), change).await
+    });
+    let mut others = Vec::new();
+    for name in ["second", "third"] {
+        let store = store.clone();
+        others.push(tokio::spawn(async move { store.write(actor(), |tx| add_recorded(tx, name)).await }));
+    }
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    go.send(()).unwrap();
+    assert!(first.await.unwrap().is_err());
+    for other in others {
+        other.await.unwrap().unwrap();
+    }
+    for (name, there) in [("first", false), ("second", true), ("third", true)] {
         assert_eq!(name_exists(&store, name).await, there, "{name}");
     }
     let events = store.read(|tx| tx.outbox_after(0, 10)).await.unwrap();
