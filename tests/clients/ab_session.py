@@ -4,7 +4,8 @@
 
 Trains a weak, a good and a slow model, puts the weak one in charge, and lets the server decide:
 the good one wins and is rolled out; two arms that are the same have no winner; the slow one keeps
-away because of its latency; where one arm loses labels the test is stopped.
+away because of its latency; where one arm loses labels, and where one loses its logs, the test is
+stopped.
 """
 
 import json
@@ -107,9 +108,9 @@ def replay(rows, units, labels, first, lost=lambda version, n: False):
     assert answer["matched"] == len(told), answer
 
 
-def create(name, text):
+def create(name, text, model=MODEL):
     path = Path(f"{name}.yaml")
-    path.write_text(f"name: {name}\nmodel: {MODEL}\n{text}")
+    path.write_text(f"name: {name}\n" + (f"model: {model}\n" if model else "") + text)
     mainspring("ab", "create", str(path), "--start")
 
 
@@ -188,7 +189,40 @@ def main():
     test = decided("lossy")
     assert test["outcome"] == "stopped without a result: known outcomes are missing more in one arm", test
     assert not test["rollout"] and in_charge() == int(two)
+
+    # A program of its own serves both models. It tells of each visitor once the answer is there, and the
+    # candidate loses one in twenty of these logs.
+    create("logless", f"{ARMS_ELSEWHERE}assignment: {{seed: logless}}\nmetrics: {{late: {{event: told, outcome: sum}}}}\n"
+           "goals: [{metric: late, better: higher}]\n"
+           "plan: {planned_units: 50000, minimum_runtime: 0s, look_every: 1h}\n", model=None)
+    scores = [model.predict_proba(rows)[:, 1] for model in (weak, good)]
+    for begin in range(0, 60_000, 1000):
+        visitors = [(n, f"visitor-{n}", place(f"visitor-{n}", "logless")) for n in range(begin, begin + 1000)]
+        logged = [(n, name, arm) for n, name, arm in visitors if arm == 0 or n % 20 != 0]
+        answer, _ = post("/api/v1/ab/tests/logless/assignments", {"units": [{"unit": name} for _, name, _ in logged]})
+        assert [one["arm"] for one in answer["assignments"]] == [arm for *_, arm in logged]
+        post("/api/v1/ab/events", {"events": [
+            {"id": f"told-{n}", "name": "told", "unit": name, "value": float(scores[arm][n % len(rows)])}
+            for n, name, arm in logged]})
+        test = decided("logless")
+        if test["status"] == "ended":
+            break
+    assert test["outcome"] == "stopped without a result: units are not split as planned (sample ratio mismatch)", test
     print("done")
+
+
+ARMS_ELSEWHERE = "arms: [{name: control}, {name: candidate}]\n"
+
+
+def place(unit, seed):
+    """The arm of a unit, as the GrowthBook SDKs hash it."""
+    def fnv(text):
+        value = 0x811C9DC5
+        for byte in text.encode():
+            value = (value ^ byte) * 0x01000193 & 0xFFFFFFFF
+        return value
+
+    return int(fnv(f"{fnv(seed + unit)}") % 10_000 >= 5_000)
 
 
 def until_split(rows, name):

@@ -71,40 +71,21 @@ impl AbTests {
     /// # Errors
     /// When there is no such test, it does not run, or it merges lists.
     pub fn assign(tx: &mut dyn WriteTx, name: &str, asked: &Asked) -> Result<Assignment, AutomationError> {
-        let (test, phase, spec) = at_work(tx, name)?;
-        if spec.mode == Mode::Interleaved {
-            return Err(state(&test, "merges the lists of its arms", "ask `interleave` with both lists"));
-        }
-        let (now, unit) = (tx.now(), asked.unit.as_str());
-        let mut memory = spec.sticky.as_ref().map(|sticky| Remembered::of(&spec, sticky, asked));
-        let arm = match tx.ab_exposure(&test.id, phase.number, unit)? {
-            // Who has seen an arm keeps it.
-            Some(seen) => Some(seen.arm),
-            None => match memory.as_ref().map_or(Recalled::Nothing, Remembered::recall) {
-                Recalled::PutOut => None,
-                // Nobody is to see an arm without weight, and who did would look like a broken split.
-                Recalled::Arm(arm) if spec.arms.get(arm).is_some_and(|arm| arm.weight > 0.0) => {
-                    u16::try_from(arm).ok()
-                }
-                Recalled::Arm(_) | Recalled::Nothing => {
-                    split::Steps::of(&spec, &phase)?.arm(now, unit, &asked.attributes)
-                }
-            },
-        };
-        if let Some(arm) = arm {
-            expose(tx, &phase, (unit, arm), now, &asked.attributes)?;
-            if let Some(memory) = &mut memory {
-                memory.keep(usize::from(arm));
-            }
-        }
-        tx.bookkeeping();
-        let shown = arm.and_then(|arm| Some((arm, spec.arms.get(usize::from(arm))?)));
-        Ok(Assignment {
-            phase: phase.number,
-            version: shown.and_then(|(_, shown)| shown.version),
-            arm: shown.map(|(arm, shown)| (arm, shown.name.clone())),
-            documents: memory.map(|memory| memory.documents),
-        })
+        let (phase, spec) = assigning(tx, name)?;
+        assign_one(tx, &phase, &spec, asked)
+    }
+
+    /// Which arms units see, one after the other; they count as exposed, all of them or none.
+    ///
+    /// # Errors
+    /// As [`AbTests::assign`].
+    pub fn assign_all(
+        tx: &mut dyn WriteTx,
+        name: &str,
+        asked: &[Asked],
+    ) -> Result<Vec<Assignment>, AutomationError> {
+        let (phase, spec) = assigning(tx, name)?;
+        asked.iter().map(|one| assign_one(tx, &phase, &spec, one)).collect()
     }
 
     /// Merges the rankings of both arms; the unit counts as exposed. A request that was answered gets the
@@ -161,6 +142,53 @@ impl AbTests {
         expose(tx, &phase, (unit, 0), now, &rankings.attributes)?;
         Ok(Merged { phase: phase.number, in_test: true, list: named(merged.list) })
     }
+}
+
+/// A running test that assigns arms: its phase, and what its file says.
+fn assigning(tx: &dyn ReadTx, name: &str) -> Result<(AbPhase, AbSpec), AutomationError> {
+    let (test, phase, spec) = at_work(tx, name)?;
+    if spec.mode == Mode::Interleaved {
+        return Err(state(&test, "merges the lists of its arms", "ask `interleave` with both lists"));
+    }
+    Ok((phase, spec))
+}
+
+fn assign_one(
+    tx: &mut dyn WriteTx,
+    phase: &AbPhase,
+    spec: &AbSpec,
+    asked: &Asked,
+) -> Result<Assignment, AutomationError> {
+    let (now, unit) = (tx.now(), asked.unit.as_str());
+    let mut memory = spec.sticky.as_ref().map(|sticky| Remembered::of(spec, sticky, asked));
+    let arm = match tx.ab_exposure(&phase.test, phase.number, unit)? {
+        // Who has seen an arm keeps it.
+        Some(seen) => Some(seen.arm),
+        None => match memory.as_ref().map_or(Recalled::Nothing, Remembered::recall) {
+            Recalled::PutOut => None,
+            // Nobody is to see an arm without weight, and who did would look like a broken split.
+            Recalled::Arm(arm) if spec.arms.get(arm).is_some_and(|arm| arm.weight > 0.0) => {
+                u16::try_from(arm).ok()
+            }
+            Recalled::Arm(_) | Recalled::Nothing => {
+                split::Steps::of(spec, phase)?.arm(now, unit, &asked.attributes)
+            }
+        },
+    };
+    if let Some(arm) = arm {
+        expose(tx, phase, (unit, arm), now, &asked.attributes)?;
+        if let Some(memory) = &mut memory {
+            memory.keep(usize::from(arm));
+        }
+    }
+    tx.bookkeeping();
+    let shown = arm.and_then(|arm| Some((arm, spec.arms.get(usize::from(arm))?)));
+    Ok(Assignment {
+        phase: phase.number,
+        version: shown.and_then(|(_, shown)| shown.version),
+        arm: shown.map(|(arm, shown)| (arm, shown.name.clone())),
+        documents: memory.map(|memory| memory.documents),
+    })
 }
 
 /// A running test, its phase, and what its file says.

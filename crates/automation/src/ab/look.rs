@@ -64,6 +64,10 @@ impl AbTests {
             Ok(_) => self.failures.clear(&test.id),
             Err(error) => self.failures.put(&test.id, test.phase, error, self.clock.now()),
         }
+        // Where nobody keeps routes in line, nobody else forgets tests that have ended.
+        if let Ok(tests) = self.store.read(|tx| tx.running_ab_tests()).await {
+            self.held.keep(|id| tests.iter().any(|test| test.id == id));
+        }
         looked
     }
 

@@ -60,12 +60,21 @@ fn a_test_of_programs_elsewhere_is_decided_by_their_events() {
     assert_eq!(run(&["ab", "create", "price.yaml"]).code, 1, "there is one of this name");
 
     let mut events = Vec::new();
-    for unit in 0..1500 {
-        let country = if unit % 3 == 0 { "DK" } else { "SE" };
-        let body = json!({ "unit": format!("u{unit}"), "attributes": { "country": country } });
-        let (status, assigned) = post(&server, "/api/v1/ab/tests/price/assign", body);
-        assert_eq!(status, 200, "{assigned}");
-        assert_eq!(assigned["in_test"], json!(country == "SE"));
+    let country = |unit: u32| if unit.is_multiple_of(3) { "DK" } else { "SE" };
+    let asked = |unit: u32| json!({ "unit": format!("u{unit}"), "attributes": { "country": country(unit) } });
+    let mut all: Vec<Value> =
+        (0..500).map(|unit| post(&server, "/api/v1/ab/tests/price/assign", asked(unit)).1).collect();
+    let many = "/api/v1/ab/tests/price/assignments";
+    let (status, rest) = post(&server, many, json!({ "units": (500..1500).map(asked).collect::<Vec<_>>() }));
+    assert_eq!(status, 200, "{rest}");
+    all.extend(rest["assignments"].as_array().unwrap().iter().cloned());
+    assert_eq!((all.len(), &all[1499]["unit"]), (1500, &json!("u1499")));
+    let (status, refused) = post(&server, many, json!({ "units": vec![json!({ "unit": "new" }); 1001] }));
+    assert_eq!((status, &refused["error"]), (400, &json!("a request has at most 1000 units")));
+    let stray = json!({ "units": [{ "unit": "new", "attributes": { "country": "SE" } }, { "unit": "" }] });
+    assert_eq!(post(&server, many, stray).0, 400);
+    for (unit, assigned) in (0..).zip(&all) {
+        assert_eq!(assigned["in_test"], json!(country(unit) == "SE"));
         let often = if assigned["name"] == "lower" { 2 } else { 4 };
         if unit / 3 % often == 0 {
             events.push(json!({ "id": format!("e{unit}"), "name": "booked", "unit": format!("u{unit}") }));

@@ -283,9 +283,13 @@ fn native(method: &str, route: &str) -> Option<Needs> {
         ("GET", "deployments/{model}/manifests") => Needs::Role(Reader, On::ModelPath),
         ("POST", "deployments/{model}" | "deployments/{model}/undo") => Needs::Role(Manager, On::ModelPath),
         ("POST", "ab/plan") => Needs::Role(Reader, On::Server),
-        ("POST", "ab/events" | "ab/tests/{test}/assign" | "ab/tests/{test}/interleave") => {
-            Needs::Role(Editor, On::Server)
-        }
+        (
+            "POST",
+            "ab/events"
+            | "ab/tests/{test}/assign"
+            | "ab/tests/{test}/assignments"
+            | "ab/tests/{test}/interleave",
+        ) => Needs::Role(Editor, On::Server),
         ("POST", "ab/tests" | "ab/tests/{test}/do/{verb}") | ("PUT", "ab/tests/{test}") => {
             Needs::Role(Manager, On::Server)
         }

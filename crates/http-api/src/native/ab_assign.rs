@@ -4,7 +4,7 @@
 use super::{ApiError, Body, NativeState};
 use axum::extract::{Path, State};
 use axum::{Extension, Json};
-use mainspring_automation::ab::{AbTests, Asked, MAX_ASSIGNMENTS, MAX_DOCUMENTS, Rankings};
+use mainspring_automation::ab::{AbTests, Asked, Assignment, MAX_ASSIGNMENTS, MAX_DOCUMENTS, Rankings};
 use mainspring_domain::ab::{MAX_METRIC_VALUE, MetricEvent, ShownItem};
 use mainspring_domain::{Actor, Timestamp};
 use mainspring_metadata_store::StoreError;
@@ -13,6 +13,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, HashSet};
 
+/// Units of one request.
+const MAX_UNITS: usize = 1_000;
 /// Events of one request.
 const MAX_EVENTS: usize = 10_000;
 /// Bytes of names, units, items and ids.
@@ -30,6 +32,11 @@ pub(super) struct Unit {
     /// As the GrowthBook SDKs have them.
     #[serde(default, rename = "stickyBucketAssignmentDocs")]
     documents: Documents,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Units {
+    units: Vec<Unit>,
 }
 
 #[derive(Deserialize)]
@@ -102,11 +109,43 @@ pub(super) async fn assign(
     Path(test): Path<String>,
     Body(asked): Body<Unit>,
 ) -> Result<Json<Value>, ApiError> {
+    let asked = checked(asked)?;
+    let assigned = state.store.write(actor, move |tx| AbTests::assign(tx, &test, &asked)).await?;
+    Ok(Json(shown(assigned)))
+}
+
+/// `POST /api/v1/ab/tests/{test}/assignments`: the arms of units, which count as exposed.
+pub(super) async fn assign_all(
+    State(state): State<NativeState>,
+    Extension(actor): Extension<Actor>,
+    Path(test): Path<String>,
+    Body(asked): Body<Units>,
+) -> Result<Json<Value>, ApiError> {
+    if asked.units.len() > MAX_UNITS {
+        return Err(ApiError::bad(format!("a request has at most {MAX_UNITS} units"))
+            .hint("send the others in another one"));
+    }
+    let asked = asked.units.into_iter().map(checked).collect::<Result<Vec<Asked>, ApiError>>()?;
+    let (asked, assigned) = state
+        .store
+        .write(actor, move |tx| AbTests::assign_all(tx, &test, &asked).map(|assigned| (asked, assigned)))
+        .await?;
+    let assignments = asked.into_iter().zip(assigned).map(|(asked, assigned)| {
+        let mut answer = shown(assigned);
+        answer["unit"] = json!(asked.unit);
+        answer
+    });
+    Ok(Json(json!({ "assignments": assignments.collect::<Vec<Value>>() })))
+}
+
+fn checked(asked: Unit) -> Result<Asked, ApiError> {
     check_text("unit", &asked.unit)?;
     check_attributes(&asked.attributes)?;
     check_documents(&asked.documents)?;
-    let asked = Asked { unit: asked.unit, attributes: asked.attributes, documents: asked.documents };
-    let assigned = state.store.write(actor, move |tx| AbTests::assign(tx, &test, &asked)).await?;
+    Ok(Asked { unit: asked.unit, attributes: asked.attributes, documents: asked.documents })
+}
+
+fn shown(assigned: Assignment) -> Value {
     let (number, name) = assigned.arm.map_or((None, None), |(number, name)| (Some(number), Some(name)));
     let mut answer = json!({
         "in_test": number.is_some(), "phase": assigned.phase, "arm": number, "name": name,
@@ -115,7 +154,7 @@ pub(super) async fn assign(
     if let Some(documents) = assigned.documents {
         answer["stickyBucketAssignmentDocs"] = json!(documents);
     }
-    Ok(Json(answer))
+    answer
 }
 
 /// `POST /api/v1/ab/tests/{test}/interleave`: the rankings of both arms as one list. The unit counts as

@@ -87,6 +87,7 @@ pub fn router(state: NativeState) -> Router {
         .route("/api/v1/ab/tests/{test}/segments", get(ab_insight::segments))
         .route("/api/v1/ab/tests/{test}/novelty", get(ab_insight::novelty))
         .route("/api/v1/ab/tests/{test}/assign", post(ab_assign::assign))
+        .route("/api/v1/ab/tests/{test}/assignments", post(ab_assign::assign_all))
         .route("/api/v1/ab/tests/{test}/interleave", post(ab_assign::interleave))
         .route("/api/v1/ab/tests/{test}/do/{verb}", post(ab::command))
         .route("/api/v1/ab/events", post(ab_assign::events))
