@@ -20,7 +20,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from idle import cpu_seconds, free_port, launch, stop, tree
+from idle import cpu_seconds, serve, stop, tree
 from load import Connection, latencies, pin, post
 
 CONNECTIONS = 4
@@ -68,9 +68,7 @@ def measure(project: Path, options) -> None:
 
 
 def start(project: Path, options) -> tuple[subprocess.Popen, int]:
-    port = free_port()
-    command = [str(options.binary.resolve()), "server", "--port", str(port)]
-    server = launch(command, project, port, project.parent / "server.log")
+    server, port = serve(options.binary, project)
     pin(server.pid, [0])
     return server, port
 

@@ -141,6 +141,13 @@ def launch(arguments: list[str], project: Path, port: int, log: Path) -> subproc
     return process
 
 
+def serve(binary: Path, project: Path) -> tuple[subprocess.Popen, int]:
+    """Starts Mainspring's server in a project, its log beside it; gives its port too."""
+    port = free_port()
+    command = [str(binary.resolve()), "server", "--port", str(port)]
+    return launch(command, project, port, project.parent / "server.log"), port
+
+
 def stop(process: subprocess.Popen) -> None:
     """Ends the server and everything that it started: it has a session of its own."""
     for sign, patience in ((signal.SIGTERM, 10), (signal.SIGKILL, 10)):

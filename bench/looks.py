@@ -18,7 +18,7 @@ import time
 import urllib.request
 from pathlib import Path
 
-from idle import cpu_seconds, free_port, launch, stop, tree
+from idle import cpu_seconds, serve, stop, tree
 
 LOOKS = 5
 HOUR = 3_600_000
@@ -38,7 +38,7 @@ def main() -> int:
 
 def measure(project: Path, options) -> None:
     subprocess.run(["git", "init", "--quiet", str(project)], check=True)
-    server, port = start(project, options.binary)
+    server, port = serve(options.binary, project)
     try:
         call(port, "POST", "/api/v1/ab/tests", {"spec": description(options.metrics)})
         call(port, "POST", "/api/v1/ab/tests/bench/do/start", {})
@@ -48,7 +48,7 @@ def measure(project: Path, options) -> None:
     finally:
         stop(server)
     fill(project / ".mainspring/mainspring.db", test, options)
-    server, port = start(project, options.binary)
+    server, port = serve(options.binary, project)
     try:
         # It begins with a look of its own.
         units = look(port)
@@ -104,12 +104,6 @@ def look_after(pid: int, port: int, number: int, options) -> float:
 
 def look(port: int) -> int:
     return sum(call(port, "POST", "/api/v1/ab/tests/bench/do/decide", {})["decision"]["snapshot"]["units"])
-
-
-def start(project: Path, binary: Path) -> tuple[subprocess.Popen, int]:
-    port = free_port()
-    command = [str(binary.resolve()), "server", "--port", str(port)]
-    return launch(command, project, port, project.parent / "server.log"), port
 
 
 def call(port: int, method: str, path: str, body=None):

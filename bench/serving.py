@@ -21,7 +21,7 @@ import time
 import urllib.request
 from pathlib import Path
 
-from idle import free_port, launch, memory_total, run, stop, total, tree
+from idle import memory_total, run, serve, stop, total, tree
 from load import paced, pin, post, saturate
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -105,9 +105,7 @@ def measure(folder: Path, options) -> dict:
     (project / "mainspring.toml").write_text(f'[project]\nname = "bench"\npython = "{python}"\n{rules}')
     (project / "rollout.yaml").write_text(ROLLOUT)
     (project / "shadow.yaml").write_text(SHADOW)
-    port = free_port()
-    command = [str(options.binary.resolve()), "server", "--port", str(port)]
-    server = launch(command, project, port, folder / "server.log")
+    server, port = serve(options.binary, project)
     try:
         names = [f"{name}={models / model}" for name, (model, _) in deployed.items()]
         names.append(f"shadowed={models / MODELS['onnx']}")

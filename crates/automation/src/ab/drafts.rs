@@ -5,7 +5,7 @@ use crate::AutomationError;
 use mainspring_domain::Actor;
 use mainspring_domain::ab::AbTest;
 
-/// So many tests that have not started are gone through, the oldest.
+/// So many tests that have not started are gone through, the newest; of those the oldest starts first.
 const MOST: u32 = 200;
 
 impl AbTests {
@@ -17,6 +17,7 @@ impl AbTests {
             let drafts = tx.draft_ab_tests(MOST)?;
             let due: Vec<(AbTest, Result<(), AutomationError>)> = drafts
                 .iter()
+                .rev()
                 .filter(|test| {
                     let start = current(tx, test).ok().and_then(|(_, spec)| spec.start);
                     start.is_some_and(|start| start.is_due(now))

@@ -1,6 +1,6 @@
 //! What the look before knew of a test, so that a look reads no more than what is new.
 
-use super::look::collected_from;
+use super::look::{collected_from, strata};
 use mainspring_domain::Timestamp;
 use mainspring_domain::ab::{AbExposure, AbPhase};
 use mainspring_metadata_store::{AbUnits, ReadTx, StoreError};
@@ -93,15 +93,8 @@ impl Newest {
             reader.changed(&mut known.ledger, known.now - OVERLAP, known.label)?;
         }
         (known.now, known.label) = (now, label);
-        let attributes = match &spec.strata {
-            None => HashMap::new(),
-            Some(attribute) => tx
-                .ab_attribute(&phase.test, phase.number, attribute)?
-                .into_iter()
-                .filter_map(|(unit, value)| Some((unit, value?)))
-                .collect(),
-        };
-        let snapshot = known.ledger.snapshot(spec, &attributes, (phase.started, now), looks);
+        let strata = strata(tx, phase, spec)?;
+        let snapshot = known.ledger.snapshot(spec, &strata, (phase.started, now), looks);
         // The next look at queries reads all there is.
         self.0 = Some(known).filter(|_| answers.is_empty());
         Ok((snapshot, all))

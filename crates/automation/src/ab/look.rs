@@ -11,7 +11,8 @@ use mainspring_domain::{Actor, Timestamp};
 use mainspring_metadata_store::{AbUnits, ReadTx, StoreError, WriteTx};
 use mainspring_rollouts::ab::{AbSpec, Answers, Collected, Mode, Winner, snapshot};
 use mainspring_stats::decide::{Because, Decision, Outcome, Plan, Snapshot, count_look, decide};
-use serde_json::json;
+use serde_json::{Value, json};
+use std::collections::HashMap;
 
 /// How often a look that was overtaken is made anew.
 const MAX_TRIES: usize = 5;
@@ -287,6 +288,17 @@ fn gather(
     Ok(Some(Look { test, phase, decision, next, same, newest }))
 }
 
+/// Of units that have it: the attribute that tells strata apart, if one does.
+pub(super) fn strata(
+    tx: &dyn ReadTx,
+    phase: &AbPhase,
+    spec: &AbSpec,
+) -> Result<HashMap<String, Value>, StoreError> {
+    let Some(attribute) = &spec.strata else { return Ok(HashMap::new()) };
+    let held = tx.ab_attribute(&phase.test, phase.number, attribute)?;
+    Ok(held.into_iter().filter_map(|(unit, value)| Some((unit, value?))).collect())
+}
+
 /// What is known at `now` of a phase of a test, with the answers to its queries.
 pub(super) fn collect(
     tx: &dyn ReadTx,
@@ -312,10 +324,7 @@ pub(super) fn collect(
             return Ok(collected);
         }
     }
-    if let Some(attribute) = &spec.strata {
-        let held = tx.ab_attribute(test, number, attribute)?;
-        collected.attributes = held.into_iter().filter_map(|(unit, value)| Some((unit, value?))).collect();
-    }
+    collected.attributes = strata(tx, phase, spec)?;
     for name in Collected::wanted_events(spec) {
         let events = tx.metric_events(name, collected_from(phase, spec), AbUnits::All)?;
         collected.events.insert(name.to_owned(), events);

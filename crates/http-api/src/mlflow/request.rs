@@ -31,21 +31,21 @@ impl<S: Send + Sync> FromRequest<S> for Call {
     type Rejection = ApiError;
 
     async fn from_request(mut request: Request, state: &S) -> Result<Self, ApiError> {
-        let actor = request
-            .extract_parts::<Extension<Actor>>()
-            .await
-            .map_err(|error| ApiError::internal("Identification", &error))?;
-        let principal = request
-            .extract_parts::<Extension<Arc<Principal>>>()
-            .await
-            .map_err(|error| ApiError::internal("Identification", &error))?;
+        let actor = identified(&mut request).await?;
+        let principal = identified(&mut request).await?;
         let params = if request.method() == Method::GET {
             from_query(request, state).await
         } else {
             parse(&json_body(request, state).await?)
         }?;
-        Ok(Self { actor: actor.0, principal: principal.0, params: Params::new(params) })
+        Ok(Self { actor, principal, params: Params::new(params) })
     }
+}
+
+/// Who sent a request, as it was found out before.
+async fn identified<T: Clone + Send + Sync + 'static>(request: &mut Request) -> Result<T, ApiError> {
+    let found = request.extract_parts::<Extension<T>>().await;
+    found.map(|Extension(who)| who).map_err(|error| ApiError::internal("Identification", &error))
 }
 
 /// A request whose body is not read yet: who sent it and its JSON, empty when there is none.
@@ -59,11 +59,8 @@ impl<S: Send + Sync> FromRequest<S> for Unread {
     type Rejection = ApiError;
 
     async fn from_request(mut request: Request, state: &S) -> Result<Self, ApiError> {
-        let actor = request
-            .extract_parts::<Extension<Actor>>()
-            .await
-            .map_err(|error| ApiError::internal("Identification", &error))?;
-        Ok(Self { actor: actor.0, body: json_body(request, state).await? })
+        let actor = identified(&mut request).await?;
+        Ok(Self { actor, body: json_body(request, state).await? })
     }
 }
 

@@ -93,7 +93,7 @@ impl AbRead for SqlTx<'_> {
 
     fn draft_ab_tests(&self, limit: u32) -> Result<Vec<AbTest>> {
         self.documents(
-            "SELECT doc FROM ab_tests WHERE status = 'draft' ORDER BY num LIMIT ?1",
+            "SELECT doc FROM ab_tests WHERE status = 'draft' ORDER BY num DESC LIMIT ?1",
             params![limit],
         )
     }

@@ -24,7 +24,7 @@ pub enum AbUnits<'a> {
 pub trait AbRead {
     /// The newest tests, newest first.
     fn ab_tests(&self, limit: u32) -> Result<Vec<AbTest>>;
-    /// Tests that have not started, oldest first.
+    /// The newest tests that have not started, newest first.
     fn draft_ab_tests(&self, limit: u32) -> Result<Vec<AbTest>>;
     /// Tests that run.
     fn running_ab_tests(&self) -> Result<Vec<AbTest>>;

@@ -74,6 +74,15 @@ async fn tests_and_phases_are_found(world: TempStore) {
         Ok(())
     })
     .await;
+    change(&store, |tx| {
+        tx.put_ab_test(&test("c", AbStatus::Draft))?;
+        tx.put_ab_test(&test("d", AbStatus::Draft))
+    })
+    .await;
+    for (limit, expected) in [(9, &["d", "c"][..]), (1, &["d"])] {
+        let drafts = read(&store, move |tx| tx.draft_ab_tests(limit)).await;
+        assert_eq!(drafts.iter().map(|test| test.id.as_str()).collect::<Vec<_>>(), expected);
+    }
 }
 
 fn prediction(id: &str) -> Prediction {

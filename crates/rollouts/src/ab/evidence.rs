@@ -126,11 +126,10 @@ pub(super) fn measure<'a>(
             }
             Some(Cap::At(_)) | None => None,
         };
-        let both = matches!(metric.measure, Measure::Event { .. });
         let mut anew = Vec::new();
         if cap.is_some() {
             anew = vec![Tally::default(); tallies.len()];
-            told.clone().for_each(|one| anew[one.arm].add(one.told, cap, both));
+            told.clone().for_each(|one| anew[one.arm].add(one.told, cap));
         }
         let tallies = if cap.is_some() { &anew } else { tallies };
         let arms = match &metric.measure {
@@ -143,7 +142,7 @@ pub(super) fn measure<'a>(
         if !strata.is_empty() {
             for one in told {
                 let arms = one.stratum.and_then(|place| by_stratum.get_mut(place));
-                arms.into_iter().for_each(|arms| arms[one.arm].add(one.told, cap, both));
+                arms.into_iter().for_each(|arms| arms[one.arm].add(one.told, cap));
             }
         }
         let strata = told_apart(spec, metric, strata, &by_stratum)?;

@@ -6,7 +6,7 @@ use super::collected::Collected;
 use super::evidence::{self, Measured};
 use super::spec::AbSpec;
 use super::strata::{Strata, strata};
-use super::told::{Sources, Told, Wake, cut};
+use super::told::{Sources, Told, Wake, count, cut};
 use mainspring_domain::Timestamp;
 use mainspring_domain::ab::AbExposure;
 use mainspring_stats::decide::{Known, Snapshot};
@@ -14,12 +14,13 @@ use mainspring_stats::totals::Totals;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Which arm a unit counts for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Standing {
-    /// It comes later.
-    None,
+    /// For none yet: it comes later.
+    Later,
     Arm(usize),
     /// It was seen in more than one.
     Several,
@@ -40,7 +41,7 @@ pub(super) struct Tally {
 
 /// What is added up of what a unit says, its values up to a cap: the row, if it says anything, and what
 /// is known.
-fn summed(told: &Told, cap: Option<f64>, both: bool) -> (Option<[f64; 2]>, Known) {
+fn summed(told: &Told, cap: Option<f64>) -> (Option<[f64; 2]>, Known) {
     let of_requests = |sum: f64, known: u32, due: u32| {
         let all = Known {
             units_due: 1,
@@ -55,33 +56,25 @@ fn summed(told: &Told, cap: Option<f64>, both: bool) -> (Option<[f64; 2]>, Known
         Told::Requests { sum, known, due } => of_requests(*sum, *known, *due),
         Told::Each { values, due } => {
             let sum = values.iter().map(|value| cut(*value, cap)).sum();
-            of_requests(sum, super::told::count(values), *due)
+            of_requests(sum, count(values), *due)
         }
-        Told::Happened([first, second]) => {
-            let second = if both { cut(*second, cap) } else { *second };
-            (Some([cut(*first, cap), second]), Known::all(1))
-        }
+        Told::Happened(both) => (Some(both.map(|value| cut(value, cap))), Known::all(1)),
+        Told::Ratio([above, below]) => (Some([cut(*above, cap), *below]), Known::all(1)),
     }
 }
 
 impl Tally {
-    pub(super) fn add(&mut self, told: &Told, cap: Option<f64>, both: bool) {
-        let (row, known) = summed(told, cap, both);
+    pub(super) fn add(&mut self, told: &Told, cap: Option<f64>) {
+        let (row, known) = summed(told, cap);
         row.iter().for_each(|row| self.totals.add(row));
-        self.known.units_due += known.units_due;
-        self.known.units += known.units;
-        self.known.outcomes_due += known.outcomes_due;
-        self.known.outcomes += known.outcomes;
+        self.known += known;
     }
 
     /// Takes away what was added without a cap.
     fn remove(&mut self, told: &Told) {
-        let (row, known) = summed(told, None, false);
+        let (row, known) = summed(told, None);
         row.iter().for_each(|row| self.totals.remove(row));
-        self.known.units_due -= known.units_due;
-        self.known.units -= known.units;
-        self.known.outcomes_due -= known.outcomes_due;
-        self.known.outcomes -= known.outcomes;
+        self.known -= known;
     }
 }
 
@@ -140,7 +133,7 @@ impl Ledger {
         let place = self.place(&exposure.unit);
         let arm = usize::from(exposure.arm);
         let standing = if exposure.first > now {
-            Standing::None
+            Standing::Later
         } else if exposure.crossed || arm >= self.counted.len() {
             Standing::Several
         } else {
@@ -150,7 +143,7 @@ impl Ledger {
         self.count(before, |count| count.saturating_sub(1));
         self.count(standing, |count| count + 1);
         let mut wake = Wake::default();
-        if standing == Standing::None {
+        if standing == Standing::Later {
             wake.at(exposure.first);
         }
         for (column, metric) in self.columns.iter_mut().zip(&spec.metrics) {
@@ -159,10 +152,10 @@ impl Ledger {
             }
             column.told[place] = match standing {
                 Standing::Arm(_) => sources.tell(metric, exposure, &mut wake),
-                Standing::None | Standing::Several => None,
+                Standing::Later | Standing::Several => None,
             };
             if let (Some(told), Standing::Arm(arm)) = (&column.told[place], standing) {
-                column.tallies[arm].add(told, None, false);
+                column.tallies[arm].add(told, None);
             }
         }
         let unit = &mut self.units[place];
@@ -177,7 +170,7 @@ impl Ledger {
             return *place;
         }
         let (name, place) = (Arc::<str>::from(name), self.units.len());
-        self.units.push(Unit { name: Arc::clone(&name), standing: Standing::None, wake: None });
+        self.units.push(Unit { name: Arc::clone(&name), standing: Standing::Later, wake: None });
         self.columns.iter_mut().for_each(|column| column.told.push(None));
         self.places.insert(name, place);
         place
@@ -185,7 +178,7 @@ impl Ledger {
 
     fn count(&mut self, standing: Standing, change: impl Fn(u64) -> u64) {
         match standing {
-            Standing::None => {}
+            Standing::Later => {}
             Standing::Arm(arm) => self.counted[arm] = change(self.counted[arm]),
             Standing::Several => self.seen_in_several = change(self.seen_in_several),
         }
@@ -194,7 +187,7 @@ impl Ledger {
     /// The units that may say something else at `now` although nothing new is known of them, because a
     /// window is over for instance. They are given once, and to be told anew.
     pub fn woken(&mut self, now: Timestamp) -> Vec<String> {
-        let later = self.wakes.split_off(&(now + std::time::Duration::from_millis(1)));
+        let later = self.wakes.split_off(&(now + Duration::from_millis(1)));
         let woken = std::mem::replace(&mut self.wakes, later);
         let woken: Vec<Arc<str>> = woken.into_values().flatten().collect();
         for name in &woken {
@@ -225,7 +218,7 @@ impl Ledger {
         let counted = || {
             self.units.iter().enumerate().filter_map(|(place, unit)| match unit.standing {
                 Standing::Arm(arm) => Some((place, arm, &*unit.name)),
-                Standing::None | Standing::Several => None,
+                Standing::Later | Standing::Several => None,
             })
         };
         let strata = match &spec.strata {

@@ -15,8 +15,10 @@ pub(super) enum Told {
     Requests { sum: f64, known: u32, due: u32 },
     /// The same with each value, where a sum is not enough.
     Each { values: Box<[f64]>, due: u32 },
-    /// What happened to it, and with it what had happened before, or the denominator; 0 without either.
+    /// What happened to it, and what had happened before, 0 where that is not asked.
     Happened([f64; 2]),
+    /// Numerator and denominator of what happened to it.
+    Ratio([f64; 2]),
 }
 
 impl Told {
@@ -24,7 +26,7 @@ impl Told {
     pub(super) fn capped(&self) -> &[f64] {
         match self {
             Self::Each { values, .. } => values,
-            Self::Happened(values) => &values[..1],
+            Self::Happened(values) | Self::Ratio(values) => &values[..1],
             // Of these each value is kept where there is such a cap.
             Self::Requests { .. } => &[],
         }
@@ -134,7 +136,7 @@ impl<'a> Sources<'a> {
                     let happened = self.events.get(name.as_str()).and_then(|all| all.get(unit.unit.as_str()));
                     sums(happened, wake).by(Outcome::Sum)
                 });
-                Told::Happened([cut(above, cap), below])
+                Told::Ratio([cut(above, cap), below])
             }
         })
     }

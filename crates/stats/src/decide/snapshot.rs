@@ -1,6 +1,7 @@
 //! What is known of an experiment at one look.
 
 use std::collections::BTreeMap;
+use std::ops::{AddAssign, SubAssign};
 
 use serde::{Deserialize, Serialize};
 
@@ -78,6 +79,24 @@ impl Known {
     #[must_use]
     pub const fn all(units: u64) -> Self {
         Self { units_due: units, units, outcomes_due: units, outcomes: units }
+    }
+}
+
+impl AddAssign for Known {
+    fn add_assign(&mut self, other: Self) {
+        self.units_due += other.units_due;
+        self.units += other.units;
+        self.outcomes_due += other.outcomes_due;
+        self.outcomes += other.outcomes;
+    }
+}
+
+impl SubAssign for Known {
+    fn sub_assign(&mut self, other: Self) {
+        self.units_due -= other.units_due;
+        self.units -= other.units;
+        self.outcomes_due -= other.outcomes_due;
+        self.outcomes -= other.outcomes;
     }
 }
 
